@@ -1,0 +1,1 @@
+"""The node's one shared ledger object and what keeps it going."""
