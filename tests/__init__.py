@@ -1,0 +1,1 @@
+"""Tests of cloudnode: ``tests.unit`` runs under trial, ``tests.integration`` under pytest."""

@@ -1,0 +1,283 @@
+"""Real nodes for the integration tests: child processes of ``twistd -n cloudnode`` on free ports of 127.0.0.1.
+
+``start_node`` starts as many as a test wants, ``node`` is one fresh node, ``module_node`` one that the tests of a
+module share. All of them are stopped when the test (or module) is over, and killed if they do not stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+# Below the ports that Linux hands out by itself, so that no outgoing connection takes one meanwhile.
+_PORT_RANGE = range(20_000, 32_000)
+
+
+def find_free_ports(count: int) -> list[int]:
+    """Ports which were free a moment ago, for TCP and UDP, on 127.0.0.1."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.choice(_PORT_RANGE)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll a condition every 10 ms; fail the test by name when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} took longer than {seconds:g} s")
+        time.sleep(0.01)
+
+
+class NotifySocket:
+    """The supervisor's end of systemd's notification protocol: one datagram a message, ``NAME=value`` lines."""
+
+    def __init__(self, address: str | None = None) -> None:
+        """Listen on ``address`` as in ``NOTIFY_SOCKET``: a path, or ``@name`` in the abstract namespace."""
+        self.address = address or f"@cloudnode-test-{secrets.token_hex(8)}"
+        self.messages: list[dict[str, str]] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + self.address[1:] if self.address.startswith("@") else self.address)
+        self._socket.setblocking(False)
+
+    def told(self, name: str, value: str | None = None) -> bool:
+        """Whether a message with this line has come (with any value, if none is given)."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                lines = self._socket.recv(65_536).decode().splitlines()
+                self.messages.append(dict(line.split("=", 1) for line in lines))
+        return any(name in message and value in (None, message[name]) for message in self.messages)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
+class NodeProcess:
+    """A node in a child process.
+
+    :ivar datadir: Its data directory; a process that is started again goes on with it.
+    :ivar http_port: :ivar ws_port: :ivar ws_udp_port: Where it serves, on 127.0.0.1.
+    :ivar process: The child. :ivar log_path: Its standard output. :ivar error_path: Its standard error.
+    """
+
+    def __init__(self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False) -> None:
+        """
+        :param home: A directory of its own (created) with the data directory ``data`` and the logs in it.
+        :param arguments: More options of ``twistd cloudnode``.
+        :param tac: Run ``twistd -y node.tac`` in place of the plugin.
+        """
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.datadir = home / "data"
+        self.log_path = home / "node.log"
+        self.error_path = home / "node.err"
+        self.http_port, self.ws_port, self.ws_udp_port = find_free_ports(3)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.notify = NotifySocket()
+        self._arguments = list(arguments)
+        self._tac = tac
+
+    @property
+    def http_url(self) -> str:
+        """``http://host:port``, without a slash at its end."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def ws_url(self) -> str:
+        """``ws://host:port``."""
+        return f"ws://127.0.0.1:{self.ws_port}"
+
+    @property
+    def wss_url(self) -> str:
+        """``wss://host:port``, the same port as :attr:`ws_url`, with the node's own certificate."""
+        return f"wss://127.0.0.1:{self.ws_port}"
+
+    @property
+    def ws_udp_url(self) -> str:
+        """``ws+udp://host:port``."""
+        return f"ws+udp://127.0.0.1:{self.ws_udp_port}"
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        assert self.process is not None, "the node was not started"
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it wrote so far: standard output, then standard error."""
+        texts = (path.read_text(errors="replace") for path in (self.log_path, self.error_path) if path.exists())
+        return "".join(texts)
+
+    @property
+    def options(self) -> list[str]:
+        """The options of ``twistd cloudnode`` that this node runs with."""
+        return [
+            "--datadir", str(self.datadir),
+            "--http", f"tcp:{self.http_port}:interface=127.0.0.1",
+            "--ws", f"tcp:{self.ws_port}:interface=127.0.0.1",
+            "--ws-udp", f"127.0.0.1:{self.ws_udp_port}",
+            *self._arguments,
+        ]  # fmt: skip
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the child without waiting for anything."""
+        environment = {
+            "HOME": str(self.home),
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONFAULTHANDLER": "1",
+            "NOTIFY_SOCKET": self.notify.address,
+        }
+        command = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
+        if self._tac:
+            command += ["-y", str(ROOT / "node.tac")]
+            environment["CLOUDNODE_OPTIONS"] = " ".join(self.options)
+        else:
+            command += ["cloudnode", *self.options]
+        self.notify.messages.clear()
+        with self.log_path.open("ab") as out, self.error_path.open("ab") as err:
+            self.process = _spawn(command, self.home, environment, out, err)
+        return self.process
+
+    def start(self) -> NodeProcess:
+        """Start the child and wait until it serves."""
+        process = self.spawn()
+        wait_until(
+            lambda: self.notify.told("READY", "1") or process.poll() is not None, START_SECONDS, "the node's start"
+        )
+        if process.poll() is not None:
+            pytest.fail(f"the node ended with status {process.returncode}:\n{self.log}")
+        return self
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:
+        """Ask the child to stop and wait for it; killed and a failed test if it does not.
+
+        :returns: Its exit status.
+        """
+        assert self.process is not None, "the node was not started"
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            pytest.fail(f"the node did not stop within {seconds:g} s:\n{self.log}")
+
+    def kill(self) -> None:
+        """``kill -9``, and wait until the child is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def call(self, method: str, params: object = None, *, timeout: float = 10.0) -> Any:
+        """One JSON-RPC call over HTTP, blocking: its result.
+
+        For tests whose subject is elsewhere. Fails the test on a JSON-RPC error.
+        """
+        import http.client  # blocking on purpose: the caller needs no reactor
+
+        request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
+        if params is not None:
+            request["params"] = params
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        try:
+            connection.request("POST", "/", json.dumps(request), {"content-type": "application/json"})
+            answer = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        if "error" in answer:
+            pytest.fail(f"{method} answered {answer['error']}")
+        return answer["result"]
+
+    def close(self) -> None:
+        """Stop the child if it runs still, and give its sockets back."""
+        try:
+            if self.process is not None and self.process.poll() is None:
+                self.stop()
+        finally:
+            self.notify.close()
+
+
+def _spawn(
+    command: list[str], directory: Path, environment: dict[str, str], out: IO[bytes], err: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+    )
+
+
+NodeStarter = Callable[..., NodeProcess]
+
+
+@pytest.fixture
+def free_ports() -> Callable[[int], list[int]]:
+    """A function that finds so many free ports."""
+    return find_free_ports
+
+
+@pytest.fixture
+def make_node(tmp_path: Path) -> Iterator[NodeStarter]:
+    """A function that prepares a node without starting it: ``make_node(*options, tac=False, home=None)``."""
+    nodes: list[NodeProcess] = []
+
+    def make(*arguments: str, tac: bool = False, home: Path | None = None) -> NodeProcess:
+        made = NodeProcess(home or tmp_path / f"node{len(nodes)}", arguments, tac=tac)
+        nodes.append(made)
+        return made
+
+    with contextlib.ExitStack() as stack:
+        yield make
+        for each in nodes:
+            stack.callback(each.close)
+
+
+@pytest.fixture
+def start_node(make_node: NodeStarter) -> NodeStarter:
+    """A function that starts a node and waits until it serves; takes what ``make_node`` takes."""
+    return lambda *arguments, **options: make_node(*arguments, **options).start()
+
+
+@pytest.fixture
+def node(start_node: NodeStarter) -> NodeProcess:
+    """One fresh node of its own network, serving."""
+    return start_node()
+
+
+@pytest.fixture(scope="module")
+def module_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """One node that the tests of a module share, serving."""
+    shared = NodeProcess(tmp_path_factory.mktemp("module-node"))
+    try:
+        yield shared.start()
+    finally:
+        shared.close()

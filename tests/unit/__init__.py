@@ -1,0 +1,1 @@
+"""No test in here opens a socket or waits for wall time."""
