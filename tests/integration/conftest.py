@@ -1,7 +1,7 @@
-"""Real nodes for the integration tests: child processes of ``twistd -n cloudnode`` on free ports of 127.0.0.1.
+"""Real nodes for the integration tests: children ``twistd -n cloudnode`` on free ports of 127.0.0.1.
 
-``start_node`` starts as many as a test wants, ``node`` is one fresh node, ``module_node`` one that the tests of a
-module share. All of them are stopped when the test (or module) is over, and killed if they do not stop.
+``start_node`` starts as many as a test wants, ``node`` is one fresh node, ``module_node`` one that the
+tests of a module share. All are stopped when the test (or module) is over, and killed if they do not stop.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 class NotifySocket:
-    """The supervisor's end of systemd's notification protocol: one datagram a message, ``NAME=value`` lines."""
+    """The supervisor's end of systemd's notification protocol: a datagram a message, ``NAME=value`` lines."""
 
     def __init__(self, address: str | None = None) -> None:
         """Listen on ``address`` as in ``NOTIFY_SOCKET``: a path, or ``@name`` in the abstract namespace."""
@@ -135,8 +135,8 @@ class NodeProcess:
     @property
     def log(self) -> str:
         """All that it wrote so far: standard output, then standard error."""
-        texts = (path.read_text(errors="replace") for path in (self.log_path, self.error_path) if path.exists())
-        return "".join(texts)
+        paths = (self.log_path, self.error_path)
+        return "".join(path.read_text(errors="replace") for path in paths if path.exists())
 
     @property
     def options(self) -> list[str]:
@@ -173,7 +173,9 @@ class NodeProcess:
         """Start the child and wait until it serves."""
         process = self.spawn()
         wait_until(
-            lambda: self.notify.told("READY", "1") or process.poll() is not None, START_SECONDS, "the node's start"
+            lambda: self.notify.told("READY", "1") or process.poll() is not None,
+            START_SECONDS,
+            "the node's start",
         )
         if process.poll() is not None:
             pytest.fail(f"the node ended with status {process.returncode}:\n{self.log}")

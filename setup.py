@@ -1,0 +1,5 @@
+"""All that can be said declaratively stands in setup.cfg."""
+
+from setuptools import setup
+
+setup()
