@@ -1,0 +1,238 @@
+"""What an operator can set, as one frozen value made of the command line, a TOML file and defaults.
+
+The command line wins over the file, the file over the defaults. Every mistake is a :class:`ConfigError` of
+one line which says where the wrong value stands.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import attrs
+from twisted.internet.endpoints import serverFromString
+
+from cloudnode.api.limits import Limits
+
+LogFormat = Literal["text", "json"]
+LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
+
+LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+LOG_LEVELS: tuple[LogLevelName, ...] = ("debug", "info", "warn", "error", "critical")
+
+DEFAULT_HTTP = ("tcp:38081",)
+DEFAULT_WS = ("tcp:38082",)
+DEFAULT_WS_UDP = ("38083",)
+NONE = "none"
+
+SETTINGS = ("datadir", "http", "ws", "ws-udp", "log-format", "log-level")
+
+_T = TypeVar("_T")
+
+
+class ConfigError(Exception):
+    """A setting that can't be used; the text is one line for the operator."""
+
+
+@attrs.frozen
+class UdpAddress:
+    """Where a UDP socket is bound.
+
+    :ivar host: An IP address; ``0.0.0.0`` is every one of the machine. :ivar port: 0 lets the system choose.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@attrs.frozen
+class Config:
+    """Everything a node needs to know before it starts.
+
+    :ivar datadir: Absolute path of the data directory.
+    :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
+    :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
+    :ivar limits: What one caller may ask of this node.
+    """
+
+    datadir: Path
+    http: tuple[str, ...] = DEFAULT_HTTP
+    ws: tuple[str, ...] = DEFAULT_WS
+    ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
+    log_format: LogFormat = "text"
+    log_level: LogLevelName = "info"
+    limits: Limits = attrs.field(factory=Limits)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read a TOML file of settings, without looking at what they are.
+
+    :raises ConfigError: It can't be read or is not TOML.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+
+
+def make_config(
+    given: Mapping[str, Any], environ: Mapping[str, str], home: Path, file: Path | None = None
+) -> Config:
+    """Put the sources together.
+
+    :param given: Settings of the command line by the names in :data:`SETTINGS`; only those that were given.
+    :param environ: Read for ``STATE_DIRECTORY`` and ``XDG_DATA_HOME``.
+    :param home: The user's home directory.
+    :param file: A TOML file with further settings.
+    :raises ConfigError: A value can't be used, or the file has a key that is not known.
+    """
+    settings = _Settings(given, {} if file is None else read_file(file), file)
+    return Config(
+        datadir=settings.read("datadir", _read_datadir, default_datadir(environ, home)),
+        http=settings.read("http", _read_endpoints, DEFAULT_HTTP),
+        ws=settings.read("ws", _read_endpoints, DEFAULT_WS),
+        ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
+        log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
+        log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
+        limits=settings.read_limits(),
+    )
+
+
+def default_datadir(environ: Mapping[str, str], home: Path) -> Path:
+    """Where the data is unless told otherwise: systemd's state directory, else the user's data directory.
+
+    systemd.exec(5), ``StateDirectory=`` (the first, if there are several); XDG Base Directory 0.8.
+    """
+    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if state:
+        return Path(state)
+    data_home = Path(environ.get("XDG_DATA_HOME", ""))
+    # The specification has relative paths ignored.
+    return (data_home if data_home.is_absolute() else home / ".local" / "share") / "cloudnode"
+
+
+class _Settings:
+    """The sources, each value with the name of the place where it stands."""
+
+    def __init__(self, given: Mapping[str, Any], contents: Mapping[str, Any], file: Path | None) -> None:
+        self._given = given
+        self._contents = contents
+        self._file = file
+        known = (*SETTINGS, "limits")
+        for key in contents:
+            if key not in known:
+                raise ConfigError(f"{file}: unknown key {key!r} (known are {', '.join(known)})")
+
+    def read(self, name: str, reader: Callable[[Any], _T], default: _T) -> _T:
+        if name in self._given:
+            place, value = f"--{name}", self._given[name]
+        elif name in self._contents:
+            place, value = f"{self._file}: {name}", self._contents[name]
+            if name == "datadir" and isinstance(value, str) and self._file is not None:
+                # As a file's paths are wherever the file is read from.
+                value = str(self._file.absolute().parent / Path(value).expanduser())
+        else:
+            return default
+        try:
+            return reader(value)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {error}") from None
+
+    def read_limits(self) -> Limits:
+        table = self._contents.get("limits", {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{self._file}: limits: a table is expected")
+        known = [field.name for field in attrs.fields(Limits)]
+        limits = Limits()
+        for key, value in table.items():
+            if key not in known:
+                raise ConfigError(f"{self._file}: unknown key 'limits.{key}' (known are {', '.join(known)})")
+            try:
+                if isinstance(value, bool | str):
+                    raise TypeError
+                limits = attrs.evolve(limits, **{key: value})
+            except (TypeError, ValueError):
+                default = getattr(Limits(), key)
+                raise ConfigError(
+                    f"{self._file}: limits.{key}: {value!r} can't be used (the default is {_toml(default)})"
+                ) from None
+        return limits
+
+
+def _toml(value: Any) -> str:
+    """A number or a list of texts as one would write it into the file."""
+    return str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
+
+
+def _read_datadir(value: Any) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"{value!r} is not a path")
+    return Path(value).expanduser().absolute()
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    """One text or several; none at all are told by the lone word ``none`` or an empty list."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{value!r} is not a text or a list of texts")
+    if NONE in texts and len(texts) > 1:
+        raise ValueError(f"{NONE!r} stands alone, not beside {', '.join(t for t in texts if t != NONE)}")
+    return () if list(texts) == [NONE] else tuple(texts)
+
+
+def _read_endpoints(value: Any) -> tuple[str, ...]:
+    texts = _read_texts(value)
+    for text in texts:
+        try:
+            # A trial parse: an endpoint keeps its reactor until it listens, so it needs none here.
+            serverFromString(None, text)
+        except Exception as error:
+            raise ValueError(
+                f"{text!r} is not an endpoint to listen on, such as tcp:38081 or tcp:80:interface=127.0.0.1 "
+                f"({str(error) or type(error).__name__})"
+            ) from None
+    return texts
+
+
+def _read_udp_addresses(value: Any) -> tuple[UdpAddress, ...]:
+    values = value if isinstance(value, list | tuple) else [value]
+    plain = [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in values]
+    return tuple(parse_udp_address(text) for text in _read_texts(plain))
+
+
+def parse_udp_address(text: str) -> UdpAddress:
+    """Read ``[ADDRESS:]PORT``, an IPv6 address in brackets.
+
+    :raises ValueError: It is none.
+    """
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"{text!r}: an IPv6 address stands in brackets, as in [::1]:38083")
+    try:
+        address = str(ip_address(host)) if host else "0.0.0.0"
+        number = int(port) if port.isascii() and port.isdigit() else -1
+    except ValueError:
+        raise ValueError(f"{text!r}: {host!r} is not an IP address") from None
+    if not 0 <= number <= 65_535:
+        raise ValueError(f"{text!r} is not a UDP port, as in 38083 or 127.0.0.1:38083")
+    return UdpAddress(address, number)
+
+
+def _choice(choices: Sequence[str]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+        return str(value)
+
+    return read
