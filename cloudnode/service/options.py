@@ -17,7 +17,7 @@ _REPEATABLE = ("http", "ws", "ws-udp")
 _EXAMPLES = """
 HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
   tcp:38081                                      all IPv4 addresses
-  tcp:38081:interface=\\:\\:                     all addresses, IPv6 and IPv4
+  tcp:38081:interface=\\:\\:                       all addresses, IPv6 and IPv4
   tcp:38081:interface=127.0.0.1                  behind a proxy
   ssl:443:privateKey=key.pem:certKey=chain.pem   a domain's certificate
   unix:/run/cloudnode/http.sock
@@ -67,7 +67,7 @@ class Options(usage.Options):
 
     def __init__(self, environ: Mapping[str, str] = os.environ, home: Path | None = None) -> None:
         """:param home: The user's home directory; found out by itself unless given."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._environ = environ
         self._home = Path("~").expanduser() if home is None else home
 

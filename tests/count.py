@@ -1,0 +1,69 @@
+"""Adds up what trial and pytest say at the end of their logs: ``python tests/count.py unit.log ...``.
+
+The last line it prints counts all tests; the exit status is 1 if one failed or no summary was found.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+# trial: "PASSED (successes=12)" or "FAILED (failures=1, successes=11)";
+# pytest: "==== 3 failed, 12 passed in 4.20s ====".
+_TRIAL = re.compile(r"^(?:PASSED|FAILED) \((.*)\)$", re.MULTILINE)
+_PYTEST = re.compile(r"^=+ (.*) in [\d.]+s.* =+$", re.MULTILINE)
+_ESCAPES = re.compile(r"\x1b\[[\d;]*m")
+
+_KINDS = {
+    "successes": "passed",
+    "passed": "passed",
+    "failures": "failed",
+    "failed": "failed",
+    "errors": "failed",
+    "error": "failed",
+    "unexpectedSuccesses": "failed",
+    "skips": "skipped",
+    "skipped": "skipped",
+    "deselected": "skipped",
+    "expectedFailures": "passed",
+    "xfailed": "passed",
+}
+
+
+def count(log: str) -> Counter[str] | None:
+    """How many tests passed, failed and were skipped by the last summary in a log; None if there is none."""
+    summaries = _TRIAL.findall(log) or _PYTEST.findall(_ESCAPES.sub("", log))
+    if not summaries:
+        return None
+    counts: Counter[str] = Counter()
+    for part in summaries[-1].split(", "):
+        name, _, number = part.partition("=")
+        if not number:
+            number, _, name = part.partition(" ")
+        counts[_KINDS.get(name, "other")] += int(number) if number.isdigit() else 0
+    return counts
+
+
+def main() -> int:
+    """Print one line for each log and one for all."""
+    total: Counter[str] = Counter()
+    complete = True
+    for argument in sys.argv[1:]:
+        counts = count(Path(argument).read_text(errors="replace"))
+        if counts is None:
+            print(f"{Path(argument).stem}: no summary, so the run did not come to its end")
+            complete = False
+            continue
+        total += counts
+    tests = total["passed"] + total["failed"] + total["skipped"]
+    print(
+        f"{tests} tests: {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped"
+        + ("" if complete else ", and a run that broke off")
+    )
+    return 0 if complete and not total["failed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
