@@ -1,0 +1,284 @@
+"""The one ledger that all of a node's services share.
+
+It takes operations from callers, has them ordered and executed, and answers reads. Everything here happens in the
+reactor's thread but for the verification of signatures and the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import Operation, check_window, decode_operation
+from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
+from cloudnode.node.background_audit import BackgroundAudit
+from cloudnode.node.checking import RunInThread, SignatureChecker
+from cloudnode.node.ordering import LoneValidator
+from cloudnode.node.pool import Pool, PoolLimits
+from cloudnode.store.reading import SqliteReading
+from cloudnode.store.sqlite import SqliteStore
+
+State = Literal["starting", "serving", "corrupt", "stopped"]
+
+
+@attrs.frozen
+class LedgerConfig:
+    """What an operator may set.
+
+    :ivar pool: The most that waits for a block. :ivar audit_interval: Seconds between background audits, 0 for none.
+    :ivar audit_share: The share of one core's time that a background audit takes, 0 to 1.
+    """
+
+    pool: PoolLimits = PoolLimits()
+    audit_interval: float = 3600.0
+    audit_share: float = 0.1
+
+
+class Ledger:
+    """A node's database, open.
+
+    :ivar genesis: The network's. :ivar node_key: The node's identity, which signs receipts and answers.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        run_in_thread: RunInThread,
+        store: SqliteStore,
+        genesis: Genesis,
+        node_key: SigningKey,
+        validator_key: SigningKey,
+        config: LedgerConfig = LedgerConfig(),
+    ) -> None:
+        self.genesis = genesis
+        self.network = genesis.network
+        self.node_key = node_key
+        self._reactor = reactor
+        self._store = store
+        self._pool = Pool(config.pool)
+        self._checker = SignatureChecker(reactor, run_in_thread)
+        self._ordering = LoneValidator(reactor, store, self._pool, genesis, validator_key)
+        self._ordering.on_final = self._block_final
+        self._ordering.on_damage = self.report_damage
+        self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
+        self._audit.on_damage = self.report_damage
+        self._state: State = "starting"
+        self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
+        self._heights: list[tuple[int, Deferred[None]]] = []
+        self._observers: list[Callable[[FinalBlock], None]] = []
+
+    async def start(self) -> None:
+        """Begin to make blocks and to audit. Reads are answered from now on."""
+        self._state = "serving"
+        self._ordering.start()
+        self._audit.start(lambda: self.head.height)
+
+    async def stop(self) -> None:
+        """Finish the block under way, give up what waits, close the database."""
+        if self._state == "stopped":
+            return
+        self._state = "stopped"
+        await self._audit.stop()
+        await self._ordering.stop()
+        self._give_up()
+        self._store.close()
+
+    def _give_up(self) -> None:
+        error = LedgerError("node_stopping")
+        waiting, self._waiting = self._waiting, {}
+        for deferreds in waiting.values():
+            for deferred in deferreds:
+                deferred.errback(error)
+        heights, self._heights = self._heights, []
+        for _, height_reached in heights:
+            height_reached.errback(error)
+
+    # What is known
+
+    @property
+    def head(self) -> Head:
+        """The newest block that is executed and on disk."""
+        return self._store.head
+
+    @property
+    def state(self) -> State:
+        """Whether data may be served: only while ``serving``."""
+        return self._state
+
+    @property
+    def audit(self) -> AuditState:
+        """What is known of the database's soundness."""
+        return self._audit.state
+
+    @property
+    def ordering_trouble(self) -> str | None:
+        """Why no block can be made at present (for instance a full disk), one sentence; None if all is well."""
+        return self._ordering.trouble
+
+    @property
+    def pool_operations(self) -> int:
+        """Operations that wait for a block."""
+        return len(self._pool)
+
+    @property
+    def pool_size(self) -> int:
+        """Bytes of the operations that wait for a block."""
+        return self._pool.size
+
+    @property
+    def lowest_height(self) -> int:
+        """The lowest height that can be read."""
+        return self._store.lowest_height
+
+    def reading(self, height: int | None = None) -> SqliteReading:
+        """The ledger at a height, the newest by default; to be used at once, not kept.
+
+        :raises LedgerError: ``height_pruned`` or ``height_future``.
+        """
+        return self._store.reading(height)
+
+    def provable_height(self) -> int:
+        """The newest height whose state root is in a final header.
+
+        :raises LedgerError: ``not_provable``: there is no block yet.
+        """
+        header = self._store.header
+        if header is None:
+            raise LedgerError("not_provable")
+        return header.root_height
+
+    def proving_block(self, height: int) -> Block:
+        """The first final block whose header carries the state root of a height.
+
+        :raises LedgerError: ``not_provable``: no header carries it (yet).
+        """
+        block = self._store.proving_block(height)
+        if block is None:
+            raise LedgerError("not_provable")
+        return block
+
+    def outcome(self, operation_id: bytes, expiry: int) -> Outcome | None:
+        """What became of an operation; None if it is in no block, or that is no longer remembered."""
+        return self._store.reading().outcome(operation_id, expiry)
+
+    # What is asked for
+
+    def submit(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
+        """Take an operation. To send the same one again, here or elsewhere, is safe.
+
+        :param body: The exact text. :param signature: 64 bytes.
+        :return: Fires once the signature is verified and the operation waits for a block, or is final already.
+        :raises LedgerError: Any code of the groups ``form`` and ``pool``, at once or through the Deferred.
+        """
+        operation = decode_operation(body, signature, self.genesis)
+        known = self._known(operation)
+        if known is not None:
+            return succeed(known)
+        check_window(operation, self.head.height + 1)
+        self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(body))
+        return self._checker.check(operation).addCallback(self._checked)
+
+    def _known(self, operation: Operation) -> Accepted | None:
+        # The id is of the body alone: whoever sends it again with another signature is told of the first one.
+        outcome = self.outcome(operation.id, operation.expiry)
+        if outcome is None and operation.id not in self._pool:
+            return None
+        return Accepted(operation.id, self.head.height, operation.expiry, outcome)
+
+    def _checked(self, operation: Operation) -> Accepted:
+        known = self._known(operation)
+        if known is not None:
+            return known
+        # Blocks may have come while the signature was verified.
+        check_window(operation, self.head.height + 1)
+        self._pool.add(operation)
+        self._ordering.wake()
+        return Accepted(operation.id, self.head.height, operation.expiry)
+
+    def when_final(self, operation_id: bytes) -> Deferred[Outcome]:
+        """Wait for an operation that :meth:`submit` accepted without an outcome.
+
+        :return: Fires with what became of it; with LedgerError ``operation_expired`` if no block took it in time.
+            May be cancelled.
+        """
+        done: Deferred[Outcome] = Deferred(lambda _: self._forget(operation_id, done))
+        self._waiting.setdefault(operation_id, []).append(done)
+        return done
+
+    def _forget(self, operation_id: bytes, done: Deferred[Outcome]) -> None:
+        waiting = self._waiting.get(operation_id, [])
+        if done in waiting:
+            waiting.remove(done)
+            if not waiting:
+                del self._waiting[operation_id]
+
+    def when_height(self, height: int) -> Deferred[None]:
+        """Wait until the head is at a height or above. May be cancelled."""
+        if self.head.height >= height:
+            return succeed(None)
+        entry: tuple[int, Deferred[None]]
+        reached: Deferred[None] = Deferred(lambda _: entry in self._heights and self._heights.remove(entry))
+        entry = (height, reached)
+        self._heights.append(entry)
+        return reached
+
+    def watch_blocks(self, observer: Callable[[FinalBlock], None]) -> Callable[[], None]:
+        """Have ``observer`` called after each block that becomes final, in order.
+
+        :return: What ends it.
+        """
+        self._observers.append(observer)
+
+        def stop_watching() -> None:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+        return stop_watching
+
+    # What happens
+
+    def _block_final(self, final: FinalBlock) -> None:
+        self._pool.remove(final.block.operation_ids)
+        if self._waiting:
+            for logged in final.operations:
+                for done in self._waiting.pop(logged.id, ()):
+                    done.callback(Outcome(logged.id, logged.cursor, logged.result))
+        for operation_id in self._pool.drop_expired(final.head.height + 1):
+            for done in self._waiting.pop(operation_id, ()):
+                done.errback(LedgerError("operation_expired"))
+        due = [entry for entry in self._heights if entry[0] <= final.head.height]
+        for entry in due:
+            self._heights.remove(entry)
+            entry[1].callback(None)
+        for observer in list(self._observers):
+            try:
+                observer(final)
+            except Exception:
+                # One observer's failure is not another's, nor the ledger's.
+                self._log.failure("An observer of blocks failed at height {height}", height=final.head.height)
+
+    def report_damage(self, finding: str) -> None:
+        """Say that something read from the database is wrong: no data is served from here on.
+
+        :param finding: One sentence, which ``getnodeinfo`` tells.
+        """
+        self._audit.record_damage(finding)
+        if self._state in ("starting", "serving"):
+            self._state = "corrupt"
+            self._log.critical("The database is damaged, data is no longer served: {finding}", finding=finding)
+            self._ordering.halt()
+
+    def read_failed(self, failure: Failure) -> None:
+        """Take note of a failed read that showed damage."""
+        self.report_damage(failure.getErrorMessage())

@@ -1,0 +1,171 @@
+"""The log and the old rows: hashes where there are some, checksums elsewhere."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+
+from cloudnode.formats.block import Certificate, Header, operations_hash
+from cloudnode.formats.errors import LedgerError
+from cloudnode.ledger.positions import cursor, end_of, position
+from cloudnode.store.audit.phase import Audit
+from cloudnode.store.checks import row_check
+
+_ROWS_A_STEP = 1000
+
+_CHECKED = {
+    "meta": ("name", "name, value"),
+    "states": ("height", "height, root, preimage"),
+    "records_old": (
+        "position",
+        "position, hash, value, live, account, collection, key, ref, version, created, time, data, until",
+    ),
+    "ratings_old": ("key, until", "key, until, value"),
+    "trie_old": ("slot, until", "slot, until, since, node"),
+    "scores_old": (
+        "until, created",
+        "created, since, hash, account, collection, ref, live, sum, count, rank, until",
+    ),
+    "totals_old": ("key, until", "key, until, since, records, ratings, stars"),
+}
+"""Tables whose rows carry a checksum: their primary key, and the columns that it is over."""
+
+
+def check_checksums(audit: Audit) -> Iterator[float]:
+    """Every row of the tables that nothing else vouches for."""
+    for number, (table, (key, columns)) in enumerate(_CHECKED.items()):
+        size = len(key.split(","))
+        last: tuple[object, ...] | None = None
+        while True:
+            where = f"WHERE ({key}) > ({', '.join('?' * size)})" if last else ""
+            with audit.snapshot() as connection:
+                rows = connection.execute(
+                    f'SELECT {key}, "check", {columns} FROM {table} {where} ORDER BY {key} LIMIT ?',
+                    (*(last or ()), _ROWS_A_STEP),
+                ).fetchall()
+            for row in rows:
+                if row_check(*row[size + 1 :]) != row[size]:
+                    name = ", ".join(_text(part) for part in row[:size])
+                    audit.found(f"table {table}: row {name} is altered")
+            audit.rows += len(rows)
+            yield number / len(_CHECKED)
+            if not rows:
+                break
+            last = rows[-1][:size]
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def check_system(audit: Audit) -> Iterator[float]:
+    """What governs the network, against its hashes and the genesis."""
+    with audit.snapshot() as connection:
+        rows = connection.execute("SELECT key, value, name, content FROM system").fetchall()
+        for key, value, name, content in rows:
+            if sha256(str(name).encode()).digest() != key or sha256(content).digest() != value:
+                audit.found(f"table system: row {name} is altered")
+        audit.rows += len(rows)
+        (network,) = connection.execute("SELECT value FROM meta WHERE name = 'network'").fetchone()
+        if network != audit.genesis.network:
+            audit.found("table meta: the network is not that of the genesis")
+    yield 1.0
+
+
+def check_blocks(audit: Audit) -> Iterator[float]:
+    """Each block's hash, its place in the chain, its ids and its certificate's form; signatures not again."""
+    height, parent = 0, None
+    while True:
+        with audit.snapshot() as connection:
+            rows = connection.execute(
+                'SELECT height, hash, header, certificate, ids, root_height, "check" FROM blocks'
+                " WHERE height > ? ORDER BY height LIMIT ?",
+                (height, _ROWS_A_STEP),
+            ).fetchall()
+            (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
+        for at, hashed, header, certificate, ids, root_height, check in rows:
+            if parent is None:
+                # Below the first block that is kept, only the genesis can be known.
+                parent = audit.genesis.network if at == 1 else Header.decode(header).parent
+                height = at - 1
+            if at != height + 1:
+                audit.found(f"table blocks: block {height + 1} is missing")
+            if row_check(at, hashed, header, certificate, ids, root_height) != check or not _is_sound(
+                at, hashed, header, certificate, ids, parent, audit.genesis.network
+            ):
+                audit.found(f"table blocks: block {at} is altered")
+            height, parent = at, hashed
+        audit.rows += len(rows)
+        if not rows:
+            return
+        yield height / newest
+
+
+def _is_sound(
+    at: int, hashed: bytes, header: bytes, certificate: bytes, ids: bytes, parent: bytes, network: bytes
+) -> bool:
+    try:
+        decoded = Header.decode(header)
+        signed = Certificate.decode(certificate)
+    except LedgerError:
+        return False
+    each = [ids[start : start + 32] for start in range(0, len(ids), 32)]
+    return (
+        decoded.height == at
+        and decoded.hash == hashed == signed.hash
+        and decoded.parent == parent
+        and decoded.network == network
+        and decoded.operations_hash == operations_hash(each)
+    )
+
+
+def check_operations(audit: Audit) -> Iterator[float]:
+    """Each operation's body against its id, the ids against the blocks, and the rest against the checksum."""
+    height = 0
+    while True:
+        with audit.snapshot() as connection:
+            blocks = _some_blocks(connection, height)
+            if not blocks:
+                return
+            rows = connection.execute(
+                'SELECT position, id, body, signature, result, "check" FROM operations'
+                " WHERE position >= ? AND position < ? ORDER BY position",
+                (position(blocks[0][0], 0), end_of(blocks[-1][0])),
+            ).fetchall()
+            (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
+        ids = {row[0]: row[1] for row in rows}
+        for at, operation_id, body, signature, result, check in rows:
+            if sha256(body).digest() != operation_id:
+                audit.found(f"table operations: the body of {_place(at)} is altered")
+            elif row_check(at, operation_id, signature, result) != check:
+                audit.found(f"table operations: the row of {_place(at)} is altered")
+        listed = {
+            position(at, index): block_ids[index * 32 : index * 32 + 32]
+            for at, block_ids in blocks
+            for index in range(len(block_ids) // 32)
+        }
+        if ids != listed:
+            for at in sorted(dict(ids.items() ^ listed.items())):
+                audit.found(f"table operations: {_place(at)} is not what the block lists there")
+        audit.rows += len(rows)
+        height = blocks[-1][0]
+        yield height / newest
+
+
+def _some_blocks(connection: sqlite3.Connection, above: int) -> list[tuple[int, bytes]]:
+    """The next blocks above a height with some thousand operations in all."""
+    blocks, operations = [], 0
+    for height, ids in connection.execute(
+        "SELECT height, ids FROM blocks WHERE height > ? ORDER BY height", (above,)
+    ):
+        blocks.append((height, ids))
+        operations += len(ids) // 32
+        if operations >= _ROWS_A_STEP or len(blocks) == _ROWS_A_STEP:
+            break
+    return blocks
+
+
+def _place(at: int) -> str:
+    where = cursor(at)
+    return f"{where.height}:{where.index}"

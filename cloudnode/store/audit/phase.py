@@ -1,0 +1,48 @@
+"""What all phases of an audit share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from cloudnode.formats.genesis import Genesis
+
+FINDINGS_MAX = 20
+"""Findings that are told; damage is rarely one byte, and the rest is one sentence."""
+
+
+@attrs.define
+class Audit:
+    """An audit on one connection.
+
+    Every step reads within one short transaction, so that it sees a whole block, pins nothing for long, and may be
+    taken while the node writes.
+
+    :ivar rows: Rows checked so far. :ivar findings: One sentence each for what is wrong.
+    """
+
+    connection: sqlite3.Connection
+    genesis: Genesis
+    rows: int = 0
+    findings: list[str] = attrs.Factory(list)
+
+    def found(self, sentence: str) -> None:
+        """Note something that is wrong."""
+        if len(self.findings) < FINDINGS_MAX and sentence not in self.findings:
+            self.findings.append(sentence)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One transaction to read in."""
+        self.connection.execute("BEGIN")
+        try:
+            yield self.connection
+        finally:
+            self.connection.execute("ROLLBACK")
+
+
+Phase = Callable[[Audit], Iterator[float]]
+"""A part of the audit: yields after each step how much of it is done, 0 to 1."""

@@ -1,0 +1,90 @@
+"""How the database file is opened: every connection with the same pragmas, functions and budget."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloudnode.formats.errors import LedgerError
+from cloudnode.store.checks import row_check
+from cloudnode.store.texts import record_text
+
+_STEP = 10_000
+QUERY_BUDGET = 3_000_000
+"""Virtual machine instructions that one read may take, some 100 ms. A bound on work, not on time, so that
+one question is either always answered or always too broad."""
+
+
+class DatabaseDamaged(Exception):
+    """SQLite stumbled over the file, or a row is not what it must be: nothing from it may be served."""
+
+
+def connect(path: str, *, read_only: bool = False, cache_kib: int = 16_384) -> sqlite3.Connection:
+    """Open the database at ``path``.
+
+    Transactions are begun and ended by statements (``isolation_level=None``). A commit is on disk when it returns
+    (``synchronous=FULL``).
+
+    :param cache_kib: The most memory for pages, in KiB; it is used only as pages are.
+    :raises sqlite3.Error: The file can't be opened or is no database.
+    """
+    mode = "ro" if read_only else "rwc"
+    # One connection is used by one thread at a time, but not always by the thread that made it.
+    connection = sqlite3.connect(
+        f"file:{_escape(path)}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.create_function("row_check", -1, row_check, deterministic=True)
+    connection.create_function("record_text", 1, record_text, deterministic=True)
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA trusted_schema = ON")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # A checkpoint moves pages for tens of milliseconds; the store does it in a thread instead.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+def _escape(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+class Budget:
+    """Stops a read that takes too long to be answered between other people's requests."""
+
+    def __init__(self, connection: sqlite3.Connection, instructions: int = QUERY_BUDGET) -> None:
+        self._steps = self._left = instructions // _STEP
+        connection.set_progress_handler(self._spend, _STEP)
+
+    def _spend(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    @contextmanager
+    def one_read(self) -> Iterator[None]:
+        """A read with the whole budget to itself.
+
+        :raises LedgerError: ``query_too_broad``.
+        :raises DatabaseDamaged: SQLite found the file damaged.
+        """
+        self._left = self._steps
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise LedgerError(
+                    "query_too_broad", "too many rows would have to be looked through: filter further"
+                ) from None
+            raise
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise DatabaseDamaged(str(error)) from error
+            raise

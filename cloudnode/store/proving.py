@@ -1,0 +1,75 @@
+"""Finding the trie nodes between a state root and a key, at any recent height."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from cloudnode.ledger.reading import Proof
+from cloudnode.ledger.trie import EMPTY_ENTRY, PAGE_ROWS, InnerNode, encode_page, entry_rows, key_range
+from cloudnode.store.asof import AsOf
+from cloudnode.store.state import ABOVE_ALL_KEYS
+from cloudnode.store.states import StateRoot
+
+
+class Prover:
+    """Collects proofs at one height."""
+
+    def __init__(self, connection: sqlite3.Connection, asof: AsOf, state: StateRoot) -> None:
+        self._connection = connection
+        self._asof = asof
+        self._state = state
+
+    def prove(self, table: int, keys: Iterable[bytes]) -> Proof:
+        """All nodes on the way to some keys or prefixes of keys, each once.
+
+        A walk ends at the leaf page that would hold the key, at an inner node without a child for it, or, for a
+        prefix, at the first node whose whole subtree lies below the prefix: its entry holds the sums.
+        """
+        nodes = {self._state.root: self._state.preimage}
+        for key in keys:
+            self._walk(table, key.hex(), nodes)
+        return Proof(self._state.root, tuple(nodes.values()))
+
+    def _walk(self, table: int, wanted: str, nodes: dict[bytes, bytes]) -> None:
+        slot, entry = "", self._state.entries[table]
+        while entry != EMPTY_ENTRY:
+            if len(slot) >= len(wanted) and slot and entry_rows(entry) > PAGE_ROWS:
+                return
+            if entry_rows(entry) <= PAGE_ROWS:
+                nodes[entry[:32]] = self._page(table, slot)
+                return
+            stored = self._node(table, slot)
+            nodes[entry[:32]] = stored
+            node = InnerNode.decode(stored)
+            depth = len(node.path)
+            if not wanted.startswith(node.path) or len(wanted) <= depth:
+                return
+            slot = node.path + wanted[depth]
+            entry = node.children.get(wanted[depth], EMPTY_ENTRY)
+
+    def _node(self, table: int, slot: str) -> bytes:
+        row = self._connection.execute(
+            f"SELECT node FROM {self._asof.trie('slot = :slot')}",
+            self._asof.parameters | {"slot": f"{table}{slot}"},
+        ).fetchone()
+        node: bytes = row[0]
+        return node
+
+    def _page(self, table: int, slot: str) -> bytes:
+        low, high = key_range(slot)
+        sources = {
+            0: ("hash, value", self._asof.records, "hash"),
+            1: ("key, value", self._asof.ratings, "key"),
+            2: ("key, value", self._asof.window, "key"),
+            3: ("key, value", self._asof.accounts, "key"),
+            4: ("key, value", self._asof.system, "key"),
+        }
+        columns, source, key = sources[table]
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM {source(f'{key} >= :low AND {key} < :high')} ORDER BY {key}",
+            self._asof.parameters | {"low": low, "high": ABOVE_ALL_KEYS if high is None else high},
+        ).fetchall()
+        return encode_page(table, rows)
+
+

@@ -1,0 +1,39 @@
+"""Giving up what only heights that can no longer be asked for would need."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from cloudnode.store.state import first_window_key
+from cloudnode.store.texts import record_text
+
+HEIGHTS_KEPT = 1000
+"""How many heights below the head can be read."""
+
+_OLD_TABLES = ("ratings_old", "scores_old", "totals_old", "trie_old")
+
+
+def lowest_height(head: int) -> int:
+    """The lowest height that can be read when ``head`` is the newest."""
+    return max(0, head - HEIGHTS_KEPT)
+
+
+def prune(connection: sqlite3.Connection, head: int) -> None:
+    """Remove what is not needed to read the heights from :func:`lowest_height` on."""
+    lowest = lowest_height(head)
+    if lowest == 0:
+        return
+    for table in _OLD_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE until <= ?", (lowest,))
+    gone = connection.execute(
+        "SELECT position, live, data FROM records_old WHERE until <= ?", (lowest,)
+    ).fetchall()
+    if gone:
+        # An index with external content must be told what it indexed (SQLite's FTS5, section 4.4.3).
+        connection.executemany(
+            "INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)",
+            [(position, record_text(data)) for position, live, data in gone if live],
+        )
+        connection.execute("DELETE FROM records_old WHERE until <= ?", (lowest,))
+    connection.execute("DELETE FROM states WHERE height < ?", (lowest,))
+    connection.execute("DELETE FROM window WHERE key < ?", (first_window_key(lowest),))

@@ -1,0 +1,176 @@
+"""The ledger in one SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator, Sequence
+
+from cloudnode.formats.block import Header
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.operation import Operation
+from cloudnode.ledger.reading import Block, Head
+from cloudnode.store.checks import row_check
+from cloudnode.store.connection import Budget, DatabaseDamaged, connect
+from cloudnode.store.pruning import lowest_height
+from cloudnode.store.reading import SqliteReading
+from cloudnode.store.schema import SCHEMA, SCHEMA_VERSION
+from cloudnode.store.states import StateRoot, load_state
+from cloudnode.store.writer import BlockWriter
+
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 32_768
+
+
+class WrongDatabase(Exception):
+    """The file is of another network or of a version that this program does not read."""
+
+
+class SqliteStore:
+    """Blocks are written by one connection and read by another, both of them in the thread that serves the API.
+
+    A read thus sees the last block that was committed, whole, and pins nothing: no read outlives its call.
+
+    :ivar head: The newest block. :ivar state: The state root after it.
+    """
+
+    def __init__(
+        self, path: str, genesis: Genesis, writer: sqlite3.Connection, reader: sqlite3.Connection
+    ) -> None:
+        self.path = path
+        self._genesis = genesis
+        self._write = writer
+        self._read = reader
+        self._budget = Budget(reader)
+        self._blocks = BlockWriter(writer, genesis)
+        self.head, self.state, self._header = self._load_head()
+        self._at_head = SqliteReading(reader, self._budget, self.state, True)
+
+    @classmethod
+    def open(cls, path: str, genesis: Genesis) -> SqliteStore:
+        """Open the database, or make it with the state of height 0 if there is none.
+
+        :raises WrongDatabase: It is of another network or version.
+        :raises DatabaseDamaged: SQLite can't read it.
+        :raises sqlite3.OperationalError: The directory is read-only or the disk is full.
+        """
+        try:
+            writer = connect(path, cache_kib=WRITER_CACHE_KIB)
+            os.chmod(path, 0o600)
+            if writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                _create(writer, genesis)
+            _check_meta(writer, genesis)
+            reader = connect(path, read_only=True, cache_kib=READER_CACHE_KIB)
+            return cls(path, genesis, writer, reader)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DatabaseDamaged(f"{path}: {error}") from error
+
+    def _load_head(self) -> tuple[Head, StateRoot, Header | None]:
+        state_height = self._read.execute("SELECT max(height) FROM states").fetchone()[0]
+        state = None if state_height is None else load_state(self._read, state_height)
+        row = self._read.execute(
+            "SELECT height, hash, header FROM blocks ORDER BY height DESC LIMIT 1"
+        ).fetchone()
+        if state is None or state.height != (row[0] if row else 0):
+            raise DatabaseDamaged(f"{self.path}: the newest block has no state")
+        if row is None:
+            return Head(0, self._genesis.network, self._genesis.time, state.root), state, None
+        header = Header.decode(row[2])
+        return Head(row[0], row[1], header.time, state.root), state, header
+
+    @property
+    def header(self) -> Header | None:
+        """The header of the newest block; None at height 0."""
+        return self._header
+
+    @property
+    def lowest_height(self) -> int:
+        """The lowest height that can be read."""
+        return lowest_height(self.head.height)
+
+    def write_in_steps(
+        self, block: Block, operations: Sequence[Operation]
+    ) -> Generator[None, None, tuple[Head, list[int]]]:
+        """Execute and store the next block; readers see it from the last step on.
+
+        :return: A generator that returns the new head and the operations' results. To close it is to leave all as it was.
+        :raises sqlite3.Error: See :meth:`cloudnode.store.writer.BlockWriter.write_in_steps`.
+        """
+        state, results = yield from self._blocks.write_in_steps(block, operations, self.state)
+        self.state = state
+        self._header = Header.decode(block.header)
+        self.head = Head(block.height, block.hash, self._header.time, state.root)
+        self._at_head = SqliteReading(self._read, self._budget, state, True)
+        return self.head, results
+
+    def reading(self, height: int | None = None) -> SqliteReading:
+        """The ledger at a height, the newest by default.
+
+        :raises LedgerError: ``height_future``, or ``height_pruned`` below :attr:`lowest_height`.
+        """
+        if height is None or height == self.head.height:
+            return self._at_head
+        if height > self.head.height:
+            raise LedgerError("height_future", f"the newest height here is {self.head.height}")
+        state = load_state(self._read, height) if height >= self.lowest_height else None
+        if state is None:
+            raise LedgerError("height_pruned", f"the lowest height that can be read is {self.lowest_height}")
+        return SqliteReading(self._read, self._budget, state, False)
+
+    def proving_block(self, height: int) -> Block | None:
+        """The first final block whose header carries the state root of a height."""
+        row = self._read.execute(
+            "SELECT height FROM blocks WHERE root_height = ? ORDER BY height LIMIT 1", (height,)
+        ).fetchone()
+        return None if row is None else self._at_head.block(row[0])
+
+    def close(self) -> None:
+        """Close both connections; the write-ahead log is merged into the file."""
+        self._read.close()
+        self._write.close()
+
+
+def _create(connection: sqlite3.Connection, genesis: Genesis) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _statements(SCHEMA):
+            connection.execute(statement)
+        for name, value in (
+            ("version", SCHEMA_VERSION.to_bytes(2, "big")),
+            ("network", genesis.network),
+            ("genesis", genesis.text),
+        ):
+            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (name, value, row_check(name, value)))
+        BlockWriter(connection, genesis).write_genesis()
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script; ``executescript`` would commit before it begins."""
+    statements, part = [], ""
+    for line in script.splitlines():
+        part += line + "\n"
+        if sqlite3.complete_statement(part):
+            statements.append(part)
+            part = ""
+    return statements
+
+
+def _check_meta(connection: sqlite3.Connection, genesis: Genesis) -> None:
+    try:
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+    except sqlite3.OperationalError:
+        raise WrongDatabase("the file is no cloudnode database") from None
+    version = int.from_bytes(meta.get("version", b""), "big")
+    if version != SCHEMA_VERSION:
+        raise WrongDatabase(f"the database has version {version}, this program reads {SCHEMA_VERSION}")
+    if meta.get("network") != genesis.network:
+        raise WrongDatabase(
+            f"the database is of network {meta.get('network', b'').hex()}, not of {genesis.network.hex()}"
+        )

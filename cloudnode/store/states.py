@@ -1,0 +1,68 @@
+"""The state root of a height with what it is the hash of."""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import sha256
+
+import attrs
+
+from cloudnode.formats.nodes import STATE_TAG, TABLES
+from cloudnode.ledger.reading import DataHash
+from cloudnode.ledger.trie import EMPTY_ENTRY, entry_sums
+from cloudnode.store.checks import row_check
+
+
+@attrs.frozen
+class StateRoot:
+    """The entries of all tables at one height (``docs/protocol.md``, state root)."""
+
+    height: int
+    entries: tuple[bytes, ...]
+
+    @classmethod
+    def empty(cls, height: int) -> StateRoot:
+        """No rows at all."""
+        return cls(height, (EMPTY_ENTRY,) * len(TABLES))
+
+    @classmethod
+    def from_preimage(cls, height: int, preimage: bytes) -> StateRoot:
+        """The inverse of :attr:`preimage`."""
+        size, start = len(EMPTY_ENTRY), len(STATE_TAG)
+        return cls(height, tuple(preimage[at : at + size] for at in range(start, len(preimage), size)))
+
+    @property
+    def preimage(self) -> bytes:
+        """The bytes whose SHA-256 is the root."""
+        return STATE_TAG + b"".join(self.entries)
+
+    @property
+    def root(self) -> bytes:
+        """The state root, 32 bytes."""
+        return sha256(self.preimage).digest()
+
+    def at(self, height: int) -> StateRoot:
+        """The same state at another height."""
+        return attrs.evolve(self, height=height)
+
+    def with_entry(self, table: int, entry: bytes) -> StateRoot:
+        """The state with another entry for one table."""
+        return attrs.evolve(self, entries=(*self.entries[:table], entry, *self.entries[table + 1 :]))
+
+    def data_hash(self) -> DataHash:
+        """The root with the sums that it binds."""
+        stars, ratings, _ = entry_sums(self.entries[1])
+        _, live, _ = entry_sums(self.entries[0])
+        _, _, accounts = entry_sums(self.entries[3])
+        return DataHash(self.height, self.root, stars, ratings, live, accounts)
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Keep it among the recent states."""
+        values = (self.height, self.root, self.preimage)
+        connection.execute("INSERT INTO states VALUES (?, ?, ?, ?)", (*values, row_check(*values)))
+
+
+def load_state(connection: sqlite3.Connection, height: int) -> StateRoot | None:
+    """The state root of a recent height; None if it is not kept."""
+    row = connection.execute("SELECT preimage FROM states WHERE height = ?", (height,)).fetchone()
+    return None if row is None else StateRoot.from_preimage(height, row[0])

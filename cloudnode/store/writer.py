@@ -1,0 +1,210 @@
+"""Writing one block: its operations are executed, and all that follows is in the file together or not at all.
+
+The work is a generator, so that the thread that serves the API can do other things between two steps; readers on
+their own connection see the block before until the commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Sequence
+
+from cloudnode.formats.block import Header
+from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.nodes import TABLES
+from cloudnode.formats.operation import Operation
+from cloudnode.ledger.executor import Effects, Executor
+from cloudnode.ledger.positions import position
+from cloudnode.ledger.ranking import rank
+from cloudnode.ledger.reading import Block
+from cloudnode.ledger.system import encode_validators, system_row
+from cloudnode.ledger.trie import Trie
+from cloudnode.store.checks import row_check
+from cloudnode.store.pruning import prune
+from cloudnode.store.schema import RECORD_COLUMNS
+from cloudnode.store.state import WINDOW, NodeCache, StateReader, StateTrie, first_window_key
+from cloudnode.store.states import StateRoot
+from cloudnode.store.texts import record_text
+
+_CHUNK = 64
+"""Operations or rows between two steps: some milliseconds of work."""
+
+
+
+class BlockWriter:
+    """Writes blocks on the store's one writing connection."""
+
+    def __init__(self, connection: sqlite3.Connection, genesis: Genesis) -> None:
+        self._connection = connection
+        self._genesis = genesis
+        self._nodes = NodeCache()
+
+    def write_in_steps(
+        self, block: Block, operations: Sequence[Operation], before: StateRoot
+    ) -> Generator[None, None, tuple[StateRoot, list[int]]]:
+        """Execute and store a block.
+
+        :param before: The state root of the block before.
+        :return: A generator that returns, once the block is on disk, the state root after it and the operations'
+            results. Closing it, or any exception in it, leaves the database as it was.
+        :raises sqlite3.Error: The disk is full, read-only, or damaged.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            executor = Executor(StateReader(connection), self._genesis, block.height)
+            for count, operation in enumerate(operations, 1):
+                executor.execute(operation)
+                if count % _CHUNK == 0:
+                    yield
+            effects = executor.effects
+            yield from self._write_rows(effects)
+            self._write_log(block, operations, effects.results)
+            yield
+            state = yield from self._write_tries(effects, before)
+            prune(connection, block.height)
+            connection.execute("COMMIT")
+        except BaseException:
+            self._nodes.clear()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return state, effects.results
+
+    def write_genesis(self) -> StateRoot:
+        """Store the state of height 0, within the transaction that is open."""
+        height = 0
+        changed: dict[int, list[bytes]] = {}
+        system = TABLES[4]
+        for name, content in self._genesis_values().items():
+            key, value = system_row(name, content)
+            self._connection.execute(
+                "INSERT INTO system VALUES (?, ?, ?, ?, ?)", (key, value, name, content, height)
+            )
+            changed.setdefault(system.number, []).append(key)
+        state = StateRoot.empty(height)
+        for table, keys in changed.items():
+            trie = StateTrie(self._connection, table, height, self._nodes)
+            entry = Trie(table, trie).update(state.entries[table], keys)
+            trie.flush()
+            state = state.with_entry(table, entry)
+        state.store(self._connection)
+        return state
+
+    def _genesis_values(self) -> dict[str, bytes]:
+        return {
+            "genesis": self._genesis.network,
+            "validators": encode_validators(0, self._genesis.validators),
+        }
+
+    def _write_rows(self, effects: Effects) -> Generator[None, None, None]:
+        many = self._connection.executemany
+        until = effects.height
+        if effects.records:
+            many(
+                f"INSERT INTO records_old SELECT {RECORD_COLUMNS}, ?1, row_check({RECORD_COLUMNS}, ?1)"
+                " FROM records WHERE position = ?2",
+                [(until, old) for old in effects.replaced_records],
+            )
+            many("DELETE FROM records WHERE position = ?", [(old,) for old in effects.replaced_records])
+            rows = list(effects.records.values())
+            for start in range(0, len(rows), _CHUNK):
+                chunk = rows[start : start + _CHUNK]
+                many(
+                    f"INSERT INTO records ({RECORD_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                    [
+                        (
+                            row.position, row.hash, row.value, row.live, row.account, row.collection,
+                            row.key, row.ref, row.version, row.created, row.time, row.data,
+                        )
+                        for row in chunk
+                    ],
+                )  # fmt: skip
+                many(
+                    "INSERT INTO words (rowid, text) VALUES (?, ?)",
+                    [(row.position, record_text(row.data)) for row in chunk if row.live],
+                )
+                yield
+        if effects.ratings:
+            many(
+                "INSERT INTO ratings_old SELECT key, ?1, value, row_check(key, ?1, value)"
+                " FROM ratings WHERE key = ?2",
+                [(until, key) for key in effects.replaced_ratings],
+            )
+            many(
+                "DELETE FROM ratings WHERE key = ?",
+                [(key,) for key, value in effects.ratings.items() if value is None],
+            )
+            given = sorted((key, value) for key, value in effects.ratings.items() if value is not None)
+            many("INSERT OR REPLACE INTO ratings VALUES (?, ?)", given)
+            yield
+        if effects.scores:
+            many(
+                "INSERT INTO scores_old SELECT *, ?1, row_check(created, since, hash, account, collection, ref,"
+                " live, sum, count, rank, ?1) FROM scores WHERE created = ?2",
+                [(until, created) for created in effects.scores],
+            )
+            many(
+                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?)",
+                [
+                    (
+                        created, until, score.hash, score.account, score.collection, score.ref, score.live,
+                        score.sum, score.count, rank(score.sum, score.count),
+                    )
+                    for created, score in effects.scores.items()
+                ],
+            )  # fmt: skip
+            yield
+        many(
+            "INSERT INTO totals_old SELECT key, ?1, since, records, ratings, stars,"
+            " row_check(key, ?1, since, records, ratings, stars) FROM totals WHERE key = ?2",
+            [(until, key) for key in effects.totals],
+        )
+        many(
+            "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
+            [(key, until, row.records, row.ratings, row.stars) for key, row in effects.totals.items()],
+        )
+        many("INSERT INTO accounts VALUES (?, ?)", list(effects.accounts.items()))
+        many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))
+        yield
+
+    def _write_log(self, block: Block, operations: Sequence[Operation], results: list[int]) -> None:
+        ids = b"".join(block.operation_ids)
+        root_height = Header.decode(block.header).root_height
+        values = (block.height, block.hash, block.header, block.certificate, ids, root_height)
+        self._connection.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values))
+        )
+        rows = []
+        for index, (operation, result) in enumerate(zip(operations, results, strict=True)):
+            at = position(block.height, index)
+            # The id vouches for the body.
+            check = row_check(at, operation.id, operation.signature, result)
+            rows.append((at, operation.id, operation.body, operation.signature, result, check))
+        self._connection.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _write_tries(
+        self, effects: Effects, before: StateRoot
+    ) -> Generator[None, None, StateRoot]:
+        height = effects.height
+        expired = self._connection.execute(
+            "SELECT key FROM window WHERE key >= ? AND key < ?",
+            (first_window_key(height - 1), first_window_key(height)),
+        ).fetchall()
+        changed = {
+            0: list(effects.records),
+            1: list(effects.ratings),
+            WINDOW: [key for key, _ in effects.window] + [key for (key,) in expired],
+            3: list(effects.accounts),
+        }
+        state = before.at(height)
+        for table, keys in changed.items():
+            if not keys:
+                continue
+            trie = StateTrie(self._connection, table, height, self._nodes)
+            entry = yield from Trie(table, trie).update_in_steps(state.entries[table], keys)
+            trie.flush()
+            state = state.with_entry(table, entry)
+            yield
+        state.store(self._connection)
+        return state
