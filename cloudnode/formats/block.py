@@ -1,0 +1,209 @@
+"""Blocks: the header that names operations and a state, the votes for it, the certificate that makes it final.
+
+A header is 172 bytes and its hash is the block's. Votes are Ed25519 signatures over network, kind, epoch, view and
+block hash; a certificate is a quorum of votes of one kind for one block. One validator alone is a quorum of itself, in
+the same format. The layouts are in ``docs/protocol.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from itertools import pairwise
+from struct import Struct
+
+import msgspec
+
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.keys import VOTE, SigningKey, verify
+
+HEADER_TAG = b"cloudnode header 1\n"
+OPERATIONS_TAG = b"cloudnode operations 1\n"
+
+NOTARIZE = 1
+SKIP = 2
+FINALIZE = 3
+
+NO_BLOCK = bytes(32)
+"""The block hash in votes and certificates of kind :data:`SKIP`."""
+
+_header = Struct(">32sQQQQ32s32sIQ32s")
+_vote_message = Struct(">32sBQQ32s")
+_vote = Struct(">BQQ32sH64s")
+_certificate = Struct(">BQQ32sH")
+_signature = Struct(">H64s")
+
+HEADER_SIZE = _header.size
+VOTE_SIZE = _vote.size
+
+
+def quorum(validators: int) -> int:
+    """How many of so many validators must sign: all but the third that may lie, n - floor((n-1)/3)."""
+    return validators - (validators - 1) // 3
+
+
+def operations_hash(ids: Iterable[bytes]) -> bytes:
+    """What a header says of its block's operation ids, in order."""
+    return sha256(OPERATIONS_TAG + b"".join(ids)).digest()
+
+
+class Header(msgspec.Struct, frozen=True):
+    """A block's header.
+
+    :ivar time: Milliseconds since 1970, greater than the parent's.
+    :ivar parent: The parent's hash; at height 1 the network id.
+    :ivar root: The state root after the block of height ``root_height``, which is less than ``height``.
+    """
+
+    network: bytes
+    epoch: int
+    view: int
+    height: int
+    time: int
+    parent: bytes
+    operations_hash: bytes
+    operations_count: int
+    root_height: int
+    root: bytes
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Header:
+        """Read a header.
+
+        :raises LedgerError: ``header_malformed``.
+        """
+        if len(raw) != HEADER_SIZE:
+            raise LedgerError("header_malformed")
+        header = cls(*_header.unpack(raw))
+        if header.root_height >= header.height:
+            raise LedgerError("header_malformed", "A header's root_height is less than its height.")
+        return header
+
+    def encode(self) -> bytes:
+        """The 172 bytes."""
+        return _header.pack(
+            self.network,
+            self.epoch,
+            self.view,
+            self.height,
+            self.time,
+            self.parent,
+            self.operations_hash,
+            self.operations_count,
+            self.root_height,
+            self.root,
+        )
+
+    @property
+    def hash(self) -> bytes:
+        """The block hash."""
+        return header_hash(self.encode())
+
+
+def header_hash(raw: bytes) -> bytes:
+    """The block hash of a header's bytes."""
+    return sha256(HEADER_TAG + raw).digest()
+
+
+def vote_message(network: bytes, kind: int, epoch: int, view: int, block_hash: bytes) -> bytes:
+    """What a vote signs, without the purpose tag: 81 bytes."""
+    return _vote_message.pack(network, kind, epoch, view, block_hash)
+
+
+def sign_vote(key: SigningKey, network: bytes, kind: int, epoch: int, view: int, block_hash: bytes) -> bytes:
+    """The 64-byte signature of a vote; ``block_hash`` is :data:`NO_BLOCK` for a skip."""
+    return key.sign(VOTE, vote_message(network, kind, epoch, view, block_hash))
+
+
+class Vote(msgspec.Struct, frozen=True):
+    """One validator's vote; ``validator`` is its index in the epoch's set."""
+
+    kind: int
+    epoch: int
+    view: int
+    hash: bytes
+    validator: int
+    signature: bytes
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Vote:
+        """Read a vote.
+
+        :raises LedgerError: ``vote_malformed``.
+        """
+        if len(raw) != VOTE_SIZE:
+            raise LedgerError("vote_malformed")
+        vote = cls(*_vote.unpack(raw))
+        if not _is_kind(vote.kind, vote.hash):
+            raise LedgerError("vote_malformed")
+        return vote
+
+    def encode(self) -> bytes:
+        """The 115 bytes."""
+        return _vote.pack(self.kind, self.epoch, self.view, self.hash, self.validator, self.signature)
+
+    def verify(self, network: bytes, validators: Sequence[bytes]) -> bool:
+        """Whether the validator that it names has signed it."""
+        if self.validator >= len(validators):
+            return False
+        message = vote_message(network, self.kind, self.epoch, self.view, self.hash)
+        return verify(validators[self.validator], VOTE, message, self.signature)
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """Votes of one kind for one block (or for skipping one view).
+
+    :ivar signatures: Pairs of validator index and signature, in ascending order of the index, each once.
+    """
+
+    kind: int
+    epoch: int
+    view: int
+    hash: bytes
+    signatures: tuple[tuple[int, bytes], ...]
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Certificate:
+        """Read a certificate; that it holds a quorum of true signatures is for :meth:`verify`.
+
+        :raises LedgerError: ``certificate_malformed``.
+        """
+        if len(raw) < _certificate.size:
+            raise LedgerError("certificate_malformed")
+        kind, epoch, view, block_hash, count = _certificate.unpack_from(raw)
+        if len(raw) != _certificate.size + count * _signature.size or not _is_kind(kind, block_hash):
+            raise LedgerError("certificate_malformed")
+        signatures = tuple(_signature.iter_unpack(raw[_certificate.size :]))
+        if any(left[0] >= right[0] for left, right in pairwise(signatures)):
+            raise LedgerError("certificate_malformed", "A certificate's validators are not in ascending order.")
+        return cls(kind, epoch, view, block_hash, signatures)
+
+    def encode(self) -> bytes:
+        """The exact bytes."""
+        return b"".join(
+            (
+                _certificate.pack(self.kind, self.epoch, self.view, self.hash, len(self.signatures)),
+                *(_signature.pack(validator, signature) for validator, signature in self.signatures),
+            )
+        )
+
+    def verify(self, network: bytes, validators: Sequence[bytes]) -> None:
+        """Check that a quorum of the validators signed exactly this.
+
+        Every signature must be true, not only a quorum of them, so that all agree which certificates are good.
+
+        :raises LedgerError: ``certificate_validator``, ``certificate_quorum`` or ``certificate_signature``.
+        """
+        indexes = [validator for validator, _ in self.signatures]
+        if any(not 0 <= index < len(validators) for index in indexes):
+            raise LedgerError("certificate_validator")
+        if len(set(indexes)) != len(indexes) or len(indexes) < quorum(len(validators)):
+            raise LedgerError("certificate_quorum")
+        message = vote_message(network, self.kind, self.epoch, self.view, self.hash)
+        for index, signature in self.signatures:
+            if not verify(validators[index], VOTE, message, signature):
+                raise LedgerError("certificate_signature", f"The signature of validator {index} is not true.")
+
+
+def _is_kind(kind: int, block_hash: bytes) -> bool:
+    return kind in (NOTARIZE, FINALIZE) or (kind == SKIP and block_hash == NO_BLOCK)
