@@ -21,6 +21,7 @@ from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import (
     encode_account_value,
     encode_rating_value,
+    encode_record_value,
     encode_window_key,
     encode_window_value,
     record_digest,
@@ -276,10 +277,9 @@ class Executor:
             after.ref, data,
         )  # fmt: skip
         self.effects.records[record] = RecordRow(
-            position=after.position, hash=record, value=encode_record_value(digest, after.live), live=after.live,
-            account=after.account,
-            collection=after.collection, key=after.key, ref=after.ref, version=after.version,
-            created=after.created, time=time, data=data,
+            position=after.position, hash=record, value=encode_record_value(digest, after.live),
+            live=after.live, account=after.account, collection=after.collection, key=after.key,
+            ref=after.ref, version=after.version, created=after.created, time=time, data=data,
         )  # fmt: skip
 
     # Ratings

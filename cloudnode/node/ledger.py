@@ -38,7 +38,7 @@ class LedgerConfig:
     :ivar audit_share: The share of one core's time that a background audit takes, 0 to 1.
     """
 
-    pool: PoolLimits = PoolLimits()
+    pool: PoolLimits = attrs.Factory(PoolLimits)
     audit_interval: float = 3600.0
     audit_share: float = 0.1
 

@@ -96,7 +96,8 @@ class SqliteStore:
     ) -> Generator[None, None, tuple[Head, list[int]]]:
         """Execute and store the next block; readers see it from the last step on.
 
-        :return: A generator that returns the new head and the operations' results. To close it is to leave all as it was.
+        :return: A generator that returns the new head and the operations' results. To close it is to leave all as
+            it was.
         :raises sqlite3.Error: See :meth:`cloudnode.store.writer.BlockWriter.write_in_steps`.
         """
         state, results = yield from self._blocks.write_in_steps(block, operations, self.state)
