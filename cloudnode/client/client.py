@@ -1,0 +1,234 @@
+"""Calls of one node, pipelined over whatever carries them.
+
+Theory of operation. Each call gets a number, its bytes and one Deferred. As many calls as ``outstanding`` allows are
+on their way at once; those above wait in order and go out as answers come in. Times are kept by a single timer that
+looks through what is outstanding every so often, so that a call costs no timer of its own: a time-out comes up to a
+tenth of its length late.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from cloudnode.client.carrier import Carrier
+from cloudnode.client.errors import AnswerMalformed, ClientError, ConnectionFailed, TimedOut
+from cloudnode.client.messages import Answer, Incoming, decode_incoming, encode_request
+
+TIMEOUT = 30.0
+"""Seconds that a call waits for its answer unless it says otherwise."""
+
+OUTSTANDING = 512
+"""Calls on their way at once; nodes take 1,024 of a connection by default."""
+
+
+class _Pending:
+    __slots__ = ("deadline", "deferred", "message")
+
+    def __init__(self, deferred: Deferred[Answer], message: bytes, deadline: float) -> None:
+        self.deferred = deferred
+        self.message = message
+        self.deadline = deadline
+
+
+class Client:
+    """One node.
+
+    :ivar url: Where it is, for messages to people.
+    :ivar newest_height: The newest height that any of its answers told.
+    :ivar on_notification: Called with each message that answers no call.
+    :ivar lost: Fires with the reason, a :class:`ConnectionFailed`, when the connection is lost; None when closed here.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        clock: IReactorTime,
+        *,
+        url: str = "",
+        outstanding: int = OUTSTANDING,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """
+        :param outstanding: Calls on their way at once. :param timeout: Seconds to wait for an answer.
+        """
+        self.url = url
+        self.newest_height = 0
+        self.on_notification: Callable[[Incoming], object] = lambda notification: None
+        self.lost: Deferred[ConnectionFailed | None] = Deferred()
+        self._carrier = carrier
+        self._clock = clock
+        self._limit = outstanding
+        self._timeout = timeout
+        self._last_id = 0
+        self._outstanding: dict[int, _Pending] = {}
+        self._waiting: deque[tuple[int, _Pending]] = deque()
+        self._timer: IDelayedCall | None = None
+        self._failure: ConnectionFailed | None = None
+        carrier.start(self)
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether subscriptions are possible."""
+        return self._carrier.keeps_connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether calls may still be answered."""
+        return self._failure is None
+
+    def call(
+        self,
+        method: str,
+        params: Any = None,
+        context: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Deferred[Answer]:
+        """Call a method.
+
+        :param params: A dict or list of JSON values, or a msgspec Struct. :param context: The request's ``context``.
+        :param timeout: Seconds from now; the client's own if None.
+        :returns: Fires with the answer; fails with :class:`RemoteError`, :class:`ConnectionFailed` or
+            :class:`TimedOut`. Cancelling it gives up the answer, not what the node does.
+        """
+        if self._failure is not None:
+            return fail(self._failure)
+        self._last_id = request_id = self._last_id + 1
+        message = encode_request(request_id, method, params, context)
+        answered: Deferred[Answer] = Deferred(lambda _: self._forget(request_id))
+        seconds = self._timeout if timeout is None else timeout
+        pending = _Pending(answered, message, self._clock.seconds() + seconds)
+        if len(self._outstanding) < self._limit:
+            self._send(request_id, pending)
+        else:
+            self._waiting.append((request_id, pending))
+        if self._timer is None:
+            self._look_in(seconds / 10)
+        return answered
+
+    def submit(
+        self,
+        body: bytes,
+        signature: bytes,
+        wait: Literal["accepted", "final"] = "accepted",
+        *,
+        timeout: float | None = None,
+    ) -> Deferred[Answer]:
+        """Submit a signed operation; the same bytes may be submitted again at any time.
+
+        :param wait: Answer with a receipt at once, or with the operation's place in the log once it is final. A node
+            waits for that within its own limit only, then answers ``not_final_yet``.
+        """
+        params = {"operation": body.decode(), "signature": signature.hex(), "wait": wait}
+        return self.call("submit", params, timeout=timeout)
+
+    def close(self) -> Deferred[None]:
+        """Close the connection; calls without an answer fail. Fires when nothing is left open."""
+        self._end(ConnectionFailed("The connection was closed."), None)
+        return self._carrier.close()
+
+    # Receiver
+
+    def message_received(self, message: bytes) -> None:
+        """An answer or a notification came."""
+        try:
+            incoming = decode_incoming(message)
+        except AnswerMalformed as malformed:
+            self.connection_lost(malformed)
+            self._carrier.close()
+            return
+        if incoming.method:
+            self._notify(incoming)
+            return
+        pending = self._take(incoming.id)
+        if pending is None:
+            self._answer_without_call(incoming)
+            return
+        error = incoming.remote_error
+        if error is not None:
+            pending.deferred.errback(error)
+            return
+        context = incoming.context
+        if context is not None and context.height > self.newest_height:
+            self.newest_height = context.height
+        pending.deferred.callback(Answer(incoming.result, context))
+
+    def request_failed(self, request_id: int, error: ClientError) -> None:
+        """No answer will come to one call."""
+        pending = self._take(request_id)
+        if pending is not None:
+            pending.deferred.errback(error)
+
+    def connection_lost(self, error: ConnectionFailed) -> None:
+        """No answer will come to any call."""
+        self._end(error, error)
+
+    # Inside
+
+    def _notify(self, notification: Incoming) -> None:
+        try:
+            self.on_notification(notification)
+        except Exception:
+            self._log.failure("a notification could not be taken")
+
+    def _answer_without_call(self, incoming: Incoming) -> None:
+        """Late answers are nobody's; an error without an id is about a request that the node could not read."""
+        error = incoming.remote_error
+        if error is not None and incoming.id is None and self._outstanding:
+            pending = self._take(next(iter(self._outstanding)))
+            assert pending is not None
+            pending.deferred.errback(error)
+
+    def _send(self, request_id: int, pending: _Pending) -> None:
+        self._outstanding[request_id] = pending
+        message, pending.message = pending.message, b""
+        self._carrier.send(request_id, message)
+
+    def _take(self, request_id: int | None) -> _Pending | None:
+        pending = self._outstanding.pop(request_id, None)  # type: ignore[arg-type]
+        if pending is not None and self._waiting:
+            self._send(*self._waiting.popleft())
+        return pending
+
+    def _forget(self, request_id: int) -> None:
+        if self._take(request_id) is None:
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] != request_id)
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer = self._clock.callLater(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        everything = [*self._outstanding.items(), *self._waiting]
+        late = {request_id: pending for request_id, pending in everything if pending.deadline <= now}
+        if late:
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] not in late)
+        for request_id, pending in late.items():
+            self._take(request_id)
+            pending.deferred.errback(TimedOut(f"{self.url or 'The node'} did not answer in time."))
+        rest = [pending.deadline for _, pending in everything if pending.deadline > now]
+        if rest and self._failure is None and self._timer is None:
+            self._look_in(max(0.01, min(min(rest) - now, self._timeout / 10)))
+
+    def _end(self, error: ConnectionFailed, reason: ConnectionFailed | None) -> None:
+        if self._failure is not None:
+            return
+        self._failure = error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        unanswered = [*self._outstanding.values(), *(pending for _, pending in self._waiting)]
+        self._outstanding.clear()
+        self._waiting.clear()
+        for pending in unanswered:
+            pending.deferred.errback(error)
+        self.lost.callback(reason)

@@ -1,0 +1,110 @@
+"""JSON-RPC 2.0 as a client speaks it: requests to bytes, bytes to answers and notifications."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from cloudnode.client.errors import AnswerMalformed, RemoteError
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Context(Struct, frozen=True, gc=False):
+    """What an answer says of itself.
+
+    :ivar network: The genesis hash, 64 hex digits. :ivar height: The height at which the answer holds.
+    :ivar hash: That block's hash. :ivar time: Its time in ms since 1970.
+    :ivar proof: :ivar signature: As the node sent them, if they were asked for (docs/api.md).
+    """
+
+    network: str = ""
+    height: int = 0
+    hash: str = ""
+    time: int = 0
+    proof: Any = None
+    signature: Any = None
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """A call's result.
+
+    :ivar raw: Its exact JSON text, equal byte for byte between nodes at one height.
+    :ivar context: What it says of itself, if the node told.
+    """
+
+    raw: Raw
+    context: Context | None
+
+    @property
+    def result(self) -> Any:
+        """The result as a Python value, decoded anew each time."""
+        return msgspec.json.decode(self.raw)
+
+    def decode(self, kind: type[T]) -> T:
+        """The result as a msgspec type.
+
+        :raises AnswerMalformed: It is not of that type.
+        """
+        try:
+            return msgspec.json.decode(self.raw, type=kind)
+        except msgspec.DecodeError as error:
+            raise AnswerMalformed(f"The node's answer is not of the documented form: {error}.") from None
+
+
+class _Request(Struct, frozen=True, gc=False, omit_defaults=True):
+    id: int
+    method: str
+    params: Any = None
+    context: dict[str, Any] | None = None
+    jsonrpc: str = msgspec.field(default="")
+
+
+class _Error(Struct, frozen=True):
+    code: int
+    message: str = ""
+    data: Any = None
+
+
+class Incoming(Struct, frozen=True, gc=False):
+    """An answer (``id`` set) or a notification (``method`` set)."""
+
+    id: int | None = None
+    result: Raw = Raw(b"null")
+    error: _Error | None = None
+    context: Context | None = None
+    method: str = ""
+    params: Raw = Raw(b"null")
+
+    @property
+    def remote_error(self) -> RemoteError | None:
+        """The error that the node answered with, if it did."""
+        error = self.error
+        if error is None:
+            return None
+        data = error.data if isinstance(error.data, dict) else {}
+        name = data.get("code")
+        return RemoteError(error.code, name if isinstance(name, str) else "", error.message, data)
+
+
+_decode = msgspec.json.Decoder(Incoming).decode
+
+
+def encode_request(request_id: int, method: str, params: Any, context: dict[str, Any] | None) -> bytes:
+    """A request's bytes.
+
+    :param params: A dict, list or Struct; None for none.
+    """
+    return _encode(_Request(request_id, method, params, context, "2.0"))
+
+
+def decode_incoming(message: bytes) -> Incoming:
+    """:raises AnswerMalformed: The bytes are not a JSON-RPC answer or notification."""
+    try:
+        return _decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise AnswerMalformed("The answer is not JSON-RPC: is it a cloudnode that listens there?") from None

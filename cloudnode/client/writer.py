@@ -1,0 +1,213 @@
+"""Operations made and signed here, for one key.
+
+An operation is valid in blocks of the heights from ``from`` to ``expiry``. A writer takes the newest height that any
+answer told as ``from``, since a height never goes back, and the farthest expiry that genesis allows: within those
+heights the same bytes may be sent any number of times, to any node, and take effect once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import attrs
+from msgspec import Struct
+
+from cloudnode.client.client import Client
+from cloudnode.client.errors import AnswerMalformed, Rejected, RemoteError, TimedOut
+from cloudnode.formats.errors import LedgerError, sentence
+from cloudnode.formats.genesis import Genesis, decode_genesis
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import (
+    build_delete,
+    build_invite,
+    build_put,
+    build_rate,
+    build_withdraw,
+    sign_operation,
+)
+
+
+class LogPlace(Struct, frozen=True, gc=False):
+    """A cursor: the operation ``index`` of block ``height``."""
+
+    height: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.height}:{self.index}"
+
+
+class Submitted(Struct, frozen=True, gc=False):
+    """The answer to ``submit``; ``cursor`` and ``result`` once it is final."""
+
+    id: str
+    receipt: dict[str, Any] | None = None
+    cursor: LogPlace | None = None
+    result: str | None = None
+
+
+@attrs.frozen
+class SignedOperation:
+    """An operation as it is sent.
+
+    :ivar id: SHA-256 of the body. :ivar expiry: The last height at which it is valid.
+    """
+
+    id: bytes
+    body: bytes
+    signature: bytes
+    expiry: int
+
+
+class _GenesisAnswer(Struct, frozen=True):
+    network: str
+    genesis: str
+
+
+async def fetch_genesis(client: Client) -> Genesis:
+    """Ask a node for its network's genesis, and check that it is the one whose id it tells.
+
+    :raises AnswerMalformed: It is not.
+    """
+    answer = (await client.call("getgenesis")).decode(_GenesisAnswer)
+    try:
+        genesis = decode_genesis(answer.genesis.encode())
+    except LedgerError as error:
+        raise AnswerMalformed(f"The node's genesis can't be read: {error.message}") from error
+    if genesis.network_hex != answer.network:
+        raise AnswerMalformed("The node's genesis is not that of the network that it names.")
+    return genesis
+
+
+class Writer:
+    """Makes operations for one key on one network.
+
+    :ivar account: The key's account, 32 bytes.
+    """
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        key: SigningKey,
+        height: Callable[[], int],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param height: Tells the newest height known. :param now: Unix seconds, for operations without a time.
+        """
+        self.account = key.public
+        self._key = key
+        self._network = genesis.network
+        self._window = genesis.parameters.window
+        self._height = height
+        self._now = now
+
+    @classmethod
+    async def open(cls, client: Client, key: SigningKey, now: Callable[[], float] = time.time) -> Writer:
+        """A writer that learns network and heights from a node."""
+        genesis = await fetch_genesis(client)
+        if not client.newest_height:
+            await client.call("getdatahash")  # whose context tells the height, if nothing has yet
+        return cls(genesis, key, lambda: client.newest_height, now)
+
+    def put(
+        self,
+        collection: str,
+        key: str,
+        data: Any,
+        *,
+        ref: str | None = None,
+        if_version: int | None = None,
+        time_ms: int | None = None,
+    ) -> SignedOperation:
+        """Write a record.
+
+        :param data: A JSON value, or bytes with its JSON text, kept as they are.
+        :param if_version: The version that the record must have; 0 if it must not exist.
+        :raises LocalError: The ledger's rules would refuse its form.
+        """
+        return self._sign(
+            build_put, time_ms, collection=collection, key=key, data=data, ref=ref, if_version=if_version
+        )
+
+    def delete(
+        self, collection: str, key: str, *, if_version: int | None = None, time_ms: int | None = None
+    ) -> SignedOperation:
+        """Delete a record."""
+        return self._sign(build_delete, time_ms, collection=collection, key=key, if_version=if_version)
+
+    def rate(self, record: str, stars: int, *, time_ms: int | None = None) -> SignedOperation:
+        """Rate the record at an address with 1 to 5 stars."""
+        return self._sign(build_rate, time_ms, record=record, stars=stars)
+
+    def withdraw(self, record: str, *, time_ms: int | None = None) -> SignedOperation:
+        """Take a rating back."""
+        return self._sign(build_withdraw, time_ms, record=record)
+
+    def invite(self, invited: bytes, *, time_ms: int | None = None) -> SignedOperation:
+        """Make another account a member, where genesis admits invited ones."""
+        return self._sign(build_invite, time_ms, invited=invited)
+
+    def _sign(self, build: Callable[..., bytes], time_ms: int | None, **members: Any) -> SignedOperation:
+        height = self._height()
+        expiry = height + self._window
+        body = build(
+            network=self._network,
+            account=self.account,
+            time=int(self._now() * 1000) if time_ms is None else time_ms,
+            valid_from=height,
+            expiry=expiry,
+            **members,
+        )
+        return SignedOperation(sha256(body).digest(), body, sign_operation(self._key, body), expiry)
+
+
+TEMPORARY = frozenset({"not_final_yet", "pool_full", "node_starting", "too_many_outstanding", "too_many_requests"})
+"""Errors after which the same operation should be sent again."""
+
+_RETRY_SECONDS = 0.5
+
+
+async def submit_final(client: Client, operation: SignedOperation, clock: Any, timeout: float) -> Submitted:
+    """Submit an operation and wait until it is final, sending it again as long as the node is only busy.
+
+    :param clock: ``IReactorTime``. :param timeout: Seconds.
+    :raises Rejected: It was ordered and has no effect. :raises RemoteError: It was not taken.
+    :raises TimedOut: It may still become final before its expiry.
+    """
+    deadline = clock.seconds() + timeout
+    while True:
+        left = max(0.1, deadline - clock.seconds())
+        try:
+            answer = await client.submit(operation.body, operation.signature, "final", timeout=left)
+        except RemoteError as error:
+            if error.name not in TEMPORARY:
+                raise
+            if clock.seconds() + _RETRY_SECONDS >= deadline:
+                raise TimedOut(f"Operation {operation.id.hex()} is not final yet: {error.message}") from error
+            await _pause(clock, 0 if error.name == "not_final_yet" else _RETRY_SECONDS)
+            continue
+        submitted = answer.decode(Submitted)
+        check_result(submitted)
+        return submitted
+
+
+def check_result(submitted: Submitted) -> None:
+    """:raises Rejected: The operation is final and its result is not ``ok``."""
+    if submitted.result not in (None, "ok"):
+        try:
+            message = sentence(submitted.result)
+        except ValueError:
+            message = "The network's rules rejected the operation."
+        raise Rejected(submitted.result, message)
+
+
+async def _pause(clock: Any, seconds: float) -> None:
+    from twisted.internet.task import deferLater
+
+    await deferLater(clock, seconds)
+
+
