@@ -1,0 +1,2 @@
+"""Example calls."""
+EXAMPLES: dict[str, tuple[str, str]] = {}

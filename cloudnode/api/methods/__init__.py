@@ -1,0 +1,9 @@
+"""The methods, by group; each module declares its part of the table."""
+
+from __future__ import annotations
+
+from cloudnode.api.methods import data, live, service, validation
+from cloudnode.api.table import Table
+
+TABLE = Table((*service.METHODS, *data.METHODS, *validation.METHODS, *live.METHODS))
+"""All methods of the API."""

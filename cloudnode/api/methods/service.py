@@ -1,0 +1,268 @@
+"""Methods about the node itself: they answer even while its ledger can't."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from cloudnode import __version__
+from cloudnode.api.calls import Call
+from cloudnode.api.facts import Certificate, Interface
+from cloudnode.api.table import Method, NoParams
+from cloudnode.api.types import AccountId, Hex32, Milliseconds, Seconds
+
+API_VERSION = 1
+"""Grows when an answer changes in a way that a client could stumble over."""
+
+
+class LastBlock(Struct, frozen=True):
+    """The newest final block, as Pocketnet's tools read it."""
+
+    height: int
+    hash: Hex32
+    time: Seconds
+    ntx: Annotated[int, Meta(description="Operations in it.")]
+
+
+class Ports(Struct, frozen=True):
+    """Ports as Pocketnet's tools read them; 0 where there is none."""
+
+    node: int
+    api: int
+    rest: int
+    wss: int
+    http: int
+    https: int
+
+
+class Software(Struct, frozen=True):
+    """What runs here."""
+
+    name: str
+    version: str
+    api: int
+
+
+class Sync(Struct, frozen=True):
+    """How far this node is. ``state`` is ``serving`` once it answers data calls."""
+
+    state: Literal["starting", "serving", "corrupt", "stopped"]
+    height: int
+    provable_height: Annotated[int, Meta(description="The newest height that proofs can be given for.")]
+
+
+class Audit(Struct, frozen=True):
+    """What the node knows of its own database; ``findings`` name what is wrong with it."""
+
+    state: Literal["never", "running", "ok", "corrupt"]
+    height: int | None
+    finished: float | None
+    rows: int
+    progress: float
+    findings: list[str]
+
+
+class StunMapping(Struct, frozen=True):
+    """An address that a NAT keeps for one of the node's sockets, as another peer observed it."""
+
+    transport: Literal["tcp", "udp"]
+    local: str
+    address: str
+    port: int
+    observer: AccountId
+    first_seen: Seconds
+    last_seen: Seconds
+    keepalive: Annotated[int, Meta(description="Seconds between keep-alives.")]
+    confirmed: Annotated[bool, Meta(description="Whether someone outside reached it.")]
+
+
+class Stun(Struct, frozen=True):
+    """The node's mappings; ``nat`` is null until its kind was measured."""
+
+    mappings: list[StunMapping]
+    nat: str | None
+
+
+class LimitsAnswer(Struct, frozen=True):
+    """The limits that a caller may meet."""
+
+    message_bytes: int
+    batch_length: int
+    page_length: int
+    outstanding: int
+    wait_seconds: float
+    subscriptions: int
+    connections_address: int
+    requests_second: float
+    requests_burst: int
+
+
+class NodeInfo(Struct, frozen=True):
+    """The node: first what Pocketnet's tools read, with their types, then what is our own."""
+
+    version: str
+    time: Seconds
+    chain: Annotated[str, Meta(description="The network's name.")]
+    proxy: bool
+    netstakeweight: Annotated[int, Meta(description="0: there is no stake here.")]
+    lastblock: LastBlock
+    proxies: list[str]
+    ports: Ports
+    node: AccountId
+    network: Hex32
+    software: Software
+    started: Seconds
+    sync: Sync
+    audit: Audit
+    interfaces: list[Interface]
+    certificates: list[Certificate]
+    stun: Stun
+    limits: LimitsAnswer
+
+
+class PeerInfo(Struct, frozen=True):
+    """A connected peer; the fields and types are those that Pocketnet's tools read."""
+
+    id: AccountId
+    addr: str
+    services: str
+    relaytxes: bool
+    lastsend: Seconds
+    lastrecv: Seconds
+    conntime: Seconds
+    timeoffset: int
+    pingtime: Annotated[int, Meta(description="Microseconds.")]
+    protocol: str
+    version: str
+    inbound: bool
+    startingheight: int
+    whitelisted: bool
+    banscore: int
+    synced_headers: int
+    synced_blocks: int
+
+
+class Time(Struct, frozen=True):
+    """The node's clock. Nothing in the ledger depends on it."""
+
+    time: Seconds
+    milliseconds: Milliseconds
+
+
+def _port(interfaces: list[Interface], transport: str, secure: bool | None = None) -> int:
+    for interface in interfaces:
+        if interface.transport == transport and secure in (None, interface.secure):
+            return interface.port
+    return 0
+
+
+def _ports(interfaces: list[Interface]) -> Ports:
+    http = _port(interfaces, "http", False)
+    https = _port(interfaces, "http", True)
+    return Ports(
+        node=0,  # there are no peer links yet, so there is no port for them
+        api=http or https,
+        rest=http or https,
+        wss=_port(interfaces, "ws"),
+        http=http,
+        https=https,
+    )
+
+
+def _last_block(call: Call) -> LastBlock:
+    """From the head alone, and the block's operations where the tables may be read."""
+    ledger = call.served.ledger
+    head = ledger.head
+    operations = 0
+    if ledger.state == "serving" and head.height > 0:
+        block = ledger.reading().block(head.height)
+        operations = len(block.operation_ids) if block is not None else 0
+    return LastBlock(head.height, head.hash.hex(), head.time // 1000, operations)
+
+
+def _provable_height(call: Call) -> int:
+    return call.served.ledger.provable_height() if call.served.ledger.head.height else 0
+
+
+def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
+    served = call.served
+    ledger, limits, audit = served.ledger, served.limits, served.ledger.audit
+    interfaces = list(served.facts.interfaces())
+    return NodeInfo(
+        version=__version__,
+        time=int(served.wall_clock()),
+        chain=ledger.genesis.name,
+        proxy=False,
+        netstakeweight=0,
+        lastblock=_last_block(call),
+        proxies=[],
+        ports=_ports(interfaces),
+        node=ledger.node_key.public.hex(),
+        network=ledger.network.hex(),
+        software=Software("cloudnode", __version__, API_VERSION),
+        started=int(served.facts.started),
+        sync=Sync(ledger.state, ledger.head.height, _provable_height(call)),
+        audit=Audit(audit.state, audit.height, audit.finished, audit.rows, audit.progress, list(audit.findings)),
+        interfaces=interfaces,
+        certificates=list(served.facts.certificates()),
+        stun=Stun([], None),
+        limits=LimitsAnswer(**{name: getattr(limits, name) for name in LimitsAnswer.__struct_fields__}),
+    )
+
+
+def _getpeerinfo(call: Call, params: NoParams) -> list[PeerInfo]:
+    return []  # the truth until nodes have peer links
+
+
+def _getstuninfo(call: Call, params: NoParams) -> Stun:
+    return Stun([], None)  # the truth until sockets are mapped
+
+
+def _gettime(call: Call, params: NoParams) -> Time:
+    now = call.served.wall_clock()
+    return Time(int(now), int(now * 1000))
+
+
+def _ping(call: Call, params: NoParams) -> str:
+    return "pong"
+
+
+def _discover(call: Call, params: NoParams) -> Raw:
+    return Raw(call.served.openrpc())
+
+
+METHODS: tuple[Method[Any], ...] = (
+    Method(
+        "getnodeinfo",
+        "service",
+        "Tell of this node: version, newest block, interfaces, limits, the state of its ledger and its audit.",
+        NoParams,
+        NodeInfo,
+        call=_getnodeinfo,
+        always=True,
+    ),
+    Method(
+        "getpeerinfo", "service", "List the connected peers.", NoParams, list[PeerInfo], call=_getpeerinfo, always=True
+    ),
+    Method(
+        "getstuninfo",
+        "service",
+        "List the addresses that NATs keep for this node's sockets.",
+        NoParams,
+        Stun,
+        call=_getstuninfo,
+        always=True,
+    ),
+    Method("gettime", "service", "Tell this node's time.", NoParams, Time, call=_gettime, always=True),
+    Method("ping", "service", 'Answer "pong".', NoParams, str, call=_ping, always=True),
+    Method(
+        "rpc.discover",
+        "service",
+        "Describe all methods as an OpenRPC document.",
+        NoParams,
+        dict[str, Any],
+        call=_discover,
+        always=True,
+    ),
+)  # fmt: skip

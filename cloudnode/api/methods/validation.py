@@ -1,0 +1,378 @@
+"""Methods by which nodes and light clients check each other: hashes, proofs, blocks, certificates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from cloudnode.api.calls import Call
+from cloudnode.api.errors import ApiError
+from cloudnode.api.table import Method, NoParams
+from cloudnode.api.types import AccountId, Address, Height, Hex, Hex32, Hex64, Milliseconds, PageLimit
+from cloudnode.formats.addresses import parse_address
+from cloudnode.formats.block import Header, quorum
+from cloudnode.formats.errors import result_code
+from cloudnode.ledger.reading import Block, Proof, Reading
+
+PAGE_BYTES = 1_048_576
+"""A page of a block's operations ends once their bodies add up to this; a constant of the protocol."""
+
+# The state
+
+
+class DataHashAnswer(Struct, frozen=True):
+    """The state at one height in one value: ``root`` binds all the others."""
+
+    height: Height
+    root: Hex32
+    ratings_sum: int
+    ratings_count: int
+    records: int
+    accounts: int
+
+
+def _getdatahash(reading: Reading, params: NoParams) -> DataHashAnswer:
+    state = reading.data_hash()
+    return DataHashAnswer(
+        state.height,
+        state.root.hex(),
+        state.ratings_sum,
+        state.ratings_count,
+        state.records,
+        state.accounts,
+    )
+
+
+def _prove_data_hash(reading: Reading, params: NoParams) -> Proof:
+    return reading.prove_data_hash()
+
+
+# Proofs
+
+
+class GetProof(Struct, frozen=True, forbid_unknown_fields=True):
+    of: Annotated[
+        Literal["record", "ratings", "rating", "account", "operation", "datahash"],
+        Meta(
+            description="What to prove: record or ratings (give record), rating (record and account),"
+            " account (account), operation (id and expiry), datahash (nothing)."
+        ),
+    ]
+    record: Address | None = None
+    account: AccountId | None = None
+    id: Hex32 | None = None
+    expiry: Height | None = None
+
+
+class ProofAnswer(Struct, frozen=True):
+    """The trie's nodes from a state root down to rows, and the certified header that carries the root.
+
+    A verifier finds each next node by its SHA-256 (docs/protocol.md).
+    """
+
+    height: Height
+    root: Hex32
+    nodes: list[Hex]
+    header: Hex
+    certificate: Hex
+
+
+_NEEDED = {
+    "record": {"record"},
+    "ratings": {"record"},
+    "rating": {"record", "account"},
+    "account": {"account"},
+    "operation": {"id", "expiry"},
+    "datahash": set(),
+}
+
+
+def _prove(reading: Reading, params: GetProof) -> Proof:
+    given = {name for name in ("record", "account", "id", "expiry") if getattr(params, name) is not None}
+    needed = _NEEDED[params.of]
+    if given != needed:
+        wanted = " and ".join(sorted(needed)) or "nothing else"
+        raise ApiError("parameters_conflict", f"For a proof of {params.of} give {wanted}.")
+    if params.of == "datahash":
+        return reading.prove_data_hash()
+    if params.id is not None and params.expiry is not None:
+        return reading.prove_operation(bytes.fromhex(params.id), params.expiry)
+    if params.record is None:
+        assert params.account is not None
+        return reading.prove_account(bytes.fromhex(params.account))
+    if params.account is not None:
+        return reading.prove_rating(params.record, bytes.fromhex(params.account))
+    if params.of == "ratings":
+        return reading.prove_ratings(params.record)
+    return reading.prove_record(*parse_address(params.record))
+
+
+# Blocks
+
+
+class AtHeight(Struct, frozen=True, forbid_unknown_fields=True):
+    height: Annotated[int, Meta(ge=1, le=2**40, description="A block's height.")]
+
+
+class HeaderAnswer(Struct, frozen=True):
+    """A block's header: its exact 172 bytes and what they say."""
+
+    height: Height
+    hash: Hex32
+    header: Hex
+    epoch: int
+    view: int
+    time: Milliseconds
+    parent: Hex32
+    operations_hash: Hex32
+    operations_count: int
+    root_height: Height
+    root: Hex32
+
+
+class CertificateAnswer(Struct, frozen=True):
+    """The validators' signatures that make a block final, as exact bytes."""
+
+    height: Height
+    hash: Hex32
+    certificate: Hex
+
+
+class GetBlock(Struct, frozen=True, forbid_unknown_fields=True):
+    height: Annotated[int, Meta(ge=1, le=2**40, description="A block's height.")]
+    after: Annotated[Annotated[int, Meta(ge=0, le=2**20)] | None, Meta(description="The page before's next.")] = None
+    limit: PageLimit = 50
+
+
+class OperationAnswer(Struct, frozen=True):
+    """An operation in the log: its exact text, and what the ledger's rules made of it."""
+
+    index: int
+    id: Hex32
+    operation: str
+    signature: Hex64
+    result: str
+
+
+class BlockAnswer(Struct, frozen=True):
+    """A final block. ``next`` is the ``after`` of the next page of operations, null at the end."""
+
+    height: Height
+    hash: Hex32
+    header: Hex
+    certificate: Hex
+    operations_count: int
+    operations: list[OperationAnswer]
+    next: int | None
+
+
+class GetLastBlocks(Struct, frozen=True, forbid_unknown_fields=True):
+    limit: PageLimit = 10
+    before: Annotated[Height | None, Meta(description="Only blocks below this height.")] = None
+
+
+class BlockSummary(Struct, frozen=True):
+    """A final block in short."""
+
+    height: Height
+    hash: Hex32
+    time: Milliseconds
+    operations_count: int
+
+
+def _block(reading: Reading, height: int) -> Block:
+    block = reading.block(height)
+    if block is None:
+        raise ApiError("block_unknown")
+    return block
+
+
+def _getheader(reading: Reading, params: AtHeight) -> HeaderAnswer:
+    block = _block(reading, params.height)
+    header = Header.decode(block.header)
+    return HeaderAnswer(
+        block.height,
+        block.hash.hex(),
+        block.header.hex(),
+        header.epoch,
+        header.view,
+        header.time,
+        header.parent.hex(),
+        header.operations_hash.hex(),
+        header.operations_count,
+        header.root_height,
+        header.root.hex(),
+    )
+
+
+def _getcertificate(reading: Reading, params: AtHeight) -> CertificateAnswer:
+    block = _block(reading, params.height)
+    return CertificateAnswer(block.height, block.hash.hex(), block.certificate.hex())
+
+
+def _getblock(reading: Reading, params: GetBlock) -> BlockAnswer:
+    block = _block(reading, params.height)
+    first = 0 if params.after is None else params.after + 1
+    page: list[OperationAnswer] = []
+    total = 0
+    for logged in reading.operations(params.height)[first : first + params.limit]:
+        total += len(logged.body)
+        if total > PAGE_BYTES and page:
+            break
+        page.append(
+            OperationAnswer(
+                logged.cursor.index,
+                logged.id.hex(),
+                logged.body.decode(),
+                logged.signature.hex(),
+                result_code(logged.result),
+            )
+        )
+    count = len(block.operation_ids)
+    return BlockAnswer(
+        block.height,
+        block.hash.hex(),
+        block.header.hex(),
+        block.certificate.hex(),
+        count,
+        page,
+        page[-1].index if page and page[-1].index + 1 < count else None,
+    )
+
+
+def _getlastblocks(reading: Reading, params: GetLastBlocks) -> list[BlockSummary]:
+    newest = reading.height if params.before is None else min(reading.height, params.before - 1)
+    found: list[BlockSummary] = []
+    for height in range(newest, max(newest - params.limit, 0), -1):
+        block = reading.block(height)
+        if block is None:
+            break
+        time = Header.decode(block.header).time
+        found.append(BlockSummary(height, block.hash.hex(), time, len(block.operation_ids)))
+    return found
+
+
+# The network
+
+
+class EpochAnswer(Struct, frozen=True):
+    """A span of heights with one set of validators."""
+
+    epoch: int
+    first_height: Annotated[Height, Meta(description="The first block that this set makes.")]
+    validators: list[AccountId]
+    quorum: int
+
+
+class GenesisAnswer(Struct, frozen=True):
+    """The network's beginning: the SHA-256 of tag and text is the network's id (docs/protocol.md)."""
+
+    network: Hex32
+    name: str
+    genesis: Annotated[str, Meta(description="The exact text.")]
+
+
+class Evidence(Struct, frozen=True):
+    """Two votes that one validator must not both give."""
+
+    validator: AccountId
+    votes: list[Hex]
+
+
+def _getepochs(call: Call, params: NoParams) -> list[EpochAnswer]:
+    # Sets of validators do not change yet, so there is the genesis's and no other.
+    validators = call.served.ledger.genesis.validators
+    return [EpochAnswer(0, 1, [key.hex() for key in validators], quorum(len(validators)))]
+
+
+def _getgenesis(call: Call, params: NoParams) -> GenesisAnswer:
+    genesis = call.served.ledger.genesis
+    return GenesisAnswer(genesis.network_hex, genesis.name, genesis.text.decode())
+
+
+def _getevidence(call: Call, params: NoParams) -> list[Evidence]:
+    return []  # the truth while validators do not hear of each other's votes
+
+
+METHODS: tuple[Method[Any], ...] = (
+    Method(
+        "getdatahash",
+        "validation",
+        "Answer the hash of all data at a height, with the sum and number of all ratings, of records and of accounts.",
+        NoParams,
+        DataHashAnswer,
+        read=_getdatahash,
+        prove=_prove_data_hash,
+        deterministic=True,
+    ),
+    Method(
+        "getproof",
+        "validation",
+        "Prove a record, a record's ratings, a rating, an account, an operation's result, or the state itself;"
+        " or that it does not exist.",
+        GetProof,
+        ProofAnswer,
+        read=_prove,
+        provable_height=True,
+        errors=("not_provable", "parameters_conflict", "record_invalid", "key_invalid"),
+    ),
+    Method(
+        "getheader",
+        "validation",
+        "Answer a block's header.",
+        AtHeight,
+        HeaderAnswer,
+        read=_getheader,
+        deterministic=True,
+        errors=("block_unknown",),
+    ),
+    Method(
+        "getblock",
+        "validation",
+        "Answer a block with its operations, in pages.",
+        GetBlock,
+        BlockAnswer,
+        read=_getblock,
+        errors=("block_unknown", "page_too_long"),
+    ),
+    Method(
+        "getlastblocks",
+        "validation",
+        "List the newest blocks, the newest first.",
+        GetLastBlocks,
+        list[BlockSummary],
+        read=_getlastblocks,
+        deterministic=True,
+        errors=("page_too_long",),
+    ),
+    Method(
+        "getcertificate",
+        "validation",
+        "Answer the certificate that makes a block final.",
+        AtHeight,
+        CertificateAnswer,
+        read=_getcertificate,
+        errors=("block_unknown",),
+    ),
+    Method(
+        "getepochs", "validation", "List the sets of validators.", NoParams, list[EpochAnswer], call=_getepochs
+    ),
+    Method(
+        "getgenesis",
+        "validation",
+        "Answer the network's genesis.",
+        NoParams,
+        GenesisAnswer,
+        call=_getgenesis,
+        always=True,
+    ),
+    Method(
+        "getevidence",
+        "validation",
+        "List evidence against validators.",
+        NoParams,
+        list[Evidence],
+        call=_getevidence,
+    ),
+)  # fmt: skip

@@ -1,0 +1,58 @@
+"""What answering a call may need, in one value."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from cloudnode.api.admission import Admission
+from cloudnode.api.facts import NodeFacts
+from cloudnode.api.feeds import Feeds
+from cloudnode.api.limits import Limits
+from cloudnode.api.metrics import Meters
+from cloudnode.api.table import Table
+from cloudnode.node.ledger import Ledger
+
+
+@attrs.frozen(slots=False, eq=False)
+class ServedNode:
+    """One node as its API sees it; the same for all transports and callers.
+
+    :ivar clock: For waits and limits. :ivar wall_clock: Unix time in seconds, for people and Pocketnet's tools.
+    """
+
+    ledger: Ledger
+    facts: NodeFacts
+    limits: Limits
+    clock: IReactorTime
+    table: Table
+    wall_clock: Callable[[], float] = time.time
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Who is connected and how much they ask."""
+        return Admission(self.limits, self.clock.seconds)
+
+    @cached_property
+    def meters(self) -> Meters:
+        """Counters of calls."""
+        return Meters()
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """What subscriptions live on."""
+        return Feeds(self.ledger, self.limits, self.clock)
+
+    @cached_property
+    def _openrpc(self) -> bytes:
+        from cloudnode.api.openrpc import encode_document
+
+        return encode_document(self.table)
+
+    def openrpc(self) -> bytes:
+        """The OpenRPC document, JSON text."""
+        return self._openrpc

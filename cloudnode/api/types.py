@@ -1,0 +1,67 @@
+"""The types of parameters, and how the ledger's values are written in answers.
+
+All bytes (keys, ids, hashes, signatures, headers) are written as lower-case hex digits, times as milliseconds since
+1970 unless the name says otherwise. Patterns end in ``$(?!\\n)`` because Python's ``$`` also matches before a last
+newline; to other engines the addition means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from cloudnode.ledger.positions import INDEX_BITS
+from cloudnode.ledger.reading import Cursor
+
+HEIGHT_MAX = 2**40
+"""No block is ever as high: at one each millisecond that is 34 years, and positions of this height fit 63 bits."""
+
+INDEX_MAX = (1 << INDEX_BITS) - 1
+
+Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)", max_length=64, description="32 bytes, lower-case hex.")]
+Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{128}$(?!\\n)", max_length=128, description="64 bytes, lower-case hex.")]
+Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$(?!\\n)", description="Bytes, lower-case hex.")]
+AccountId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{64}$(?!\\n)",
+        max_length=64,
+        description="An account: an Ed25519 public key, 64 lower-case hex digits.",
+    ),
+]
+Collection = Annotated[str, Meta(pattern="^[a-z0-9._-]{1,64}$(?!\\n)", description="A record's collection.")]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern="^[^/\\u0000-\\u001f\\u007f-\\u009f]*$(?!\\n)",
+        description="A record's key: 1 to 256 bytes of UTF-8 without '/' and control characters.",
+    ),
+]
+Address = Annotated[
+    str,
+    Meta(
+        max_length=386,
+        pattern="^[0-9a-f]{64}/[a-z0-9._-]{1,64}/[^/\\u0000-\\u001f\\u007f-\\u009f]+$(?!\\n)",
+        description="A record's address, account/collection/key.",
+    ),
+]
+Height = Annotated[int, Meta(ge=0, le=HEIGHT_MAX, description="A height; 0 is the genesis state.")]
+Stars = Annotated[int, Meta(ge=1, le=5)]
+PageLimit = Annotated[int, Meta(ge=1, le=2**31 - 1, description="The most items to answer with.")]
+Milliseconds = Annotated[int, Meta(description="Milliseconds since 1970.")]
+Seconds = Annotated[int, Meta(description="Seconds since 1970.")]
+
+
+class LogCursor(Struct, frozen=True, forbid_unknown_fields=True):
+    """A place in the log, the same on every node: operation ``index`` of block ``height``."""
+
+    height: Height
+    index: Annotated[int, Meta(ge=0, le=INDEX_MAX)]
+
+    @property
+    def cursor(self) -> Cursor:
+        """The ledger's value."""
+        return Cursor(self.height, self.index)
