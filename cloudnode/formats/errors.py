@@ -129,8 +129,10 @@ CODES: tuple[Code, ...] = (
     # Admission to the pool.
     Code("operation_future", "pool", "The operation is not valid yet at this height: submit it later."),
     Code("operation_expired", "pool", "The operation's expiry has passed: sign it again with new heights."),
+    Code("node_stopping", "pool", "The node is stopping: ask another node, or this one again later."),
     Code("pool_full", "pool", "This node holds as many waiting operations as it can: try again later."),
     # Reading.
+    Code("query_too_broad", "reading", "Too many rows would have to be looked through: filter further."),
     Code("height_pruned", "reading", "This height is older than what this node keeps: ask for a recent one."),
     Code("height_future", "reading", "This height is not reached yet: wait for it."),
     Code("record_unknown", "reading", "There is no such record at this height: check its address."),

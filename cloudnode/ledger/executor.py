@@ -19,6 +19,7 @@ from cloudnode.formats import errors
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import (
+    NO_INVITER,
     encode_account_value,
     encode_rating_value,
     encode_record_value,
@@ -28,8 +29,6 @@ from cloudnode.formats.nodes import (
 )
 from cloudnode.formats.operation import Delete, Invite, Operation, Put, Rate, Withdraw
 from cloudnode.ledger.positions import cursor, position
-
-NO_INVITER = bytes(32)
 
 
 class RecordRow(msgspec.Struct, frozen=True):
@@ -235,9 +234,7 @@ class Executor:
         )  # fmt: skip
         self._write(record, before, after, operation.time, action.data)
         if before is None:
-            self.effects.scores[at] = Score(
-                record, operation.account, action.collection, action.ref, True, 0, 0
-            )
+            self.effects.scores[at] = Score(record, operation.account, action.collection, action.ref, True, 0, 0)
         else:
             score = self._score(record, before)
             score.ref = action.ref
@@ -264,9 +261,7 @@ class Executor:
         self._total(sender).records -= 1
         return errors.OK
 
-    def _write(
-        self, record: bytes, before: RecordHead | None, after: RecordHead, time: int, data: bytes
-    ) -> None:
+    def _write(self, record: bytes, before: RecordHead | None, after: RecordHead, time: int, data: bytes) -> None:
         if before is not None and record not in self.effects.records:
             self.effects.replaced_records.add(before.position)
         self._records[record] = after

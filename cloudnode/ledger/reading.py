@@ -232,8 +232,9 @@ class Reading(Protocol):
     def get_account(self, account: bytes) -> Account | None:
         """An account, or None if it is unknown."""
 
-    def search(self, text: str, *, collection: str | None = None, after: Cursor | None = None,
-               limit: int = 50) -> list[Record]:
+    def search(
+        self, text: str, *, collection: str | None = None, after: Cursor | None = None, limit: int = 50
+    ) -> list[Record]:
         """Live records whose data holds all the words of ``text`` (the last one as a prefix), newest first."""
 
     def data_hash(self) -> DataHash:

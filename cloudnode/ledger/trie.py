@@ -17,22 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from hashlib import sha256
-from itertools import chain, groupby
+from itertools import groupby
 from os.path import commonprefix
 from struct import Struct
 from typing import Protocol
 
-from cloudnode.formats.nodes import TABLES
-
-PAGE_ROWS = 32
-"""A prefix with at most this many rows is a leaf page."""
-
-EMPTY_ENTRY = bytes(56)
-ENTRY_SIZE = 56
+from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, PAGE_ROWS, TABLES, encode_inner, encode_leaf
 
 _sums = Struct(">QQQ")
-_leaf_head = Struct(">cBH")
-_inner_head = Struct(">cBH")
+_head = Struct(">cBH")
 _bitmap = Struct(">H")
 
 Rows = Sequence[tuple[bytes, bytes]]
@@ -72,16 +65,11 @@ def key_range(prefix: str) -> tuple[bytes, bytes | None]:
     return low, bytes.fromhex(bound if len(bound) % 2 == 0 else bound + "0")
 
 
-def encode_page(table: int, rows: Rows) -> bytes:
-    """A leaf page's bytes."""
-    return _leaf_head.pack(b"L", table, len(rows)) + b"".join(chain.from_iterable(rows))
-
-
 def page_entry(table: int, rows: Rows) -> bytes:
     """The entry of a leaf page, all zeros for no rows."""
     if not rows:
         return EMPTY_ENTRY
-    page = encode_page(table, rows)
+    page = encode_leaf(table, rows)
     shape = TABLES[table]
     width = shape.key_size + shape.value_size
     # Striding over the page sums one byte of each row without touching the rows one by one.
@@ -106,7 +94,7 @@ class InnerNode:
     @classmethod
     def decode(cls, node: bytes) -> InnerNode:
         """Take apart what :meth:`encode` made. For our own stored bytes: nothing is checked."""
-        _, table, length = _inner_head.unpack_from(node)
+        _, table, length = _head.unpack_from(node)
         at = 4 + (length + 1) // 2
         path = node[4:at].hex()[:length]
         (bitmap,) = _bitmap.unpack_from(node, at)
@@ -120,18 +108,7 @@ class InnerNode:
 
     def encode(self) -> bytes:
         """The node's bytes, the preimage of its hash."""
-        path = self.path if len(self.path) % 2 == 0 else self.path + "0"
-        bitmap = 0
-        for digit in self.children:
-            bitmap |= 1 << int(digit, 16)
-        return b"".join(
-            (
-                _inner_head.pack(b"I", self.table, len(self.path)),
-                bytes.fromhex(path),
-                _bitmap.pack(bitmap),
-                *(self.children[digit] for digit in sorted(self.children)),
-            )
-        )
+        return encode_inner(self.table, self.path, self.children)
 
     def sums(self) -> tuple[int, int, int]:
         """The (sum, count, rows) over all children."""
@@ -237,9 +214,7 @@ class Trie:
                 node.children[digit] = after
         yield
 
-    def _make_room(
-        self, slot: str, stored: bytes, node: InnerNode, entry: bytes, keys: list[str]
-    ) -> InnerNode:
+    def _make_room(self, slot: str, stored: bytes, node: InnerNode, entry: bytes, keys: list[str]) -> InnerNode:
         """Make a node for rows that do not share the path of the node at this slot, above that node."""
         outside = [key for key in keys if not key.startswith(node.path) and self._rows(key)]
         if not outside:

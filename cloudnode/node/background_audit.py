@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.reading import AuditState
+from cloudnode.node.threads import RunInThread
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.run import audit_steps
 from cloudnode.store.connection import connect
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 BURST = 0.01
 """Seconds of work at a time; the pause after it makes up the share of the core that the operator allows."""
-
-
-class RunAnyInThread(Protocol):
-    """As :func:`twisted.internet.threads.deferToThread`."""
-
-    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        """Call a function in a thread; the Deferred fires in this one."""
 
 
 class BackgroundAudit:
@@ -42,7 +36,7 @@ class BackgroundAudit:
     def __init__(
         self,
         reactor: IReactorTime,
-        run_in_thread: RunAnyInThread,
+        run_in_thread: RunInThread,
         path: str,
         genesis: Genesis,
         config: LedgerConfig,
@@ -91,9 +85,7 @@ class BackgroundAudit:
     def record_damage(self, finding: str) -> None:
         """Note damage that was found otherwise."""
         if finding not in self.state.findings:
-            self.state = attrs.evolve(
-                self.state, state="corrupt", findings=(*self.state.findings, finding)
-            )
+            self.state = attrs.evolve(self.state, state="corrupt", findings=(*self.state.findings, finding))
 
     def _begin(self) -> None:
         self._timer = None

@@ -6,24 +6,13 @@ cost as much as verifying it. What comes in while a batch is under way makes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.operation import Operation, signatures_valid
-
-
-class RunInThread(Protocol):
-    """As :func:`twisted.internet.threads.deferToThread`."""
-
-    def __call__(
-        self, function: Callable[[Sequence[Operation]], list[bool]], operations: Sequence[Operation]
-    ) -> Deferred[list[bool]]:
-        """Call a function in a thread; the Deferred fires in this one."""
+from cloudnode.node.threads import RunInThread
 
 
 class SignatureChecker:
@@ -66,9 +55,7 @@ class SignatureChecker:
         checking = self._run_in_thread(signatures_valid, [operation for operation, _ in batch])
         checking.addBoth(self._done, batch)
 
-    def _done(
-        self, valid: list[bool] | Failure, batch: list[tuple[Operation, Deferred[Operation]]]
-    ) -> None:
+    def _done(self, valid: list[bool] | Failure, batch: list[tuple[Operation, Deferred[Operation]]]) -> None:
         self._next()
         for index, (operation, done) in enumerate(batch):
             self.pending -= 1
@@ -79,5 +66,3 @@ class SignatureChecker:
                 done.callback(operation)
             else:
                 done.errback(LedgerError("signature_invalid"))
-
-

@@ -92,9 +92,7 @@ class Datadir:
         os.close(self._lock)
 
 
-def _load_or_make(
-    path: Path, lock: int, random: Callable[[int], bytes], now: Callable[[], float]
-) -> Datadir:
+def _load_or_make(path: Path, lock: int, random: Callable[[int], bytes], now: Callable[[], float]) -> Datadir:
     genesis_path, node_path, validator_path = path / "genesis.json", path / "node.key", path / "validator.key"
     created = not genesis_path.exists()
     if created and (path / "ledger.sqlite3").exists():
@@ -105,9 +103,7 @@ def _load_or_make(
     node_key = _load_or_make_key(node_path, random)
     validator_key = _load_or_make_key(validator_path, random)
     if created:
-        genesis = build_genesis(
-            name=NETWORK_NAME, time=int(now() * 1000), validators=[validator_key.public]
-        )
+        genesis = build_genesis(name=NETWORK_NAME, time=int(now() * 1000), validators=[validator_key.public])
         _write_whole(genesis_path, genesis.text)
     else:
         genesis = _load_genesis(genesis_path)

@@ -21,9 +21,10 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Operation, check_window, decode_operation
 from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
 from cloudnode.node.background_audit import BackgroundAudit
-from cloudnode.node.checking import RunInThread, SignatureChecker
+from cloudnode.node.checking import SignatureChecker
 from cloudnode.node.ordering import LoneValidator
 from cloudnode.node.pool import Pool, PoolLimits
+from cloudnode.node.threads import RunInThread
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
 
@@ -68,7 +69,7 @@ class Ledger:
         self._store = store
         self._pool = Pool(config.pool)
         self._checker = SignatureChecker(reactor, run_in_thread)
-        self._ordering = LoneValidator(reactor, store, self._pool, genesis, validator_key)
+        self._ordering = LoneValidator(reactor, run_in_thread, store, self._pool, genesis, validator_key)
         self._ordering.on_final = self._block_final
         self._ordering.on_damage = self.report_damage
         self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
@@ -227,11 +228,12 @@ class Ledger:
         """Wait until the head is at a height or above. May be cancelled."""
         if self.head.height >= height:
             return succeed(None)
-        entry: tuple[int, Deferred[None]]
-        reached: Deferred[None] = Deferred(lambda _: entry in self._heights and self._heights.remove(entry))
-        entry = (height, reached)
-        self._heights.append(entry)
+        reached: Deferred[None] = Deferred(self._forget_height)
+        self._heights.append((height, reached))
         return reached
+
+    def _forget_height(self, reached: Deferred[None]) -> None:
+        self._heights = [entry for entry in self._heights if entry[1] is not reached]
 
     def watch_blocks(self, observer: Callable[[FinalBlock], None]) -> Callable[[], None]:
         """Have ``observer`` called after each block that becomes final, in order.
@@ -257,10 +259,10 @@ class Ledger:
         for operation_id in self._pool.drop_expired(final.head.height + 1):
             for done in self._waiting.pop(operation_id, ()):
                 done.errback(LedgerError("operation_expired"))
-        due = [entry for entry in self._heights if entry[0] <= final.head.height]
-        for entry in due:
-            self._heights.remove(entry)
-            entry[1].callback(None)
+        due = [reached for height, reached in self._heights if height <= final.head.height]
+        self._heights = [entry for entry in self._heights if entry[0] > final.head.height]
+        for reached in due:
+            reached.callback(None)
         for observer in list(self._observers):
             try:
                 observer(final)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -26,6 +27,7 @@ from cloudnode.formats.operation import Operation
 from cloudnode.ledger.positions import cursor, position
 from cloudnode.ledger.reading import Block, FinalBlock, Head, LoggedOperation
 from cloudnode.node.pool import Pool
+from cloudnode.node.threads import RunInThread
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.sqlite import SqliteStore
 
@@ -60,6 +62,7 @@ class LoneValidator:
     def __init__(
         self,
         reactor: IReactorTime,
+        run_in_thread: RunInThread,
         store: SqliteStore,
         pool: Pool,
         genesis: Genesis,
@@ -72,6 +75,7 @@ class LoneValidator:
         self.on_damage: Callable[[str], None] = lambda finding: None
         self.trouble: str | None = None
         self._reactor = reactor
+        self._run_in_thread = run_in_thread
         self._store = store
         self._pool = pool
         self._genesis = genesis
@@ -83,7 +87,7 @@ class LoneValidator:
         )
         self._timer: IDelayedCall | None = None
         self._running = False
-        self._writing: Deferred[None] | None = None
+        self._writing: Deferred[Any] | None = None
         self._last = reactor.seconds()
         self._root_is_new = False
         self._retry_at = 0.0
@@ -179,13 +183,20 @@ class LoneValidator:
                             delay=RETRY_DELAY, error=error)  # fmt: skip
 
     def _written(self, _: object) -> None:
+        if self._store.wants_checkpoint():
+            # No block is written meanwhile, or the log could grow as fast as it is moved.
+            self._writing = self._run_in_thread(self._store.checkpoint)
+            self._writing.addErrback(lambda failure: self._log.failure("The checkpoint failed", failure))
+            self._writing.addBoth(self._idle)
+        else:
+            self._idle(None)
+
+    def _idle(self, _: object) -> None:
         self._writing = None
         self._schedule()
 
 
-def _final(
-    block: Block, head: Head, operations: Sequence[Operation], results: Sequence[int]
-) -> FinalBlock:
+def _final(block: Block, head: Head, operations: Sequence[Operation], results: Sequence[int]) -> FinalBlock:
     logged = tuple(
         LoggedOperation(
             cursor(position(block.height, index)), operation.id, operation.body, operation.signature, result

@@ -52,10 +52,7 @@ class Pool:
 
         :raises LedgerError: ``pool_full``; to try again later is to succeed, as blocks empty the pool.
         """
-        if (
-            len(self._operations) + operations > self._limits.operations
-            or self._size + size > self._limits.size
-        ):
+        if len(self._operations) + operations > self._limits.operations or self._size + size > self._limits.size:
             raise LedgerError("pool_full")
 
     def add(self, operation: Operation) -> None:

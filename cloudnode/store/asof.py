@@ -67,8 +67,7 @@ class AsOf:
     def window(self, where: str = "1") -> str:
         """The same for ids, whose rows say themselves from when to when they are in the state."""
         return (
-            f"(SELECT key, value FROM window WHERE ({where}) AND key >= :window"
-            " AND substr(value, 1, 8) <= :height_key)"
+            f"(SELECT key, value FROM window WHERE ({where}) AND key >= :window AND substr(value, 1, 8) <= :height_key)"
         )
 
     def system(self, where: str = "1") -> str:

@@ -80,9 +80,7 @@ class Budget:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise LedgerError(
-                    "query_too_broad", "too many rows would have to be looked through: filter further"
-                ) from None
+                raise LedgerError("query_too_broad") from None
             raise
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

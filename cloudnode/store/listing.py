@@ -34,9 +34,7 @@ def list_newest(
     where, parameters = _filters(account, collection, ref)
     parameters |= {"before": _END if after is None else position(after[0], after[1]), "limit": limit}
     # The page is cut before scores are looked up, so that those are looked up for the page alone.
-    page = (
-        f"SELECT * FROM {asof.records(where + ' AND position < :before')} ORDER BY position DESC LIMIT :limit"
-    )
+    page = f"SELECT * FROM {asof.records(where + ' AND position < :before')} ORDER BY position DESC LIMIT :limit"
     sql = (
         f"SELECT {RECORD_SELECT} FROM ({page}) AS record"
         f" JOIN {_score_of(asof)} AS score ON score.created = record.created ORDER BY record.position DESC"
@@ -68,9 +66,7 @@ def list_best(
     return sql, parameters
 
 
-def search_words(
-    asof: AsOf, text: str, *, collection: str | None, after: Cursor | None, limit: int
-) -> Query | None:
+def search_words(asof: AsOf, text: str, *, collection: str | None, after: Cursor | None, limit: int) -> Query | None:
     """Live records that hold all the words, the last written first; None if there is no word in ``text``."""
     expression = match_expression(text)
     if expression is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, encode_leaf
 from cloudnode.ledger.reading import Proof
-from cloudnode.ledger.trie import EMPTY_ENTRY, PAGE_ROWS, InnerNode, encode_page, entry_rows, key_range
+from cloudnode.ledger.trie import InnerNode, entry_rows, key_range
 from cloudnode.store.asof import AsOf
 from cloudnode.store.state import ABOVE_ALL_KEYS
 from cloudnode.store.states import StateRoot
@@ -70,6 +71,4 @@ class Prover:
             f"SELECT {columns} FROM {source(f'{key} >= :low AND {key} < :high')} ORDER BY {key}",
             self._asof.parameters | {"low": low, "high": ABOVE_ALL_KEYS if high is None else high},
         ).fetchall()
-        return encode_page(table, rows)
-
-
+        return encode_leaf(table, rows)

@@ -25,9 +25,7 @@ def prune(connection: sqlite3.Connection, head: int) -> None:
         return
     for table in _OLD_TABLES:
         connection.execute(f"DELETE FROM {table} WHERE until <= ?", (lowest,))
-    gone = connection.execute(
-        "SELECT position, live, data FROM records_old WHERE until <= ?", (lowest,)
-    ).fetchall()
+    gone = connection.execute("SELECT position, live, data FROM records_old WHERE until <= ?", (lowest,)).fetchall()
     if gone:
         # An index with external content must be told what it indexed (SQLite's FTS5, section 4.4.3).
         connection.executemany(

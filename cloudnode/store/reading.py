@@ -33,9 +33,7 @@ class SqliteReading:
     :param state: The state root of that height. :param is_head: Whether that is the newest height.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, budget: Budget, state: StateRoot, is_head: bool
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, budget: Budget, state: StateRoot, is_head: bool) -> None:
         self._connection = connection
         self._budget = budget
         self._state = state
@@ -78,9 +76,7 @@ class SqliteReading:
         limit: int = 50,
     ) -> list[Record]:
         listed = list_newest if order == "newest" else list_best
-        sql, parameters = listed(
-            self._asof, account=account, collection=collection, ref=ref, after=after, limit=limit
-        )
+        sql, parameters = listed(self._asof, account=account, collection=collection, ref=ref, after=after, limit=limit)
         return [read_record(row) for row in self._all(sql, **parameters)]
 
     def page_key(self, record: Record, order: ListOrder) -> tuple[int, ...]:
@@ -117,9 +113,7 @@ class SqliteReading:
         )
         return [read_rating(address, rater, value) for _, value, rater in rows]
 
-    def ratings_by_account(
-        self, account: bytes, after: Cursor | None = None, limit: int = 50
-    ) -> list[Rating]:
+    def ratings_by_account(self, account: bytes, after: Cursor | None = None, limit: int = 50) -> list[Rating]:
         before = b"\xff" * 12 if after is None else _cursor_key(after)
         rows = self._all(
             "SELECT rating.key, rating.value, record.account, record.collection, record.key FROM"
@@ -147,9 +141,7 @@ class SqliteReading:
         row = self._one(f"SELECT value FROM {self._asof.accounts('key = :key')}", key=hashed)
         if row is None:
             return None
-        total = self._one(
-            f"SELECT records, ratings, stars FROM {self._asof.totals('key = :key')}", key=hashed
-        )
+        total = self._one(f"SELECT records, ratings, stars FROM {self._asof.totals('key = :key')}", key=hashed)
         records, ratings, stars = total or (0, 0, 0)
         value = row[0]
         inviter = value[32:64]
@@ -168,15 +160,11 @@ class SqliteReading:
     def block(self, height: int) -> Block | None:
         if height > self.height:
             return None
-        row = self._one(
-            "SELECT hash, header, certificate, ids FROM blocks WHERE height = :wanted", wanted=height
-        )
+        row = self._one("SELECT hash, header, certificate, ids FROM blocks WHERE height = :wanted", wanted=height)
         if row is None:
             return None
         hashed, header, certificate, ids = row
-        return Block(
-            height, hashed, header, certificate, tuple(ids[at : at + 32] for at in range(0, len(ids), 32))
-        )
+        return Block(height, hashed, header, certificate, tuple(ids[at : at + 32] for at in range(0, len(ids), 32)))
 
     def operations(self, height: int) -> list[LoggedOperation]:
         if height > self.height:
@@ -185,9 +173,7 @@ class SqliteReading:
 
     def record_changes(self, after: Cursor, limit: int) -> list[LoggedOperation]:
         start = position(after.height, after.index) + 1
-        return self._log(
-            "position >= :low AND position < :high AND result = 0", start, end_of(self.height), limit
-        )
+        return self._log("position >= :low AND position < :high AND result = 0", start, end_of(self.height), limit)
 
     def _log(self, where: str, low: int, high: int, limit: int) -> list[LoggedOperation]:
         rows = self._all(
@@ -239,5 +225,3 @@ def _cursor_key(at: Cursor) -> bytes:
 
 def _window_key(expiry: int, operation_id: bytes) -> bytes:
     return expiry.to_bytes(8, "big") + operation_id
-
-

@@ -17,9 +17,7 @@ from __future__ import annotations
 
 SCHEMA_VERSION = 1
 
-RECORD_COLUMNS = (
-    "position, hash, value, live, account, collection, key, ref, version, created, time, data"
-)
+RECORD_COLUMNS = "position, hash, value, live, account, collection, key, ref, version, created, time, data"
 
 _RECORD_TABLE = """
     position INTEGER PRIMARY KEY,

@@ -21,6 +21,8 @@ from cloudnode.store.writer import BlockWriter
 
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 32_768
+WAL_BYTES_MAX = 16 * 1024 * 1024
+"""Beyond this the write-ahead log is moved into the file after the next block."""
 
 
 class WrongDatabase(Exception):
@@ -35,9 +37,7 @@ class SqliteStore:
     :ivar head: The newest block. :ivar state: The state root after it.
     """
 
-    def __init__(
-        self, path: str, genesis: Genesis, writer: sqlite3.Connection, reader: sqlite3.Connection
-    ) -> None:
+    def __init__(self, path: str, genesis: Genesis, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self.path = path
         self._genesis = genesis
         self._write = writer
@@ -71,9 +71,7 @@ class SqliteStore:
     def _load_head(self) -> tuple[Head, StateRoot, Header | None]:
         state_height = self._read.execute("SELECT max(height) FROM states").fetchone()[0]
         state = None if state_height is None else load_state(self._read, state_height)
-        row = self._read.execute(
-            "SELECT height, hash, header FROM blocks ORDER BY height DESC LIMIT 1"
-        ).fetchone()
+        row = self._read.execute("SELECT height, hash, header FROM blocks ORDER BY height DESC LIMIT 1").fetchone()
         if state is None or state.height != (row[0] if row else 0):
             raise DatabaseDamaged(f"{self.path}: the newest block has no state")
         if row is None:
@@ -127,6 +125,24 @@ class SqliteStore:
             "SELECT height FROM blocks WHERE root_height = ? ORDER BY height LIMIT 1", (height,)
         ).fetchone()
         return None if row is None else self._at_head.block(row[0])
+
+    def wants_checkpoint(self) -> bool:
+        """Whether the write-ahead log has grown so long that reads through it become slow."""
+        try:
+            return os.path.getsize(f"{self.path}-wal") > WAL_BYTES_MAX
+        except OSError:
+            return False
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file; for a thread, while no block is written.
+
+        The next block then begins the log anew, for no reader is in it: no read outlives its call.
+        """
+        connection = connect(self.path)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is merged into the file."""

@@ -40,8 +40,7 @@ class StateReader:
 
     def record(self, record: bytes) -> RecordHead | None:
         row = self._execute(
-            "SELECT position, live, account, collection, key, ref, version, created FROM records"
-            " WHERE hash = ?",
+            "SELECT position, live, account, collection, key, ref, version, created FROM records WHERE hash = ?",
             (record,),
         ).fetchone()
         if row is None:
@@ -58,9 +57,7 @@ class StateReader:
         return row[0], row[1]
 
     def total(self, account: bytes) -> Total:
-        row = self._execute(
-            "SELECT records, ratings, stars FROM totals WHERE key = ?", (account,)
-        ).fetchone()
+        row = self._execute("SELECT records, ratings, stars FROM totals WHERE key = ?", (account,)).fetchone()
         return Total() if row is None else Total(*row)
 
     def account_known(self, account: bytes) -> bool:
@@ -151,5 +148,3 @@ class StateTrie:
         for slot, node in changed:
             self._cache.set(slot, node)
         self._changed.clear()
-
-

@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import attrs
 
-from cloudnode.formats.nodes import STATE_TAG, TABLES
+from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, STATE_TAG, TABLES, encode_state
 from cloudnode.ledger.reading import DataHash
-from cloudnode.ledger.trie import EMPTY_ENTRY, entry_sums
+from cloudnode.ledger.trie import entry_sums
 from cloudnode.store.checks import row_check
 
 
@@ -28,13 +28,13 @@ class StateRoot:
     @classmethod
     def from_preimage(cls, height: int, preimage: bytes) -> StateRoot:
         """The inverse of :attr:`preimage`."""
-        size, start = len(EMPTY_ENTRY), len(STATE_TAG)
-        return cls(height, tuple(preimage[at : at + size] for at in range(start, len(preimage), size)))
+        starts = range(len(STATE_TAG), len(preimage), ENTRY_SIZE)
+        return cls(height, tuple(preimage[at : at + ENTRY_SIZE] for at in starts))
 
     @property
     def preimage(self) -> bytes:
         """The bytes whose SHA-256 is the root."""
-        return STATE_TAG + b"".join(self.entries)
+        return encode_state(self.entries)
 
     @property
     def root(self) -> bytes:

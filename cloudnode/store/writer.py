@@ -30,7 +30,6 @@ _CHUNK = 64
 """Operations or rows between two steps: some milliseconds of work."""
 
 
-
 class BlockWriter:
     """Writes blocks on the store's one writing connection."""
 
@@ -78,9 +77,7 @@ class BlockWriter:
         system = TABLES[4]
         for name, content in self._genesis_values().items():
             key, value = system_row(name, content)
-            self._connection.execute(
-                "INSERT INTO system VALUES (?, ?, ?, ?, ?)", (key, value, name, content, height)
-            )
+            self._connection.execute("INSERT INTO system VALUES (?, ?, ?, ?, ?)", (key, value, name, content, height))
             changed.setdefault(system.number, []).append(key)
         state = StateRoot.empty(height)
         for table, keys in changed.items():
@@ -127,8 +124,7 @@ class BlockWriter:
                 yield
         if effects.ratings:
             many(
-                "INSERT INTO ratings_old SELECT key, ?1, value, row_check(key, ?1, value)"
-                " FROM ratings WHERE key = ?2",
+                "INSERT INTO ratings_old SELECT key, ?1, value, row_check(key, ?1, value) FROM ratings WHERE key = ?2",
                 [(until, key) for key in effects.replaced_ratings],
             )
             many(
@@ -172,9 +168,7 @@ class BlockWriter:
         ids = b"".join(block.operation_ids)
         root_height = Header.decode(block.header).root_height
         values = (block.height, block.hash, block.header, block.certificate, ids, root_height)
-        self._connection.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values))
-        )
+        self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values)))
         rows = []
         for index, (operation, result) in enumerate(zip(operations, results, strict=True)):
             at = position(block.height, index)
@@ -183,9 +177,7 @@ class BlockWriter:
             rows.append((at, operation.id, operation.body, operation.signature, result, check))
         self._connection.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def _write_tries(
-        self, effects: Effects, before: StateRoot
-    ) -> Generator[None, None, StateRoot]:
+    def _write_tries(self, effects: Effects, before: StateRoot) -> Generator[None, None, StateRoot]:
         height = effects.height
         expired = self._connection.execute(
             "SELECT key FROM window WHERE key >= ? AND key < ?",

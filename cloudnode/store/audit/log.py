@@ -156,9 +156,7 @@ def check_operations(audit: Audit) -> Iterator[float]:
 def _some_blocks(connection: sqlite3.Connection, above: int) -> list[tuple[int, bytes]]:
     """The next blocks above a height with some thousand operations in all."""
     blocks, operations = [], 0
-    for height, ids in connection.execute(
-        "SELECT height, ids FROM blocks WHERE height > ? ORDER BY height", (above,)
-    ):
+    for height, ids in connection.execute("SELECT height, ids FROM blocks WHERE height > ? ORDER BY height", (above,)):
         blocks.append((height, ids))
         operations += len(ids) // 32
         if operations >= _ROWS_A_STEP or len(blocks) == _ROWS_A_STEP:

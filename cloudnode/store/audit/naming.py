@@ -14,9 +14,7 @@ from cloudnode.ledger.trie import Rows
 from cloudnode.store.audit.phase import Audit
 
 
-def name_rows(
-    audit: Audit, connection: sqlite3.Connection, table: int, prefix: str, rows: Rows, expected: int
-) -> None:
+def name_rows(audit: Audit, connection: sqlite3.Connection, table: int, prefix: str, rows: Rows, expected: int) -> None:
     """Note what is wrong with a leaf page that does not hash to what its parent says.
 
     :param expected: How many rows the parent says that there are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
 from cloudnode.formats.nodes import encode_record_value, record_digest
@@ -40,20 +41,16 @@ def check_records(audit: Audit) -> Iterator[float]:
         yield last[0] / 256
 
 
-def _record_is_sound(row: tuple[object, ...]) -> bool:
+def _record_is_sound(row: tuple[Any, ...]) -> bool:
     at, hashed, value, live, account, collection, key, ref, version, created, time, data = row
-    first, updated = cursor(created), cursor(at)  # type: ignore[arg-type]
     try:
+        first, updated = cursor(created), cursor(at)
         digest = record_digest(
             account, collection, key, version, (first.height, first.index), (updated.height, updated.index),
             time, bool(live), ref, data,
-        )  # type: ignore[arg-type]  # fmt: skip
-        address = format_address(account, collection, key)  # type: ignore[arg-type]
-        return (
-            live in (0, 1)
-            and value == encode_record_value(digest, bool(live))
-            and hashed == record_hash(address)
-        )
+        )  # fmt: skip
+        address = format_address(account, collection, key)
+        return live in (0, 1) and value == encode_record_value(digest, bool(live)) and hashed == record_hash(address)
     except (TypeError, ValueError, ArithmeticError, AttributeError):
         # A flipped byte in a row's header turns a value into one of another type.
         return False
@@ -75,8 +72,7 @@ def check_scores(audit: Audit) -> Iterator[float]:
             sums = _sums(connection, "substr(key, 1, 32)", "key", first, last)
             for hashed, created, *of_record in records:
                 score = connection.execute(
-                    "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores"
-                    " WHERE created = ?",
+                    "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores WHERE created = ?",
                     (created,),
                 ).fetchone()
                 total, count = sums.get(hashed, (0, 0))
@@ -120,7 +116,5 @@ def _live_records(connection: sqlite3.Connection, account: bytes) -> int:
     row = connection.execute("SELECT substr(value, 1, 32) FROM accounts WHERE key = ?", (account,)).fetchone()
     if row is None or account_hash(row[0]) != account:
         return -1
-    count: int = connection.execute(
-        "SELECT count(*) FROM records WHERE live AND account = ?", row
-    ).fetchone()[0]
+    count: int = connection.execute("SELECT count(*) FROM records WHERE live AND account = ?", row).fetchone()[0]
     return count

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from cloudnode.formats.block import Header
-from cloudnode.formats.nodes import TABLES
+from cloudnode.formats.nodes import PAGE_ROWS, TABLES
 from cloudnode.ledger.trie import (
-    PAGE_ROWS,
     InnerNode,
     Rows,
     entry_rows,
@@ -139,9 +138,7 @@ class _TableCheck:
             if page_entry(self._table, rows) != entry:
                 name_rows(self._audit, self._connection, self._table, prefix, rows, entry_rows(entry))
             return
-        row = self._connection.execute(
-            "SELECT node FROM trie WHERE slot = ?", (f"{self._table}{prefix}",)
-        ).fetchone()
+        row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (f"{self._table}{prefix}",)).fetchone()
         if row is None:
             self._audit.found(f"table {self._name}: the inner node at {prefix or 'the top'} is missing")
         elif sha256(row[0]).digest() != entry[:32] or node_entry(row[0]) != entry:

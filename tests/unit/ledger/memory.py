@@ -80,5 +80,3 @@ def _define(table: int, slot: str, rows: list[tuple[bytes, bytes]], nodes: dict[
 
 def _entry(node: bytes, total: int, count: int, rows: int) -> bytes:
     return sha256(node).digest() + b"".join(number.to_bytes(8, "big") for number in (total, count, rows))
-
-

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.ledger.trie import EMPTY_ENTRY, InnerNode, Trie, entry_sums, key_range
+from cloudnode.formats.nodes import EMPTY_ENTRY
+from cloudnode.ledger.trie import InnerNode, Trie, entry_sums, key_range
 from tests.unit.ledger.memory import MemoryTrieStore, defined_entry
 
 RATINGS = 1

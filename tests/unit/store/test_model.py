@@ -139,9 +139,7 @@ class ModelTests(SynchronousTestCase):
         found: list[Any] = []
         while page := reading.ratings_of_record(address, found[-1].account if found else None, limit=2):
             found += page
-        self.assertEqual(
-            [(account_hash(r.account), r.stars, (r.given.height, r.given.index)) for r in found], expected
-        )
+        self.assertEqual([(account_hash(r.account), r.stars, (r.given.height, r.given.index)) for r in found], expected)
 
     def compare_lists(self, reading: Any, live: list[tuple[str, dict[str, Any], int]]) -> None:
         account = self.network.accounts[0].public
