@@ -294,9 +294,7 @@ class _Attempt:
         actual = hashlib.sha256(der or b"").digest()
         if actual != self._trust.sha256:
             self.fail(
-                CertificateMismatch(
-                    f"the certificate's hash is {actual.hex()}, expected {self._trust.sha256.hex()}"
-                )
+                CertificateMismatch(f"the certificate's hash is {actual.hex()}, expected {self._trust.sha256.hex()}")
             )
 
     def start_websocket(self, application: Http3Client) -> None:

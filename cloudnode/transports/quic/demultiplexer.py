@@ -51,9 +51,7 @@ class Demultiplexer(DatagramProtocol):
     _log = Logger()
     noisy = False
 
-    def __init__(
-        self, quic: DatagramHandler, counters: QuicCounters, stun: DatagramHandler | None = None
-    ) -> None:
+    def __init__(self, quic: DatagramHandler, counters: QuicCounters, stun: DatagramHandler | None = None) -> None:
         self._quic = quic
         self.stun = stun
         self.counters = counters

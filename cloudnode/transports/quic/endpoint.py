@@ -282,9 +282,7 @@ class QuicEndpoint:
             return None
         return self._admit(header, addr, configuration, now)
 
-    def _admit(
-        self, header: QuicHeader, addr: Address, configuration: QuicConfiguration, now: float
-    ) -> Link | None:
+    def _admit(self, header: QuicHeader, addr: Address, configuration: QuicConfiguration, now: float) -> Link | None:
         counters, limits = self.counters, self.limits
         original = self._proven_original(header, addr, now)
         if original is None and len(self._unfinished) >= limits.retry_above:

@@ -98,14 +98,10 @@ class BoundedH3Connection(H3Connection):
         super()._check_request_or_push_frame_type(frame_type, stream)
         if frame_type == FrameType.HEADERS and (stream.frame_size or 0) > self._header_bytes:
             raise ExcessiveLoad("HEADERS are too large")
-        if frame_type == FrameType.WEBTRANSPORT_STREAM and not stream_is_request_response(
-            stream.frame_size or 0
-        ):
+        if frame_type == FrameType.WEBTRANSPORT_STREAM and not stream_is_request_response(stream.frame_size or 0):
             raise ProtocolError("a WebTransport stream names no session")
 
-    def _receive_request_or_push_data(
-        self, stream: H3Stream, data: bytes, stream_ended: bool
-    ) -> list[H3Event]:
+    def _receive_request_or_push_data(self, stream: H3Stream, data: bytes, stream_ended: bool) -> list[H3Event]:
         events = super()._receive_request_or_push_data(stream, data, stream_ended)
         self._check_kept(stream)
         return events

@@ -197,9 +197,7 @@ class BoundedQuicConnection(QuicConnection):
 
     # What aioquic calls.
 
-    def _write_stream_limits(
-        self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
-    ) -> None:
+    def _write_stream_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream) -> None:
         receiver = stream.receiver
         limit = stream.max_stream_data_local
         if not limit or receiver.is_finished or receiver._stop_error_code is not None:
