@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from cloudnode.api.limits import Limits
 
@@ -50,12 +51,13 @@ class Admission:
         self.limits = limits
         self.connected = 0
         self._now = now
+        self._key = lru_cache(maxsize=4096)(limits.limited_key)
         self._connections: dict[str, int] = {}
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def bucket(self, address: str) -> Bucket | None:
         """The bucket of a caller's address; None if its rate is not limited."""
-        key = self.limits.limited_key(address)
+        key = self._key(address)
         if key is None:
             return None
         bucket = self._buckets.get(key)
@@ -72,7 +74,7 @@ class Admission:
         """Whether one more connection from an address would be over a limit."""
         if self.connected >= self.limits.connections:
             return True
-        key = self.limits.limited_key(address)
+        key = self._key(address)
         return key is not None and self._connections.get(key, 0) >= self.limits.connections_address
 
     def connect(self, address: str) -> bool:
@@ -80,7 +82,7 @@ class Admission:
         if self.is_full(address):
             return False
         self.connected += 1
-        key = self.limits.limited_key(address)
+        key = self._key(address)
         if key is not None:
             self._connections[key] = self._connections.get(key, 0) + 1
         return True
@@ -88,7 +90,7 @@ class Admission:
     def disconnect(self, address: str) -> None:
         """Uncount a connection."""
         self.connected -= 1
-        key = self.limits.limited_key(address)
+        key = self._key(address)
         if key is None:
             return
         left = self._connections[key] - 1

@@ -82,6 +82,38 @@ class Answerer:
             return self._answer_batch(message, scope)
         return self._answer_one(message, scope, 1)
 
+    def read(self, name: str, params: dict[str, Any], at: int | None, scope: Scope) -> tuple[int, Any]:
+        """Answer a reading method without JSON-RPC around it.
+
+        :param at: The height to answer at, or None for the newest.
+        :returns: The height, and the result as a Struct.
+        :raises ApiError: Whatever the caller is to be told.
+        """
+        started, outcome = self._timer(), "ok"
+        try:
+            if not scope.take(1):
+                raise _over_rate(scope)
+            method = self._methods[name]
+            try:
+                decoded = msgspec.convert(params, method.params)
+            except msgspec.ValidationError as refused:
+                raise explain_params(refused, name) from None
+            self._check_serving(method)
+            reading = choose_reading(self._ledger, method, RequestContext(at=at))
+            assert method.read is not None
+            return reading.height, method.read(reading, decoded)
+        except Exception as raised:
+            error = self._explain(raised, name, scope, None)
+            outcome = error.name
+            raise error from None
+        finally:
+            scope.meter[name].count(outcome, self._timer() - started)
+
+    def _check_serving(self, method: Method[Any]) -> None:
+        state = self._ledger.state
+        if state != "serving" and not method.always:
+            raise ApiError(_NOT_SERVING[state])
+
     # Messages
 
     def _answer_batch(self, message: bytes, scope: Scope) -> Answer | Deferred[Answer]:
@@ -154,8 +186,7 @@ class Answerer:
         params = _decode_params(message, request, method)
         if method.paged and params.limit > self._limits.page_length:  # type: ignore[attr-defined]
             raise ApiError("page_too_long", longest=self._limits.page_length)
-        if not method.always and self._ledger.state != "serving":
-            raise ApiError(_NOT_SERVING[self._ledger.state])
+        self._check_serving(method)
         if scope.outstanding >= self._limits.outstanding:
             raise ApiError("too_many_outstanding", most=self._limits.outstanding)
         context = request.context
@@ -203,11 +234,13 @@ class Answerer:
                 text += self._context.signature(reading, method.name, params, value)
         return name, member, value, text
 
-    def _failed(self, raised: BaseException, method: str, scope: Scope, failure: Failure | None = None) -> _Outcome:
+    def _failed(
+        self, raised: BaseException | None, method: str, scope: Scope, failure: Failure | None = None
+    ) -> _Outcome:
         error = self._explain(raised, method, scope, failure)
         return error.name, b"error", encode_error(error), None
 
-    def _explain(self, raised: BaseException, method: str, scope: Scope, failure: Failure | None) -> ApiError:
+    def _explain(self, raised: BaseException | None, method: str, scope: Scope, failure: Failure | None) -> ApiError:
         if isinstance(raised, ApiError):
             return raised
         if isinstance(raised, LedgerError):

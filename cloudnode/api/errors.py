@@ -58,6 +58,8 @@ NAMED: dict[str, tuple[int, str]] = {
     "pool_full": (LIMIT, "This node holds as many waiting operations as it can: try again later."),
     "node_starting": (STARTING, "The node is starting: try again soon, or ask another node."),
     "data_corrupt": (STARTING, "The node found its database damaged and serves no data from it: ask another node."),
+    "path_unknown": (NOT_FOUND, "There is nothing at this path: JSON-RPC is taken by POST at /."),
+    "http_method_unknown": (REQUEST, "This path does not take this HTTP method; the Allow header says which it does."),
     "node_stopping": (STARTING, "The node is stopping: ask another node."),
     "cancelled": (INTERNAL, "The call was given up."),
     "record_unknown": (NOT_FOUND, "There is no such record at this height: check its address."),

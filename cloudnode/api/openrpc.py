@@ -31,8 +31,8 @@ def document(table: Table) -> dict[str, Any]:
         "info": {
             "title": "cloudnode",
             "version": __version__,
-            "description": "JSON-RPC 2.0 over HTTP, WebSocket (TCP and HTTP/3) and WebTransport. Bytes are lower-case hex"
-            " digits. A request may have a member context (min_height, at, proof, sign); the answer's context tells"
+            "description": "JSON-RPC 2.0 over HTTP, WebSocket (TCP and HTTP/3) and WebTransport. Bytes are lower-case"
+            " hex digits. A request may have a member context (min_height, at, proof, sign); the answer's context tells"
             " network, height, hash and time. Every error has its name in data.code.",
             "license": {"name": "MIT"},
         },

@@ -1,0 +1,110 @@
+"""Reads by GET, for people and caches: a record, the node's status, its health."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from twisted.web.server import Request
+
+from cloudnode.api.answerer import Answerer
+from cloudnode.api.calls import Scope
+from cloudnode.api.errors import ApiError
+from cloudnode.api.served import ServedNode
+from cloudnode.api.web.responses import HTML, is_unchanged, respond, respond_error
+
+_encode = msgspec.json.Encoder().encode
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>cloudnode</title>
+<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}</style>
+<h1>cloudnode</h1>
+<p>This is a node of the network <strong>%(name)s</strong>, at height <strong>%(height)d</strong>.</p>
+<p>It answers JSON-RPC 2.0 by <code>POST /</code>; <a href="/openrpc.json">openrpc.json</a> describes all methods.
+See also <a href="/status">status</a>, <a href="/health">health</a> and <a href="/metrics">metrics</a>, and
+<code>docs/api.md</code> in the sources.</p>
+<p>Network <code>%(network)s</code><br>Node <code>%(node)s</code><br>Version %(version)s</p>
+</html>
+"""
+
+
+class Reads:
+    """Answers GET."""
+
+    def __init__(self, served: ServedNode, answerer: Answerer) -> None:
+        self._served = served
+        self._answerer = answerer
+
+    def record(self, request: Request, scope: Scope, account: str, collection: str, key: str) -> bytes:
+        """``/records/<account>/<collection>/<key>[?at=HEIGHT]``: the ETag is made of all that can change."""
+        params: dict[str, Any] = {"account": account, "collection": collection, "key": key}
+        try:
+            height, result = self._answerer.read("getrecord", params, _wanted_height(request), scope)
+        except ApiError as error:
+            return respond_error(request, error)
+        record: Any = result
+        etag = b'"%d.%d.%d"' % (record.version, record.ratings_sum, record.ratings_count)
+        request.responseHeaders.setRawHeaders(b"Cloudnode-Height", [b"%d" % height])
+        if is_unchanged(request, etag):
+            return respond(request, b"", status=304)
+        return respond(request, _encode(result))
+
+    def status(self, request: Request, scope: Scope) -> bytes:
+        """``/status``: the state's hash and sums; the ETag is the height."""
+        try:
+            height, result = self._answerer.read("getdatahash", {}, _wanted_height(request), scope)
+        except ApiError as error:
+            return respond_error(request, error)
+        if is_unchanged(request, b'"%d"' % height):
+            return respond(request, b"", status=304)
+        ledger = self._served.ledger
+        state = msgspec.to_builtins(result)
+        return respond(request, _encode({"network": ledger.network.hex(), "name": ledger.genesis.name} | state))
+
+    def health(self, request: Request) -> bytes:
+        """``/health`` and ``/health/ready``: 200 while data is served, else 503."""
+        ledger = self._served.ledger
+        ready = ledger.state == "serving"
+        body = {"live": True, "ready": ready, "state": ledger.state, "height": ledger.head.height}
+        return respond(request, _encode(body), status=200 if ready else 503)
+
+    def live(self, request: Request) -> bytes:
+        """``/health/live``: 200 as long as anything is answered."""
+        return respond(request, b'{"live":true}')
+
+    def page(self, request: Request) -> bytes:
+        """``/``: for people."""
+        from html import escape
+
+        from cloudnode import __version__
+
+        ledger = self._served.ledger
+        page = _PAGE % {
+            "name": escape(ledger.genesis.name),
+            "height": ledger.head.height,
+            "network": ledger.network.hex(),
+            "node": ledger.node_key.public.hex(),
+            "version": __version__,
+        }
+        return respond(request, page.encode(), HTML)
+
+
+def _wanted_height(request: Request) -> int | None:
+    """The query's ``at``.
+
+    :raises ApiError: ``member_type`` or ``member_unknown``.
+    """
+    _, _, query = request.uri.partition(b"?")
+    if not query:
+        return None
+    try:
+        given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=8)
+    except ValueError:
+        raise ApiError("member_unknown", "The query can't be read.") from None
+    if set(given) != {"at"} or len(given["at"]) != 1:
+        raise ApiError("member_unknown", "The query's only member is at, a height.")
+    text = given["at"][0]
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ApiError("member_type", "The query's at is a height.")
+    return int(text)

@@ -1,0 +1,228 @@
+"""A whole node in memory but for its transports: the real ledger in a temporary database, and time that tests move."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.api.answerer import Answerer
+from cloudnode.api.calls import Scope
+from cloudnode.api.facts import Certificate, Interface
+from cloudnode.api.limits import Limits
+from cloudnode.api.methods import TABLE
+from cloudnode.api.served import ServedNode
+from cloudnode.api.session import ApiSession, ApiSessionOpener
+from cloudnode.formats.genesis import Parameters, build_genesis
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import Envelope, build_delete, build_put, build_rate, build_withdraw, sign_operation
+from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.store.sqlite import SqliteStore
+from cloudnode.transports.seam import Caller
+
+# Later than any clock that this is run on: a block's time then is its parent's and a millisecond, in every run.
+TIME = 32_503_680_000_000
+
+
+def make_key(seed: int) -> SigningKey:
+    """A key that is the same in every run."""
+    return SigningKey(seed.to_bytes(32, "big"))
+
+
+def run_at_once(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+    """What would run in a thread runs here."""
+    return maybeDeferred(function, *arguments)
+
+
+class Facts:
+    """Facts of a node that listens on two ports."""
+
+    started = 1_790_000_000.0
+
+    def interfaces(self) -> Sequence[Interface]:
+        return [
+            Interface("http", "tcp", "0.0.0.0", 38081, False),
+            Interface("ws", "tcp", "0.0.0.0", 38082, False),
+        ]
+
+    def certificates(self) -> Sequence[Certificate]:
+        return [Certificate("ab" * 32, 1_790_000_000, 1_790_864_000, "cd" * 64)]
+
+
+class MemoryConnection:
+    """A connection that keeps what is sent. ``caller`` is limited by address; this machine's are not."""
+
+    def __init__(self, address: str = "192.0.2.7", transport: str = "ws") -> None:
+        self.caller = Caller(address, transport)
+        self.sent: list[bytes] = []
+        self.closed: tuple[int, str] | None = None
+
+    def send_message(self, message: bytes) -> None:
+        self.sent.append(message)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def take(self) -> list[Any]:
+        """What was sent since, decoded."""
+        sent, self.sent = self.sent, []
+        return [json.loads(message) for message in sent]
+
+
+class MemoryNode:
+    """A node of a network of its own.
+
+    :ivar account: An account's key. :ivar other: Another's. :ivar clock: Moved by :meth:`pass_time` alone.
+    """
+
+    def __init__(
+        self, path: str, limits: Limits | None = None, parameters: Parameters | None = None, *, start: bool = True
+    ) -> None:
+        self.clock = Clock()
+        self.account, self.other = make_key(100), make_key(101)
+        validator = make_key(1)
+        self.genesis = build_genesis(
+            name="test", time=TIME, validators=[validator.public], parameters=parameters
+        )
+        self.path = path
+        self.store = SqliteStore.open(path, self.genesis)
+        self.ledger = Ledger(
+            self.clock,
+            run_at_once,
+            self.store,
+            self.genesis,
+            make_key(2),
+            validator,
+            LedgerConfig(audit_interval=0),
+        )
+        self.served = ServedNode(
+            self.ledger, Facts(), limits or Limits(), self.clock, TABLE, wall_clock=lambda: 1_790_000_001.5
+        )
+        self.answerer = Answerer(self.served)
+        self.opener = ApiSessionOpener(self.served, self.answerer)
+        if start:
+            self.start()
+
+    def start(self) -> None:
+        """Serve; the first block is made at once."""
+        Deferred.fromCoroutine(self.ledger.start())
+        self.pass_time(0.3)
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes, in steps of 10 ms."""
+        self.clock.pump([0.01] * round(seconds * 100))
+
+    def stop(self) -> None:
+        """Close the database; nothing may be left that waits for time."""
+        stopped = Deferred.fromCoroutine(self.ledger.stop())
+        for _ in range(100):
+            if stopped.called:
+                break
+            self.clock.advance(0.01)
+        assert stopped.called, "the ledger does not stop"
+
+    # Calling
+
+    def scope(self, address: str = "127.0.0.1", transport: str = "http") -> Scope:
+        """A caller without a connection that stays."""
+        return Scope(self.served, Caller(address, transport))
+
+    def connect(self, address: str = "192.0.2.7", transport: str = "ws") -> tuple[ApiSession, MemoryConnection]:
+        """A session, and the other end of its connection."""
+        connection = MemoryConnection(address, transport)
+        return self.opener.open_session(connection), connection
+
+    def answer(self, message: bytes | str, scope: Scope | None = None, wait: float = 5.0) -> bytes | None:
+        """The answer's bytes, for which up to so many seconds pass."""
+        raw = message.encode() if isinstance(message, str) else message
+        answer = self.answerer.answer(raw, self.scope() if scope is None else scope)
+        if not isinstance(answer, Deferred):
+            return answer
+        fired: list[bytes | None] = []
+        answer.addCallback(fired.append)
+        for _ in range(round(wait * 100)):
+            if fired:
+                break
+            self.clock.advance(0.01)
+        assert fired, "no answer came"
+        return fired[0]
+
+    def ask(self, method: str, params: Any = None, context: Any = None, **options: Any) -> Any:
+        """The whole answer to a call, decoded."""
+        request = {"jsonrpc": "2.0", "id": 1, "method": method}
+        if params is not None:
+            request["params"] = params
+        if context is not None:
+            request["context"] = context
+        answer = self.answer(json.dumps(request), **options)
+        assert answer is not None
+        return json.loads(answer)
+
+    def call(self, method: str, params: Any = None, context: Any = None, **options: Any) -> Any:
+        """A call's result."""
+        answer = self.ask(method, params, context, **options)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def error(self, method: str, params: Any = None, context: Any = None, **options: Any) -> Any:
+        """A call's error."""
+        answer = self.ask(method, params, context, **options)
+        assert "result" not in answer, answer
+        return answer["error"]
+
+    # Writing
+
+    def envelope(self, key: SigningKey, lifetime: int = 50) -> Envelope:
+        height = self.ledger.head.height + 1
+        return Envelope(self.genesis.network, key.public, TIME + height, height, height + lifetime)
+
+    def put_body(
+        self, key: str, data: bytes = b'{"title":"A film"}', account: SigningKey | None = None, **options: Any
+    ) -> bytes:
+        """A put of the first account into ``film``."""
+        return build_put(self.envelope(account or self.account), "film", key, data, **options)
+
+    def params(self, body: bytes, account: SigningKey | None = None, **more: Any) -> dict[str, Any]:
+        """Parameters of ``submit``."""
+        return {"operation": body.decode(), "signature": sign_operation(account or self.account, body).hex(), **more}
+
+    def write(self, body: bytes, account: SigningKey | None = None) -> Any:
+        """Submit an operation and wait until it is final."""
+        return self.call("submit", self.params(body, account, wait="final"))
+
+    def put(self, key: str, data: bytes = b'{"title":"A film"}', account: SigningKey | None = None, **more: Any) -> Any:
+        """Put a record and wait until it is final."""
+        return self.write(self.put_body(key, data, account, **more), account)
+
+    def delete(self, key: str) -> Any:
+        return self.write(build_delete(self.envelope(self.account), "film", key))
+
+    def address(self, key: str) -> str:
+        return f"{self.account.public.hex()}/film/{key}"
+
+    def rate(self, key: str, stars: int, account: SigningKey | None = None) -> Any:
+        """Rate a record of the first account by the other, or by whom is given."""
+        rater = account or self.other
+        return self.write(build_rate(self.envelope(rater), self.address(key), stars), rater)
+
+    def withdraw(self, key: str) -> Any:
+        return self.write(build_withdraw(self.envelope(self.other), self.address(key)), self.other)
+
+    def name(self, key: str) -> dict[str, str]:
+        """Parameters of ``getrecord``."""
+        return {"account": self.account.public.hex(), "collection": "film", "key": key}
+
+
+class NodeTestCase(SynchronousTestCase):
+    """A test with a node, which starts at height 1."""
+
+    limits = Limits()
+    parameters: Parameters | None = None
+
+    def setUp(self) -> None:
+        self.node = MemoryNode(self.mktemp(), self.limits, self.parameters)
+        self.addCleanup(self.node.stop)
