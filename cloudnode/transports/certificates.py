@@ -8,7 +8,7 @@ both hashes are announced; one day before the end the next becomes the current o
 within the two days before a change is not surprised by it.
 
 Files. ``current.pem`` and ``next.pem`` in the directory given, mode 0600, key and certificate in one file
-that is replaced as a whole. A new one is as good as a lost one, so a file that is corrupt, or whose certificate
+that is replaced as a whole. A new one is as good as a lost one: a file that is corrupt, or whose certificate
 is not as it should be, is made anew and the log says so. A file that cannot be read or written is an error:
 the operator has to repair the permissions.
 """
@@ -199,9 +199,7 @@ class CertificateKeeper:
         try:
             return self._check(read_certificate(text))
         except (ValueError, _Unfit) as error:
-            self._log.warn(
-                "The TLS certificate in {path} is made anew: {why}.", path=str(path), why=str(error)
-            )
+            self._log.warn("The TLS certificate in {path} is made anew: {why}.", path=str(path), why=str(error))
             return None
 
     def _check(self, certificate: TLSCertificate) -> TLSCertificate:

@@ -1,7 +1,7 @@
 """One TCP port for everything, told apart by its first bytes.
 
 Ports that a NAT maps are precious, so one port serves TLS (first byte 0x16, with the node's own certificate),
-HTTP and WebSocket in the clear (an ASCII letter), and STUN (RFC 8489: first byte 0x00 or 0x01, the magic cookie
+HTTP and WebSocket in the clear (an ASCII letter), and STUN (RFC 8489: first byte 0 or 1, the magic cookie
 at byte 4). Inside TLS the stream is looked at again. Whatever else comes is closed and counted.
 
 A connection is *unfinished* until its WebSocket is open, or it was handed to STUN. Unfinished connections are
@@ -128,9 +128,7 @@ class UnfinishedConnections:
             self.finish(oldest)
             oldest.abort()
         self._groups[group] += 1
-        self._calls[connection] = self._wheel.call_later(
-            self._limits.handshake_timeout, self._time_out, connection
-        )
+        self._calls[connection] = self._wheel.call_later(self._limits.handshake_timeout, self._time_out, connection)
         self._counters.unfinished = len(self._calls)
         return True
 
@@ -287,9 +285,7 @@ class SniffingFactory(ServerFactory):
         assert addr is not None
         return Sniffer(SniffedConnection(self, addr))
 
-    def make_protocol(
-        self, connection: SniffedConnection, peer: IAddress, speech: Speech
-    ) -> IProtocol | None:
+    def make_protocol(self, connection: SniffedConnection, peer: IAddress, speech: Speech) -> IProtocol | None:
         """Make the protocol for what a connection speaks, or count why there is none."""
         if speech is Speech.TLS and self._tls is not None:
             self.counters.tls += 1

@@ -161,9 +161,7 @@ class WebSocketConnection(LeanWebSocketProtocol):
         factory = self.factory
         factory.counters.open += 1
         factory.counters.opened += 1
-        self._keep_alive = KeepAlive(
-            self, factory.wheel, factory.limits.ping_interval, factory.limits.ping_timeout
-        )
+        self._keep_alive = KeepAlive(self, factory.wheel, factory.limits.ping_interval, factory.limits.ping_timeout)
         self.transport.registerProducer(self._gate, True)
         try:
             self._session = factory.opener.open_session(self)
@@ -197,7 +195,8 @@ class WebSocketConnection(LeanWebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a text message to the session."""
-        if self._session is not None:
+        # Autobahn hands over what comes during the closing handshake as well.
+        if self._session is not None and self.state == self.STATE_OPEN:
             self.factory.counters.messages_received += 1
             try:
                 self._session.message_received(payload)
@@ -297,9 +296,7 @@ class WebSocketFactory(WebSocketServerFactory):
 
     def _make_protocol(self) -> type[WebSocketConnection]:
         options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
-        attributes = {
-            name: staticmethod(value) if callable(value) else value for name, value in options.items()
-        }
+        attributes = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
         attributes |= {
             "wheel": self.wheel,
             "max_handshake": self.limits.max_handshake,
