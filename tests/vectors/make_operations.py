@@ -1,0 +1,202 @@
+"""Vectors of operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudnode.formats.genesis import Admission, Genesis
+from cloudnode.formats.keys import RECEIPT, SigningKey
+from cloudnode.formats.operation import Operation, decode_operation, sign_operation
+from tests.vectors.make_genesis import genesis, key
+from tests.vectors.spelling import spelled
+
+AUTHOR = key(11)
+OTHER = key(12)
+_FACE = "\U0001f600"
+RECORD = f"{OTHER.public.hex()}/film/the-third-man"
+
+
+def written(
+    kind: str, arguments: str, *, of: Genesis, author: SigningKey = AUTHOR, heights: str = '"from":7,"expiry":1007'
+) -> str:
+    """A body as a client might write it; ``arguments`` are members in JSON, with a comma first."""
+    return (
+        f'{{"network":"{of.network_hex}","account":"{author.public.hex()}","type":"{kind}",'
+        f'"time":1790000000123,{heights}{arguments}}}'
+    )
+
+
+def _good(of: Genesis) -> list[tuple[str, str]]:
+    put = ',"collection":"post","key":"first","data":'
+    longest = f',"collection":"{"a.b-c_9z" * 8}","key":"{_FACE * 64}","data":""'
+    spaced = written("put", put + '  { "b" : [ 1 ] }  ', of=of).replace(",", " ,\n\t").replace('":', '" : ')
+    return [
+        ("put", written("put", put + '{"title":"Hello","n":[1,2,3]}', of=of)),
+        ("put null", written("put", put + "null", of=of)),
+        ("put with ref", written("put", put + f'{{}},"ref":"{RECORD}"', of=of)),
+        ("put of a new record only", written("put", put + '"x","if_version":0', of=of)),
+        ("put of a version", written("put", put + '"x","if_version":9007199254740991', of=of)),
+        ("put with the longest names", written("put", longest, of=of)),
+        ("put with the largest data", written("put", put + '"' + "x" * 65534 + '"', of=of)),
+        ("put with a key that is not normalized", written("put", put.replace("first", "e\u0301 \ufeff") + "1", of=of)),
+        ("put with white space and another order", spaced),
+        ("put with escaped member names", written("put", put + "1", of=of).replace('"key"', '"\\u006bey"')),
+        ("delete", written("delete", ',"collection":"post","key":"first"', of=of)),
+        ("delete of a version", written("delete", ',"collection":"post","key":"first","if_version":2', of=of)),
+        ("rate", written("rate", f',"record":"{RECORD}","stars":5', of=of)),
+        ("withdraw", written("withdraw", f',"record":"{RECORD}"', of=of)),
+        ("invite", written("invite", f',"invited":"{OTHER.public.hex()}"', of=of)),
+        (
+            "valid at one height only",
+            written("withdraw", f',"record":"{RECORD}"', of=of, heights='"from":0,"expiry":0'),
+        ),
+    ]
+
+
+def _bad(of: Genesis) -> list[tuple[str, bytes, str]]:
+    put = ',"collection":"post","key":"first","data":1'
+    good = written("put", put, of=of)
+    account = AUTHOR.public.hex()
+
+    def rated(record: str) -> str:
+        return written("rate", f',"record":"{record}","stars":5', of=of)
+
+    texts = [
+        ("not an object", "[]", "member_type"),
+        ("no type", good.replace('"type":"put",', ""), "member_missing"),
+        ("unknown type", good.replace('"put"', '"post"'), "type_unknown"),
+        ("type of another type", good.replace('"put"', '["put"]'), "type_unknown"),
+        ("unknown member", written("put", put + ',"extra":1', of=of), "member_unknown"),
+        ("a member of another type of operation", written("delete", put, of=of), "member_unknown"),
+        ("no data", good.replace(',"data":1', ""), "member_missing"),
+        ("no account", good.replace(f'"account":"{account}",', ""), "member_missing"),
+        ("collection as number", good.replace('"post"', "1"), "member_type"),
+        ("ref null", written("put", put + ',"ref":null', of=of), "member_type"),
+        ("if_version null", written("put", put + ',"if_version":null', of=of), "member_type"),
+        ("negative if_version", written("put", put + ',"if_version":-1', of=of), "member_type"),
+        ("negative time", good.replace("1790000000123", "-1"), "member_type"),
+        ("time true", good.replace("1790000000123", "true"), "member_type"),
+        ("another network", good.replace(of.network_hex, "00" * 32), "network_other"),
+        ("network in capitals", good.replace(of.network_hex, of.network_hex.upper()), "network_other"),
+        ("account in capitals", good.replace(account, account.upper()), "account_invalid"),
+        ("short account", good.replace(account, account[:-2]), "account_invalid"),
+        ("expiry before from", good.replace('"expiry":1007', '"expiry":6'), "window_invalid"),
+        ("window too long", good.replace('"expiry":1007', '"expiry":1008'), "window_invalid"),
+        (
+            "negative from",
+            good.replace('"from":7', '"from":-1').replace('"expiry":1007', '"expiry":9'),
+            "window_invalid",
+        ),
+        ("collection in capitals", good.replace('"post"', '"Post"'), "collection_invalid"),
+        ("empty collection", good.replace('"post"', '""'), "collection_invalid"),
+        ("long collection", good.replace('"post"', f'"{"a" * 65}"'), "collection_invalid"),
+        ("collection with a newline", good.replace('"post"', '"post\\n"'), "collection_invalid"),
+        ("empty key", good.replace('"first"', '""'), "key_invalid"),
+        ("key with a slash", good.replace('"first"', '"a/b"'), "key_invalid"),
+        ("key with NUL", good.replace('"first"', '"\\u0000"'), "key_invalid"),
+        ("key with DEL", good.replace('"first"', '"a\x7f"'), "key_invalid"),
+        ("key with a C1 control", good.replace('"first"', '"\\u009f"'), "key_invalid"),
+        ("key of 257 bytes", good.replace('"first"', f'"{"x" * 254}\u20ac"'), "key_invalid"),
+        ("data of 65537 bytes", good.replace('"data":1', f'"data":"{"x" * 65535}"'), "data_too_large"),
+        ("ref without key", written("put", put + f',"ref":"{account}/post"', of=of), "ref_invalid"),
+        (
+            "ref to an account in capitals",
+            written("put", put + f',"ref":"{account.upper()}/a/b"', of=of),
+            "ref_invalid",
+        ),
+        ("record of two parts", rated(f"{account}/film"), "record_invalid"),
+        ("record with a bad collection", rated(f"{account}/Film/x"), "record_invalid"),
+        ("record with an empty key", rated(f"{account}/film/"), "record_invalid"),
+        ("no stars", rated(RECORD).replace('"stars":5', '"stars":0'), "stars_invalid"),
+        ("six stars", rated(RECORD).replace('"stars":5', '"stars":6'), "stars_invalid"),
+        ("stars as text", rated(RECORD).replace('"stars":5', '"stars":"5"'), "stars_invalid"),
+        ("stars true", rated(RECORD).replace('"stars":5', '"stars":true'), "stars_invalid"),
+        ("one star and a half", rated(RECORD).replace('"stars":5', '"stars":1.5'), "json_number"),
+        ("invited in capitals", written("invite", f',"invited":"{account.upper()}"', of=of), "account_invalid"),
+        ("duplicate member", written("put", put + ',"data":1', of=of), "json_duplicate_key"),
+        ("lone surrogate in the key", good.replace('"first"', '"\\ud800"'), "json_lone_surrogate"),
+        (
+            "data 32 deep, thus 33 with the body",
+            good.replace('"data":1', '"data":' + "[" * 32 + "]" * 32),
+            "json_too_deep",
+        ),
+        ("truncated", good[:-1], "json_malformed"),
+        ("larger than genesis allows", good + " " * 131072, "operation_too_large"),
+    ]
+    return [(name, text.encode(), code) for name, text, code in texts]
+
+
+def _described(name: str, operation: Operation) -> dict[str, Any]:
+    members = msgspec.structs.asdict(operation.action)
+    return {
+        "name": name,
+        "body": spelled(operation.body),
+        "signature": operation.signature.hex(),
+        "id": operation.id.hex(),
+        "account": operation.account.hex(),
+        "time": operation.time,
+        "from": operation.valid_from,
+        "expiry": operation.expiry,
+        "type": type(operation.action).__name__.lower(),
+        "arguments": {
+            member: value.hex() if member == "invited" else spelled(value) if member == "data" else value
+            for member, value in members.items()
+        },
+    }
+
+
+def _bad_signatures(of: Genesis) -> list[dict[str, str]]:
+    body = written("withdraw", f',"record":"{RECORD}"', of=of).encode()
+    good = sign_operation(AUTHOR, body)
+    # S + L is the same scalar in another spelling (RFC 8032, section 5.1.7, step 1 refuses it).
+    order = 2**252 + 27742317777372353535851937790883648493
+    respelled = good[:32] + (int.from_bytes(good[32:], "little") + order).to_bytes(32, "little")
+    signatures = [
+        ("by another key", sign_operation(OTHER, body)),
+        ("for another purpose", AUTHOR.sign(RECEIPT, body)),
+        ("without a tag", AUTHOR.sign(b"", body)),
+        ("over another body", sign_operation(AUTHOR, body + b" ")),
+        ("one bit flipped", bytes([good[0] ^ 1]) + good[1:]),
+        ("S not reduced", respelled),
+        ("all zeros", bytes(64)),
+        ("truncated", good[:-1]),
+        ("one byte more", good + b"\0"),
+    ]
+    return [
+        {"name": name, "body": body.decode(), "signature": signature.hex(), "code": "signature_invalid"}
+        for name, signature in signatures
+    ]
+
+
+def _by_work() -> dict[str, Any]:
+    """A network that wants 4 zero bits, and the first keys that do and don't have them."""
+    of = genesis(1, Admission("work", bits=4))
+    cases = []
+    for wanted in (True, False):
+        author = next(key(number) for number in range(1, 256) if of.admits_by_work(key(number).public) is wanted)
+        body = written("delete", ',"collection":"a","key":"b"', of=of, author=author).encode()
+        case = {"body": body.decode(), "signature": sign_operation(author, body).hex()}
+        cases.append(case if wanted else case | {"code": "admission_work"})
+    return {"genesis": of.text.decode(), "accepted": cases[:1], "refused": cases[1:]}
+
+
+def operations() -> dict[str, Any]:
+    """Operations that are accepted, with all that is read from them, and operations that are refused, with the code."""
+    of = genesis()
+    accepted = []
+    for name, text in _good(of):
+        body = text.encode()
+        accepted.append(_described(name, decode_operation(body, sign_operation(AUTHOR, body), of)))
+    return {
+        "genesis": of.text.decode(),
+        "seed": AUTHOR.seed.hex(),
+        "accepted": accepted,
+        "refused": [
+            {"name": name, "body": spelled(body), "signature": sign_operation(AUTHOR, body).hex(), "code": code}
+            for name, body, code in _bad(of)
+        ],
+        "wrong_signatures": _bad_signatures(of),
+        "work": _by_work(),
+    }
