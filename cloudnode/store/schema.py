@@ -17,6 +17,8 @@ from __future__ import annotations
 
 SCHEMA_VERSION = 1
 
+SCORE_COLUMNS = "created, since, hash, account, collection, ref, live, sum, count, rank"
+
 RECORD_COLUMNS = "position, hash, value, live, account, collection, key, ref, version, created, time, data"
 
 _RECORD_TABLE = """
@@ -98,11 +100,14 @@ CREATE TABLE accounts (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 -- Table 4: the hash of each value; the values themselves by name.
 CREATE TABLE system (
-    key BLOB PRIMARY KEY, value BLOB NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, since INTEGER NOT NULL
+    key BLOB PRIMARY KEY, value BLOB NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, since INTEGER NOT NULL,
+    "check" INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Inner nodes of the sum trie, under the table's digit and the slot's.
-CREATE TABLE trie (slot TEXT PRIMARY KEY, since INTEGER NOT NULL, node BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE trie (
+    slot TEXT PRIMARY KEY, since INTEGER NOT NULL, node BLOB NOT NULL, "check" INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE trie_old (
     slot TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, node BLOB NOT NULL,
     "check" INTEGER NOT NULL, PRIMARY KEY (slot, until)
@@ -110,7 +115,7 @@ CREATE TABLE trie_old (
 CREATE INDEX trie_old_until ON trie_old (until);
 
 -- Sums that follow from the state: of each record's ratings, and of what each account did.
-CREATE TABLE scores ({_SCORE_TABLE}, PRIMARY KEY (created)) WITHOUT ROWID;
+CREATE TABLE scores ({_SCORE_TABLE}, "check" INTEGER NOT NULL, PRIMARY KEY (created)) WITHOUT ROWID;
 CREATE INDEX scores_collection ON scores (collection, rank, created) WHERE live;
 CREATE INDEX scores_account ON scores (account, rank, created) WHERE live;
 CREATE INDEX scores_ref ON scores (ref, rank, created) WHERE live AND ref IS NOT NULL;
@@ -121,7 +126,7 @@ CREATE INDEX scores_old_created ON scores_old (created, until);
 
 CREATE TABLE totals (
     key BLOB PRIMARY KEY, since INTEGER NOT NULL, records INTEGER NOT NULL, ratings INTEGER NOT NULL,
-    stars INTEGER NOT NULL
+    stars INTEGER NOT NULL, "check" INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE totals_old (
     key BLOB NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, records INTEGER NOT NULL,

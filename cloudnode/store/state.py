@@ -8,6 +8,7 @@ from struct import Struct
 
 from cloudnode.formats.nodes import TABLES
 from cloudnode.ledger.executor import RecordHead, Total
+from cloudnode.store.checks import row_check
 
 _expiry = Struct(">Q")
 
@@ -142,8 +143,8 @@ class StateTrie:
             "DELETE FROM trie WHERE slot = ?", [(slot,) for slot, node in changed if node is None]
         )
         self._connection.executemany(
-            "INSERT OR REPLACE INTO trie VALUES (?, ?, ?)",
-            [(slot, height, node) for slot, node in changed if node is not None],
+            "INSERT OR REPLACE INTO trie VALUES (?, ?, ?, ?)",
+            [(slot, height, node, row_check(slot, height)) for slot, node in changed if node is not None],
         )
         for slot, node in changed:
             self._cache.set(slot, node)

@@ -21,7 +21,7 @@ from cloudnode.ledger.system import encode_validators, system_row
 from cloudnode.ledger.trie import Trie
 from cloudnode.store.checks import row_check
 from cloudnode.store.pruning import prune
-from cloudnode.store.schema import RECORD_COLUMNS
+from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 from cloudnode.store.state import WINDOW, NodeCache, StateReader, StateTrie, first_window_key
 from cloudnode.store.states import StateRoot
 from cloudnode.store.texts import record_text
@@ -77,7 +77,9 @@ class BlockWriter:
         system = TABLES[4]
         for name, content in self._genesis_values().items():
             key, value = system_row(name, content)
-            self._connection.execute("INSERT INTO system VALUES (?, ?, ?, ?, ?)", (key, value, name, content, height))
+            check = row_check(name, height)
+            row = (key, value, name, content, height, check)
+            self._connection.execute("INSERT INTO system VALUES (?, ?, ?, ?, ?, ?)", row)
             changed.setdefault(system.number, []).append(key)
         state = StateRoot.empty(height)
         for table, keys in changed.items():
@@ -136,29 +138,31 @@ class BlockWriter:
             yield
         if effects.scores:
             many(
-                "INSERT INTO scores_old SELECT *, ?1, row_check(created, since, hash, account, collection, ref,"
-                " live, sum, count, rank, ?1) FROM scores WHERE created = ?2",
+                f"INSERT INTO scores_old SELECT {SCORE_COLUMNS}, ?1, row_check({SCORE_COLUMNS}, ?1)"
+                " FROM scores WHERE created = ?2",
                 [(until, created) for created in effects.scores],
             )
+            scores = [
+                (
+                    created, until, score.hash, score.account, score.collection, score.ref, int(score.live),
+                    score.sum, score.count, rank(score.sum, score.count),
+                )
+                for created, score in effects.scores.items()
+            ]  # fmt: skip
             many(
-                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?)",
-                [
-                    (
-                        created, until, score.hash, score.account, score.collection, score.ref, score.live,
-                        score.sum, score.count, rank(score.sum, score.count),
-                    )
-                    for created, score in effects.scores.items()
-                ],
-            )  # fmt: skip
+                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                [(*score, row_check(*score)) for score in scores],
+            )
             yield
         many(
             "INSERT INTO totals_old SELECT key, ?1, since, records, ratings, stars,"
             " row_check(key, ?1, since, records, ratings, stars) FROM totals WHERE key = ?2",
             [(until, key) for key in effects.totals],
         )
+        totals = [(key, until, row.records, row.ratings, row.stars) for key, row in effects.totals.items()]
         many(
-            "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
-            [(key, until, row.records, row.ratings, row.stars) for key, row in effects.totals.items()],
+            "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)",
+            [(*total, row_check(*total)) for total in totals],
         )
         many("INSERT INTO accounts VALUES (?, ?)", list(effects.accounts.items()))
         many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))

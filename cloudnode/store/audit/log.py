@@ -11,22 +11,21 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.ledger.positions import cursor, end_of, position
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.checks import row_check
+from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 
 _ROWS_A_STEP = 1000
 
 _CHECKED = {
     "meta": ("name", "name, value"),
     "states": ("height", "height, root, preimage"),
-    "records_old": (
-        "position",
-        "position, hash, value, live, account, collection, key, ref, version, created, time, data, until",
-    ),
+    "records_old": ("position", f"{RECORD_COLUMNS}, until"),
     "ratings_old": ("key, until", "key, until, value"),
     "trie_old": ("slot, until", "slot, until, since, node"),
-    "scores_old": (
-        "until, created",
-        "created, since, hash, account, collection, ref, live, sum, count, rank, until",
-    ),
+    "trie": ("slot", "slot, since"),
+    "scores": ("created", SCORE_COLUMNS),
+    "scores_old": ("until, created", f"{SCORE_COLUMNS}, until"),
+    "system": ("key", "name, since"),
+    "totals": ("key", "key, since, records, ratings, stars"),
     "totals_old": ("key, until", "key, until, since, records, ratings, stars"),
 }
 """Tables whose rows carry a checksum: their primary key, and the columns that it is over."""

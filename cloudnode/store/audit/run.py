@@ -16,7 +16,8 @@ from cloudnode.store.audit.log import check_blocks, check_checksums, check_opera
 from cloudnode.store.audit.phase import Audit, Phase
 from cloudnode.store.audit.records import check_records, check_scores, check_totals
 from cloudnode.store.audit.state import check_roots, check_state
-from cloudnode.store.audit.structure import check_structure, check_words
+from cloudnode.store.audit.structure import check_structure
+from cloudnode.store.audit.words import check_words
 from cloudnode.store.connection import connect
 from cloudnode.store.states import load_state
 
@@ -55,16 +56,24 @@ class Report:
     findings: tuple[str, ...]
 
 
+_OUTSIDE = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+}  # fmt: skip
+"""Errors that say something of the machine and nothing of the database."""
+
+
 def phase_steps(audit: Audit, name: str) -> Iterator[float]:
-    """One phase, with whatever SQLite stumbles over turned into a finding."""
+    """One phase, with whatever SQLite stumbles over turned into a finding.
+
+    :raises sqlite3.OperationalError: The check could not be made (no memory, a lock): no finding.
+    """
     try:
         yield from OFFLINE_PHASES[name](audit)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT:
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise
         audit.found(f"page corruption while checking {name}: {error}")
-        if audit.connection.in_transaction:
-            audit.connection.execute("ROLLBACK")
     except Exception as error:
         # A damaged value can be of any type and size. That a check fails over it is a finding, not a fault.
         audit.found(f"checking {name} failed over what it read: {type(error).__name__}: {error}")

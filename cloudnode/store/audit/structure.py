@@ -24,10 +24,3 @@ def check_structure(audit: Audit) -> Iterator[float]:
                 if message != "ok":
                     audit.found(f"table {name}: page or index corruption: {message}")
         yield done / len(names)
-
-
-def check_words(audit: Audit) -> Iterator[float]:
-    """Compare the index of words with the records. It takes SQLite's write lock: not for a running node."""
-    audit.connection.execute("PRAGMA query_only = OFF")
-    audit.connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
-    yield 1.0

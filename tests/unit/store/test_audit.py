@@ -1,0 +1,109 @@
+"""The audit finds damage, names it, and finds none where there is none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.store.audit.phase import Audit
+from cloudnode.store.audit.run import OFFLINE_PHASES, audit_database, phase_steps
+from cloudnode.store.connection import connect
+from tests.unit.store.network import SmallNetwork, random_operation
+from tests.unit.store.pages import live_bytes
+
+
+def findings_of(network: SmallNetwork) -> list[str]:
+    """All that an offline audit finds, in this process."""
+    try:
+        connection = connect(network.path)
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    audit = Audit(connection, network.genesis)
+    for name in OFFLINE_PHASES:
+        for _ in phase_steps(audit, name):
+            pass
+    audit.connection.close()
+    return audit.findings
+
+
+class AuditTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = SmallNetwork(self.mktemp(), accounts=8)
+        random = Random(5)
+        for _ in range(30):
+            operations = [random_operation(self.network, random) for _ in range(25)]
+            self.network.block(*{operation.id: operation for operation in operations}.values())
+        self.network.store.close()
+        self.sound = Path(self.network.path).read_bytes()
+
+    def alter(self, statement: str, *parameters: object) -> None:
+        connection = connect(self.network.path)
+        changed = connection.execute(statement, parameters).rowcount
+        connection.close()
+        self.assertEqual(changed, 1)
+
+    def test_sound(self) -> None:
+        """A database that nobody touched is sound, by one process or by several."""
+        self.assertEqual(findings_of(self.network), [])
+        report = audit_database(self.network.path, self.network.genesis)
+        self.assertEqual(report.findings, ())
+        assert report.data_hash is not None
+        self.assertEqual(report.data_hash.height, 30)
+        self.assertGreater(report.rows, 500)
+
+    def test_rating_is_named(self) -> None:
+        """A rating that was changed behind the node's back is named by record and account."""
+        connection = connect(self.network.path)
+        key, value = connection.execute("SELECT key, value FROM ratings").fetchone()
+        connection.close()
+        self.alter("UPDATE ratings SET value = ? WHERE key = ?", bytes([value[0] % 5 + 1]) + value[1:], key)
+        self.assertIn(
+            f"table ratings: row record {key[:32].hex()} account {key[32:].hex()} is altered",
+            findings_of(self.network),
+        )
+
+    def test_record_is_named(self) -> None:
+        """A record whose data was changed is named by its address."""
+        connection = connect(self.network.path)
+        hashed, account, collection, key = connection.execute(
+            "SELECT hash, account, collection, key FROM records WHERE live"
+        ).fetchone()
+        connection.close()
+        self.alter("UPDATE records SET data = '{}x' WHERE hash = ?", hashed)
+        self.assertIn(f"{account.hex()}/{collection}/{key}", "\n".join(findings_of(self.network)))
+
+    def test_missing_row(self) -> None:
+        """A rating that is gone is missed."""
+        self.alter("DELETE FROM ratings WHERE key = (SELECT min(key) FROM ratings)")
+        self.assertIn("one is missing", "\n".join(findings_of(self.network)))
+
+    def test_missing_operation(self) -> None:
+        """An operation that is gone from the log is missed."""
+        self.alter("DELETE FROM operations WHERE position = (SELECT max(position) FROM operations)")
+        self.assertIn("is not what the block lists there", "\n".join(findings_of(self.network)))
+
+    def test_any_flipped_byte(self) -> None:
+        """One flipped byte in any live cell of any table or index is found."""
+        random = Random(7)
+        places = live_bytes(self.network.path)
+        by_tree: dict[str, list[int]] = {}
+        for name, offset in places:
+            by_tree.setdefault(name, []).append(offset)
+        missed = []
+        tried: Counter[str] = Counter()
+        for name, offsets in by_tree.items():
+            for offset in random.sample(offsets, min(len(offsets), 6)):
+                damaged = bytearray(self.sound)
+                damaged[offset] ^= 1 << random.randrange(8)
+                Path(self.network.path).write_bytes(damaged)
+                for suffix in ("-wal", "-shm"):
+                    Path(self.network.path + suffix).unlink(missing_ok=True)
+                if not findings_of(self.network):
+                    missed.append((name, offset))
+                tried[name] += 1
+        self.assertEqual(missed, [])
+        self.assertGreater(len(tried), 25)
