@@ -39,9 +39,7 @@ def _make_context(certificate: TLSCertificate) -> Any:
     key = serialization.load_pem_private_key(certificate.key_pem, password=None)
     return CertificateOptions(
         privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
-        certificate=crypto.X509.from_cryptography(
-            x509.load_der_x509_certificate(certificate.certificate_der)
-        ),
+        certificate=crypto.X509.from_cryptography(x509.load_der_x509_certificate(certificate.certificate_der)),
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableProtocols=[b"http/1.1"],
     ).getContext()
