@@ -41,6 +41,8 @@ class MemoryTransport:
         self.was_aborted = False
         self.is_stalled = False
         self.most_waiting = 0
+        self._is_delivering = False
+        self._loss: Exception | None = None
         protocol.makeConnection(self)
 
     # what a test does
@@ -50,9 +52,15 @@ class MemoryTransport:
         if self.is_lost or self.is_closing:
             return
         self._in += data
-        while self._in and self.is_reading and not self.is_lost and not self.is_closing:
+        if self._is_delivering:
+            return
+        self._is_delivering = True
+        while self._in and self.is_reading and not self.is_closing and self._loss is None:
             chunk, self._in = bytes(self._in[:65_536]), self._in[65_536:]
             self._protocol.dataReceived(chunk)
+        self._is_delivering = False
+        if self._loss is not None:
+            self.lose(self._loss)
 
     def take(self) -> bytes:
         """Fetch what was written; nothing while stalled."""
@@ -67,8 +75,10 @@ class MemoryTransport:
         return taken
 
     def lose(self, why: Exception | None = None) -> None:
-        """The connection is gone."""
-        if not self.is_lost:
+        """The connection is gone; told like Twisted does, never from within ``dataReceived``."""
+        if self._is_delivering:
+            self._loss = self._loss or why or ConnectionLost()
+        elif not self.is_lost:
             self.is_lost = True
             self._producer = None
             self._protocol.connectionLost(Failure(why or ConnectionLost()))
