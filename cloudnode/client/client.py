@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from cloudnode.client.carrier import Carrier
 from cloudnode.client.errors import AnswerMalformed, ClientError, ConnectionFailed, TimedOut
-from cloudnode.client.messages import Answer, Incoming, decode_incoming, encode_request
+from cloudnode.client.messages import Answer, Incoming, decode_context, decode_incoming, encode_request
+from cloudnode.client.places import LogPlace
+from cloudnode.client.subscription import Notification, Subscription, subscribe
 
 TIMEOUT = 30.0
 """Seconds that a call waits for its answer unless it says otherwise."""
@@ -41,7 +44,7 @@ class Client:
 
     :ivar url: Where it is, for messages to people.
     :ivar newest_height: The newest height that any of its answers told.
-    :ivar on_notification: Called with each message that answers no call.
+    :ivar subscribers: Who is called with the notifications of each subscription, by its id.
     :ivar lost: Fires with the reason, a :class:`ConnectionFailed`, when the connection is lost; None when closed here.
     """
 
@@ -61,10 +64,11 @@ class Client:
         """
         self.url = url
         self.newest_height = 0
-        self.on_notification: Callable[[Incoming], object] = lambda notification: None
+        self.subscribers: dict[str, Callable[[Notification], object]] = {}
         self.lost: Deferred[ConnectionFailed | None] = Deferred()
         self._carrier = carrier
         self._clock = clock
+        self._last_context = msgspec.Raw(b"")
         self._limit = outstanding
         self._timeout = timeout
         self._last_id = 0
@@ -130,6 +134,12 @@ class Client:
         params = {"operation": body.decode(), "signature": signature.hex(), "wait": wait}
         return self.call("submit", params, timeout=timeout)
 
+    async def subscribe(
+        self, topic: str, wanted: dict[str, Any] | None = None, after: LogPlace | None = None
+    ) -> Subscription:
+        """Be told of changes: see :func:`cloudnode.client.subscription.subscribe`."""
+        return await subscribe(self, topic, wanted, after)
+
     def close(self) -> Deferred[None]:
         """Close the connection; calls without an answer fail. Fires when nothing is left open."""
         self._end(ConnectionFailed("The connection was closed."), None)
@@ -156,10 +166,8 @@ class Client:
         if error is not None:
             pending.deferred.errback(error)
             return
-        context = incoming.context
-        if context is not None and context.height > self.newest_height:
-            self.newest_height = context.height
-        pending.deferred.callback(Answer(incoming.result, context))
+        self._note_height(incoming.context)
+        pending.deferred.callback(Answer(incoming.result, incoming.context))
 
     def request_failed(self, request_id: int, error: ClientError) -> None:
         """No answer will come to one call."""
@@ -173,11 +181,24 @@ class Client:
 
     # Inside
 
+    def _note_height(self, context: msgspec.Raw) -> None:
+        """Learn the newest height. The same context comes with every answer at a height: it is read once."""
+        if context == self._last_context or not bytes(context):
+            return
+        self._last_context = msgspec.Raw(bytes(context))
+        try:
+            self.newest_height = max(self.newest_height, decode_context(context).height)
+        except msgspec.DecodeError:
+            self._log.warn("The node's answer has a malformed context")
+
     def _notify(self, notification: Incoming) -> None:
         try:
-            self.on_notification(notification)
+            told = msgspec.json.decode(notification.params, type=Notification)
+            subscriber = self.subscribers.get(told.subscription)
+            if subscriber is not None:
+                subscriber(told)
         except Exception:
-            self._log.failure("a notification could not be taken")
+            self._log.failure("A notification could not be taken")
 
     def _answer_without_call(self, incoming: Incoming) -> None:
         """Late answers are nobody's; an error without an id is about a request that the node could not read."""

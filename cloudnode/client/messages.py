@@ -19,26 +19,29 @@ class Context(Struct, frozen=True, gc=False):
 
     :ivar network: The genesis hash, 64 hex digits. :ivar height: The height at which the answer holds.
     :ivar hash: That block's hash. :ivar time: Its time in ms since 1970.
-    :ivar proof: :ivar signature: As the node sent them, if they were asked for (docs/api.md).
     """
 
     network: str = ""
     height: int = 0
     hash: str = ""
     time: int = 0
-    proof: Any = None
-    signature: Any = None
 
 
 class Answer(Struct, frozen=True, gc=False):
     """A call's result.
 
     :ivar raw: Its exact JSON text, equal byte for byte between nodes at one height.
-    :ivar context: What it says of itself, if the node told.
+    :ivar raw_context: The exact JSON text of what it says of itself, with proof and signature if they were asked for;
+        empty if the node told nothing.
     """
 
     raw: Raw
-    context: Context | None
+    raw_context: Raw
+
+    @property
+    def context(self) -> Context | None:
+        """What the answer says of itself, decoded anew each time."""
+        return decode_context(self.raw_context) if bytes(self.raw_context) else None
 
     @property
     def result(self) -> Any:
@@ -76,7 +79,7 @@ class Incoming(Struct, frozen=True, gc=False):
     id: int | None = None
     result: Raw = Raw(b"null")
     error: _Error | None = None
-    context: Context | None = None
+    context: Raw = Raw(b"")
     method: str = ""
     params: Raw = Raw(b"null")
 
@@ -92,6 +95,8 @@ class Incoming(Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(Incoming).decode
+decode_context = msgspec.json.Decoder(Context).decode
+"""From the ``context`` of an answer; raises ``msgspec.DecodeError``."""
 
 
 def encode_request(request_id: int, method: str, params: Any, context: dict[str, Any] | None) -> bytes:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from cloudnode.client.client import Client
 from cloudnode.client.errors import AnswerMalformed, Rejected, RemoteError, TimedOut
+from cloudnode.client.places import LogPlace
 from cloudnode.formats.errors import LedgerError, sentence
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.keys import SigningKey
@@ -28,16 +29,6 @@ from cloudnode.formats.operation import (
     build_withdraw,
     sign_operation,
 )
-
-
-class LogPlace(Struct, frozen=True, gc=False):
-    """A cursor: the operation ``index`` of block ``height``."""
-
-    height: int
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.height}:{self.index}"
 
 
 class Submitted(Struct, frozen=True, gc=False):
@@ -129,9 +120,7 @@ class Writer:
         :param if_version: The version that the record must have; 0 if it must not exist.
         :raises LocalError: The ledger's rules would refuse its form.
         """
-        return self._sign(
-            build_put, time_ms, collection=collection, key=key, data=data, ref=ref, if_version=if_version
-        )
+        return self._sign(build_put, time_ms, collection=collection, key=key, data=data, ref=ref, if_version=if_version)
 
     def delete(
         self, collection: str, key: str, *, if_version: int | None = None, time_ms: int | None = None
@@ -209,5 +198,3 @@ async def _pause(clock: Any, seconds: float) -> None:
     from twisted.internet.task import deferLater
 
     await deferLater(clock, seconds)
-
-

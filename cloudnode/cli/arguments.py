@@ -1,0 +1,260 @@
+"""The command line: which words and options there are. Kept apart from what they do, so that it loads at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from cloudnode import __version__
+from cloudnode.cli import values
+from cloudnode.cli.exits import MEANINGS
+
+DEFAULT_URL = "http://127.0.0.1:38081"
+
+_DESCRIPTION = "Talk to a cloudnode: read and write records, rate them, watch them change, check a node."
+
+_EPILOG = """\
+examples:
+  cloudnode key new
+  cloudnode put film 1 '{"title": "Toy Story", "year": 1995}'
+  cloudnode list --collection film --best
+  cloudnode rate ACCOUNT/film/1 5
+  cloudnode --node ws+udp://127.0.0.1:38083 watch ratings
+  cloudnode call getdatahash
+
+exit status:
+"""
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of examples, and gives options more room."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of everything. A parsed namespace has ``command``, and the global options only where given."""
+    shared = _shared_options()
+    statuses = "".join(f"  {int(status):<4} {meaning}\n" for status, meaning in MEANINGS.items())
+    parser = argparse.ArgumentParser(
+        "cloudnode",
+        description=_DESCRIPTION,
+        epilog=_EPILOG + statuses,
+        formatter_class=_Help,
+        parents=[shared],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cloudnode {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, help: str, examples: str = "", description: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=help,
+            description=description or f"{help[:1].upper()}{help[1:]}.",
+            epilog=f"examples:\n{examples}" if examples else None,
+            formatter_class=_Help,
+            parents=[shared],
+            allow_abbrev=False,
+        )
+
+    _key(add, shared)
+    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _audit, _completion):
+        declare(add)
+    return parser
+
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    """Options that stand before or after the command. Suppressed defaults keep one from undoing the other."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = shared.add_argument_group("options for all commands")
+    group.add_argument(
+        "--node",
+        metavar="URL",
+        help=f"http://, https://, ws://, wss:// or ws+udp:// of a node (default: $CLOUDNODE_URL or {DEFAULT_URL})",
+    )
+    group.add_argument(
+        "--key",
+        metavar="FILE",
+        help="the key that signs (default: $CLOUDNODE_KEY or ~/.config/cloudnode/key)",
+    )
+    group.add_argument("--json", action="store_true", help="write JSON for programs, errors too")
+    group.add_argument("--timeout", metavar="SECONDS", type=values.seconds, help="wait so long at most (default: 30)")
+    group.add_argument(
+        "--cert-hash",
+        metavar="HASH",
+        type=values.certificate_hash,
+        help="SHA-256 of the certificate that the node must show (default: $CLOUDNODE_CERT_HASH)",
+    )
+    return shared
+
+
+def _key(add: Add, shared: argparse.ArgumentParser) -> None:
+    parser = add(
+        "key",
+        "make or show the key that signs what you write",
+        "  cloudnode key new\n  cloudnode key show\n  cloudnode --key /tmp/other key new\n",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions_help = {"new": "make a key", "show": "show your account, the public key", "path": "show where the key is"}
+    for name, text in actions_help.items():
+        action = actions.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.", parents=[shared])
+        if name == "new":
+            action.add_argument("--force", action="store_true", help="replace the key that is there, for ever")
+
+
+def _call(add: Add) -> None:
+    parser = add(
+        "call",
+        "call any method of the node's API",
+        "  cloudnode call                                  list the methods\n"
+        "  cloudnode call getrecord --describe             what a method takes and answers\n"
+        "  cloudnode call getblock height=12\n"
+        "  cloudnode call listrecords '{\"collection\": \"film\", \"limit\": 3}'\n"
+        "  cloudnode call getdatahash --at 120 --proof\n",
+        "Call any method of the node's API and print its result.",
+    )
+    parser.add_argument("method", metavar="METHOD", nargs="?", help="a method's name; none lists them all")
+    parser.add_argument(
+        "params", metavar="PARAMS", nargs="*", help="name=value words, or one JSON object or array, @FILE, or -"
+    )
+    parser.add_argument("--describe", action="store_true", help="describe the method instead of calling it")
+    asked = parser.add_argument_group("what to ask about the answer (prints result and context)")
+    asked.add_argument("--context", action="store_true", help="at which height the answer holds")
+    asked.add_argument("--at", metavar="HEIGHT", type=int, help="answer at exactly this height")
+    asked.add_argument("--min-height", metavar="HEIGHT", type=int, help="wait until this height is reached")
+    asked.add_argument("--proof", action="store_true", help="prove the answer")
+    asked.add_argument("--sign", action="store_true", help="have the node sign the answer")
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        choices=("accepted", "final"),
+        default="final",
+        help="return once the node has taken it, or once it is final for all (default)",
+    )
+
+
+def _put(add: Add) -> None:
+    parser = add(
+        "put",
+        "write a record",
+        "  cloudnode put profile self '{\"name\": \"Ada\"}'\n"
+        "  cloudnode put post 2024-05-01 @post.json\n"
+        "  echo '\"hello\"' | cloudnode put comment 1 - --ref ACCOUNT/post/1\n",
+    )
+    parser.add_argument("collection", metavar="COLLECTION", help="1 to 64 characters of a-z, 0-9, '.', '_', '-'")
+    parser.add_argument("record_key", metavar="KEY", help="1 to 256 bytes without '/'")
+    parser.add_argument("data", metavar="DATA", help="JSON, or @FILE, or - for standard input")
+    parser.add_argument("--ref", metavar="ADDRESS", help="the record that this one refers to")
+    parser.add_argument(
+        "--if-version", metavar="N", type=int, help="only if the record's version is N; 0: only if there is none"
+    )
+    _wait(parser)
+
+
+def _delete(add: Add) -> None:
+    parser = add("delete", "delete a record of yours", "  cloudnode delete post 2024-05-01\n")
+    parser.add_argument("collection", metavar="COLLECTION")
+    parser.add_argument("record_key", metavar="KEY")
+    parser.add_argument("--if-version", metavar="N", type=int, help="only if the record's version is N")
+    _wait(parser)
+
+
+_ADDRESS = "account/collection/key, or collection/key for a record of yours"
+
+
+def _get(add: Add) -> None:
+    parser = add(
+        "get", "show a record", "  cloudnode get film/1\n  cloudnode get ACCOUNT/film/1 --data | jq .title\n"
+    )
+    parser.add_argument("address", metavar="ADDRESS", help=_ADDRESS)
+    parser.add_argument("--data", action="store_true", help="print the data alone, byte for byte as it was signed")
+    parser.add_argument("--at", metavar="HEIGHT", type=int, help="as it stood at a recent height")
+
+
+def _list(add: Add) -> None:
+    parser = add(
+        "list",
+        "list records",
+        "  cloudnode list --mine\n"
+        "  cloudnode list --collection film --best --limit 10\n"
+        "  cloudnode list --ref ACCOUNT/post/1\n",
+        "List records, the newest first; without a filter those of the whole network.",
+    )
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--account", metavar="ACCOUNT", help="records of this account")
+    whose.add_argument("--mine", action="store_true", help="records of your own")
+    parser.add_argument("--collection", metavar="COLLECTION", help="records of this collection")
+    parser.add_argument("--ref", metavar="ADDRESS", help="records that refer to this one")
+    parser.add_argument("--best", action="store_true", help="the best rated first")
+    parser.add_argument("--limit", metavar="N", type=values.count, default=50, help="so many at most (default: 50)")
+    parser.add_argument(
+        "--after", metavar="CURSOR", type=values.page_cursor, help="go on where an earlier list ended"
+    )
+
+
+def _rate(add: Add) -> None:
+    parser = add(
+        "rate",
+        "rate a record of somebody else's",
+        "  cloudnode rate ACCOUNT/film/1 5\n  cloudnode rate ACCOUNT/film/1 --withdraw\n",
+    )
+    parser.add_argument("address", metavar="ADDRESS", help="account/collection/key")
+    parser.add_argument("stars", metavar="STARS", type=values.stars, nargs="?", help="a whole number from 1 to 5")
+    parser.add_argument("--withdraw", action="store_true", help="take your rating back")
+    _wait(parser)
+
+
+def _watch(add: Add) -> None:
+    parser = add(
+        "watch",
+        "follow records, ratings or blocks as they change",
+        "  cloudnode watch ratings --collection film\n"
+        "  cloudnode watch records --after 0:0             everything from the beginning on\n"
+        "  cloudnode watch blocks --count 1\n",
+        "Follow changes until Ctrl-C. A lost connection is made again and nothing is missed or told twice; each line "
+        "begins with its cursor, after which --after goes on.",
+    )
+    parser.add_argument(
+        "topic", metavar="TOPIC", nargs="?", choices=("records", "ratings", "blocks"), default="records",
+        help="records (default), ratings or blocks",
+    )  # fmt: skip
+    parser.add_argument("--after", metavar="HEIGHT:INDEX", type=values.cursor, help="go on after this cursor")
+    parser.add_argument("--count", metavar="N", type=values.count, help="end after so many")
+    parser.add_argument("--account", metavar="ACCOUNT", help="of this account's doing")
+    parser.add_argument("--collection", metavar="COLLECTION", help="of this collection")
+    parser.add_argument("--record", metavar="ADDRESS", help="of this record")
+    parser.add_argument("--ref", metavar="ADDRESS", help="records that refer to this one")
+
+
+def _status(add: Add) -> None:
+    add("status", "show how a node is: height, root, sums, audit, interfaces", "  cloudnode status\n")
+
+
+def _audit(add: Add) -> None:
+    parser = add(
+        "audit",
+        "check every row of a stopped node's database",
+        "  cloudnode audit ~/.local/share/cloudnode\n",
+        "Recompute everything in a data directory from its rows and compare root and sums. The node must not be "
+        "running: it does this by itself ('cloudnode status' shows how far it is).",
+    )
+    parser.add_argument(
+        "datadir", metavar="DATADIR", nargs="?", help="the node's data directory (default: ~/.local/share/cloudnode)"
+    )
+
+
+def _completion(add: Add) -> None:
+    parser = add(
+        "completion",
+        "print a script that completes this command in your shell",
+        "  cloudnode completion bash > ~/.local/share/bash-completion/completions/cloudnode\n"
+        "  cloudnode completion zsh > ~/.zfunc/_cloudnode\n"
+        "  cloudnode completion fish > ~/.config/fish/completions/cloudnode.fish\n",
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")

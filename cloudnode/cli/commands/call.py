@@ -1,0 +1,58 @@
+"""``cloudnode call``: any method of the API, and what the method table says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudnode.cli.commands._records import pretty
+from cloudnode.cli.exits import CommandError, Exit
+from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.tables import Column
+from cloudnode.cli.text import printable
+from cloudnode.cli.values import call_params
+
+
+async def run(invocation: Invocation) -> Exit:
+    """Call a method, describe it, or list all."""
+    from cloudnode.cli.commands import _methods
+
+    arguments, terminal = invocation.arguments, invocation.terminal
+    if arguments.method is None:
+        if terminal.is_json:
+            terminal.json([{"name": name, "summary": summary} for name, _, summary in _methods.list_methods()])
+        else:
+            terminal.table((Column("METHOD"), Column("GROUP"), Column("", gives_way=True)), _methods.list_methods())
+        return Exit.OK
+    if arguments.describe:
+        description = _methods.describe(arguments.method)
+        if description is None:
+            raise CommandError(
+                f"There is no method {arguments.method}: 'cloudnode call' lists them.", Exit.NOT_FOUND, "method_unknown"
+            )
+        terminal.lines(description)
+        return Exit.OK
+    await _call(invocation, call_params(arguments.params, _methods.field_types(arguments.method)))
+    return Exit.OK
+
+
+async def _call(invocation: Invocation, params: Any) -> None:
+    arguments, terminal = invocation.arguments, invocation.terminal
+    context = {
+        name: value
+        for name in ("at", "min_height", "proof", "sign")
+        if (value := getattr(arguments, name)) not in (None, False)
+    }
+    client = await invocation.connect()
+    try:
+        answer = await client.call(arguments.method, params, context or None)
+    finally:
+        await client.close()
+    text: bytes | msgspec.Raw = answer.raw
+    if context or arguments.context:
+        text = msgspec.json.encode({"result": answer.raw, "context": answer.raw_context or None})
+    if terminal.is_json:
+        terminal.json(text)
+    else:
+        terminal.lines([printable(line) for line in pretty(text).splitlines()])

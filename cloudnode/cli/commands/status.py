@@ -1,0 +1,121 @@
+"""``cloudnode status``: a picture of a node in text."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from cloudnode.cli.exits import Exit
+from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.tables import Column
+from cloudnode.cli.terminal import Terminal
+from cloudnode.cli.text import printable
+from cloudnode.client.errors import RemoteError
+
+_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red"}
+_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED}
+
+
+async def run(invocation: Invocation) -> Exit:
+    """Ask the node for what it tells of itself, and for the state of the data if it serves any."""
+    client = await invocation.connect()
+    try:
+        asked = invocation.reactor.seconds()
+        told = await client.call("getnodeinfo")
+        milliseconds = (invocation.reactor.seconds() - asked) * 1000
+        info = told.result
+        state: Any = None
+        if info["sync"]["state"] == "serving":
+            try:
+                state = (await client.call("getdatahash")).raw
+            except RemoteError as error:
+                if error.code != -28:  # it stopped serving just now
+                    raise
+    finally:
+        await client.close()
+    if invocation.terminal.is_json:
+        invocation.terminal.json({"node": told.raw, "state": state})
+    else:
+        _show(invocation.terminal, client.url, info, state, milliseconds)
+    return _NOT_SERVING.get(info["sync"]["state"], Exit.OK)
+
+
+def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, milliseconds: float) -> None:
+    sync, block = info["sync"], info["lastblock"]
+    terminal.line(
+        f"{terminal.paint(printable(info['chain']), 'bold')} at {url}: "
+        f"{terminal.paint(sync['state'], _STATE_STYLE.get(sync['state'], 'yellow'))}"
+    )
+    terminal.line()
+    age = max(0, info["time"] - block["time"])
+    block_words = f"{age} s old, {block['ntx']:,} operations, provable to {sync['provable_height']:,}"
+    pairs = [("height", f"{sync['height']:,}, {block_words}")]
+    if state is not None:
+        data = msgspec.json.decode(state)
+        average = f", {data['ratings_sum'] / data['ratings_count']:.3f} on average" if data["ratings_count"] else ""
+        pairs += [
+            ("root", data["root"]),
+            ("records", f"{data['records']:,} of {data['accounts']:,} accounts"),
+            ("ratings", f"{data['ratings_count']:,}, sum {data['ratings_sum']:,}{average}"),
+        ]
+    pairs += [
+        ("audit", _audit(info["audit"])),
+        ("network", info["network"]),
+        ("node", info["node"]),
+        ("software", f"{info['software']['name']} {info['software']['version']}"),
+        ("running", _span(info["time"] - info["started"])),
+        ("answered", f"in {milliseconds:.1f} ms"),
+    ]
+    terminal.pairs(pairs)
+    for finding in info["audit"]["findings"]:
+        terminal.line(terminal.paint(f"  damage: {printable(finding)}", "red"))
+    terminal.line()
+    _show_interfaces(terminal, info)
+    _show_certificates(terminal, info)
+
+
+def _show_interfaces(terminal: Terminal, info: dict[str, Any]) -> None:
+    columns = (Column("INTERFACE"), Column("PROTOCOL"), Column("ADDRESS"), Column("PORT", right=True), Column("TLS"))
+    rows = [
+        (each["transport"], each["protocol"], each["address"], str(each["port"]), "yes" if each["secure"] else "no")
+        for each in info["interfaces"]
+    ]
+    terminal.table(columns, rows)
+
+
+def _show_certificates(terminal: Terminal, info: dict[str, Any]) -> None:
+    if not info["certificates"]:
+        return
+    terminal.line()
+    columns = (Column("CERTIFICATE (for --cert-hash)"), Column("VALID UNTIL"))
+    rows = [(each["hash"], _date(each["not_after"])) for each in info["certificates"]]
+    terminal.table(columns, rows)
+
+
+def _audit(audit: dict[str, Any]) -> str:
+    words = {
+        "never": "not run yet",
+        "running": f"running, {audit['progress']:.0%}",
+        "ok": "all sound",
+        "corrupt": f"{len(audit['findings'])} findings: the database is damaged",
+    }.get(audit["state"], str(audit["state"]))
+    if audit["height"] is not None and audit["finished"] is not None:
+        words += f"; {audit['rows']:,} rows sound at height {audit['height']:,}"
+    return words
+
+
+def _date(unix: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(unix))
+
+
+def _span(seconds: float) -> str:
+    minutes, _ = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"for {days} d {hours} h"
+    if hours:
+        return f"for {hours} h {minutes} min"
+    return f"for {minutes} min" if minutes else f"for {int(seconds)} s"

@@ -1,0 +1,82 @@
+"""What the command's exit status says, and which error leads to which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from cloudnode.client.errors import ClientError, ConnectionFailed, Rejected, RemoteError, TimedOut
+from cloudnode.formats.errors import LedgerError, LocalError
+
+
+class Exit(IntEnum):
+    """Exit statuses; they never change their meaning (docs/cli.md)."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_ANSWER = 3
+    NOT_FOUND = 4
+    DAMAGED = 5
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+MEANINGS: dict[Exit, str] = {
+    Exit.OK: "done",
+    Exit.REFUSED: "the network's rules said no",
+    Exit.USAGE: "wrong usage: an option, a parameter, a file or a key",
+    Exit.NO_ANSWER: "no answer: the node can't be reached, is starting, over its limits, or too slow",
+    Exit.NOT_FOUND: "what was asked for does not exist",
+    Exit.DAMAGED: "an audit found damage",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+class CommandError(Exception):
+    """Ends a command: one line for people that says what to do, and the status.
+
+    :ivar name: The error's name for programs.
+    """
+
+    def __init__(self, message: str, status: Exit = Exit.USAGE, name: str = "usage") -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.name = name
+
+
+_BY_NUMBER = {
+    -32700: Exit.USAGE,
+    -32600: Exit.USAGE,
+    -32601: Exit.USAGE,
+    -32602: Exit.USAGE,
+    -8: Exit.USAGE,
+    -5: Exit.NOT_FOUND,
+    -28: Exit.NO_ANSWER,
+    -32005: Exit.NO_ANSWER,
+    -26: Exit.REFUSED,
+    429: Exit.NO_ANSWER,
+    503: Exit.NO_ANSWER,
+}
+
+
+def explain(error: Exception) -> CommandError:
+    """The line and the status for an error of the layers below; others are raised again: they are our own bugs."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, RemoteError):
+        status = Exit.DAMAGED if error.name == "data_corrupt" else _BY_NUMBER.get(error.code, Exit.REFUSED)
+        return CommandError(str(error), status, error.name or "remote_error")
+    if isinstance(error, Rejected):
+        return CommandError(str(error), Exit.REFUSED, error.name)
+    if isinstance(error, ConnectionFailed):
+        return CommandError(error.message, Exit.NO_ANSWER, "connection_failed")
+    if isinstance(error, TimedOut):
+        return CommandError(error.message, Exit.NO_ANSWER, "timed_out")
+    if isinstance(error, ClientError):
+        return CommandError(error.message, Exit.NO_ANSWER, "client_error")
+    if isinstance(error, LedgerError):
+        return CommandError(str(error), Exit.USAGE, error.code)
+    if isinstance(error, LocalError):
+        return CommandError(f"{error}.", Exit.USAGE, "usage")
+    raise error
