@@ -100,6 +100,8 @@ def check_duplicates(message: bytes, request: Request, required_params: int) -> 
         raise ApiError("json_duplicate_key") from None
     except RecursionError:
         raise ApiError("json_too_deep") from None
+    except ValueError as error:  # the two parsers differ
+        raise _malformed(error) from None
 
 
 def is_batch(message: bytes) -> bool:
@@ -161,11 +163,13 @@ def explain_request(message: bytes, error: Exception) -> tuple[ApiError, Request
     """
     if not isinstance(error, msgspec.ValidationError):
         return _malformed(error), None, False
+    explained = ApiError("request_invalid", f"The message is not a JSON-RPC request: {_short(error)}.")
     try:
         members = msgspec.json.decode(message)
+    except msgspec.ValidationError:  # a number of thousands of digits
+        return explained, None, False
     except Exception as cause:
         return _malformed(cause), None, False
-    explained = ApiError("request_invalid", f"The message is not a JSON-RPC request: {_short(error)}.")
     if not isinstance(members, dict):
         return explained, None, False
     try:

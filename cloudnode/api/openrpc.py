@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudnode import __version__
-from cloudnode.api.errors import NAMED, NUMBERS, sentence
+from cloudnode.api.errors import NAMED, NUMBERS, REFUSED, sentence
 from cloudnode.api.examples import EXAMPLES
 from cloudnode.api.table import Method, Table
 
@@ -39,7 +39,7 @@ def document(table: Table) -> dict[str, Any]:
         "methods": [_describe(method, params[name], results[name]) for name, method in table.items()],
         "components": {
             "schemas": components,
-            "errors": {name: _error(name) for name in sorted({*NAMED, *_named_errors(table)})},
+            "errors": {name: _error(name) for name in NAMED},
         },
     }  # fmt: skip
 
@@ -53,10 +53,6 @@ def _fields(method: Method[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
     return msgspec.structs.fields(method.params)
 
 
-def _named_errors(table: Table) -> set[str]:
-    return {name for method in table.values() for name in method.errors}
-
-
 def _describe(method: Method[Any], params: list[Any], result: Any) -> dict[str, Any]:
     declared = [
         _parameter(field, schema) for field, schema in zip(_fields(method), params, strict=True)
@@ -68,7 +64,10 @@ def _describe(method: Method[Any], params: list[Any], result: Any) -> dict[str, 
         "paramStructure": "either",
         "params": declared,
         "result": {"name": "result", "schema": result},
-        "errors": [{"$ref": f"#/components/errors/{name}"} for name in (*method.errors, *_ANY_CALL)],
+        "errors": [
+            *({"$ref": f"#/components/errors/{name}"} for name in (*method.errors, *_ANY_CALL)),
+            *(_error(name, REFUSED) for name in method.refusals),
+        ],
         "examples": _examples(method),
         "x-deterministic": method.deterministic,
         "x-provable": method.provable,
@@ -100,6 +99,6 @@ def _examples(method: Method[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _error(name: str) -> dict[str, Any]:
-    number = NAMED[name][0] if name in NAMED else -26
+def _error(name: str, number: int | None = None) -> dict[str, Any]:
+    number = NAMED[name][0] if number is None else number
     return {"code": number, "message": sentence(name), "data": {"code": name}, "x-meaning": NUMBERS[number]}

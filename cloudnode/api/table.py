@@ -41,6 +41,7 @@ class Method(Generic[P]):
     :ivar deterministic: Whether all nodes answer byte for byte alike at one height, so that an answer may be signed.
         Not so are certificates (any quorum of signatures will do) and search (libraries divide words differently).
     :ivar errors: Names of the errors that are its own; those of any call are left out.
+    :ivar refusals: Names of those that are told with the number of a refusal by the ledger's rules.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Method(Generic[P]):
     provable_height: bool = False
     deterministic: bool = False
     errors: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     by_name: Callable[[Any], P] = attrs.field(init=False)
     by_position: Callable[[Any], P] = attrs.field(init=False)
     required: int = attrs.field(init=False)

@@ -32,7 +32,7 @@ from cloudnode.api.types import (
     PageLimit,
 )
 from cloudnode.formats.addresses import check_key, parse_address
-from cloudnode.formats.errors import LedgerError, result_code
+from cloudnode.formats.errors import CODES, LedgerError, result_code
 from cloudnode.formats.receipt import Receipt, sign_receipt
 from cloudnode.ledger.reading import Cursor, Outcome, Proof, Reading
 
@@ -285,6 +285,8 @@ async def _await_final(call: Call, operation_id: bytes, expiry: int) -> Outcome:
         raise from_submission(error) from None
 
 
+_form_errors = [code.name for code in CODES if code.group == "form"]
+_FORM_ERRORS = _form_errors[: _form_errors.index("signature_invalid") + 1]
 _PAGE_ERRORS = ("page_too_long", "cursor_invalid")
 
 METHODS: tuple[Method[Any], ...] = (
@@ -295,24 +297,8 @@ METHODS: tuple[Method[Any], ...] = (
         Submit,
         Submitted,
         call=_submit,
-        errors=(
-            "operation_future",
-            "operation_expired",
-            "pool_full",
-            "not_final_yet",
-            "signature_invalid",
-            "network_other",
-            "operation_too_large",
-            "json_number",
-            "member_unknown",
-            "member_missing",
-            "member_type",
-            "window_invalid",
-            "stars_invalid",
-            "data_too_large",
-            "type_unknown",
-            "admission_work",
-        ),
+        errors=("pool_full", "not_final_yet"),
+        refusals=(*_FORM_ERRORS, "operation_future", "operation_expired"),
     ),
     Method(
         "getrecord",

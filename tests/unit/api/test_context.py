@@ -1,0 +1,182 @@
+"""Heights, proofs and signatures: what a request's context asks for and an answer's tells."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+from cloudnode.api.limits import Limits
+from cloudnode.formats.block import Certificate, Header, header_hash
+from cloudnode.formats.receipt import Answer, verify_answer
+from tests.unit.api.network import NodeTestCase
+
+
+class HeightTests(NodeTestCase):
+    """At which height is answered."""
+
+    limits = Limits(wait_seconds=5)
+
+    def test_at(self) -> None:
+        """A call may be answered for a recent height, with that height's hash and time."""
+        self.node.put("1")
+        height = self.node.ledger.head.height
+        before = self.node.answer('{"jsonrpc":"2.0","id":1,"method":"listrecords"}')
+        self.node.rate("1", 5)
+        again = self.node.answer('{"jsonrpc":"2.0","id":1,"method":"listrecords","context":{"at":%d}}' % height)
+        self.assertEqual(before, again)
+        self.assertEqual(self.node.call("getrecord", self.node.name("1"))["ratings_sum"], 5)
+
+    def test_at_genesis(self) -> None:
+        """Height 0 is the genesis state."""
+        answer = self.node.ask("getdatahash", context={"at": 0})
+        self.assertEqual((answer["result"]["records"], answer["context"]["height"]), (0, 0))
+        self.assertEqual(answer["context"]["hash"], self.node.genesis.network_hex)
+
+    def test_outside(self) -> None:
+        """A height in the future is a named error."""
+        error = self.node.error("getdatahash", context={"at": 1000})
+        self.assertEqual((error["code"], error["data"]["code"]), (-8, "height_future"))
+
+    def test_not_found_holds_somewhere(self) -> None:
+        """That a record does not exist is told for a height too."""
+        answer = self.node.ask("getrecord", self.node.name("none"))
+        self.assertEqual((answer["error"]["code"], answer["context"]["height"]), (-5, self.node.ledger.head.height))
+
+    def test_min_height(self) -> None:
+        """A call waits for a height, and is answered at once where it is reached."""
+        head = self.node.ledger.head.height
+        answers: list[object] = []
+        message = '{"jsonrpc":"2.0","id":1,"method":"getdatahash","context":{"min_height":%d}}'
+        self.assertIsInstance(self.node.answerer.answer((message % head).encode(), self.node.scope()), bytes)
+        waiting = self.node.answerer.answer((message % (head + 1)).encode(), self.node.scope())
+        waiting.addCallback(lambda answer: answers.append(json.loads(answer)))  # type: ignore[union-attr]
+        self.assertEqual(answers, [])
+        self.node.put("1")
+        self.assertEqual([answer["result"]["height"] for answer in answers], [head + 1])  # type: ignore[index]
+
+    def test_min_height_not_reached(self) -> None:
+        """A wait ends with a named error that tells the height."""
+        error = self.node.error("getdatahash", context={"min_height": 1000}, wait=6.0)
+        self.assertEqual(error["data"]["code"], "height_not_reached")
+        self.assertEqual((error["code"], error["data"]["height"]), (-8, self.node.ledger.head.height))
+
+    def test_gone_caller_waits_for_nothing(self) -> None:
+        """When a caller leaves, what it waited for is given up."""
+        session, connection = self.node.connect()
+        session.message_received(b'{"jsonrpc":"2.0","id":1,"method":"ping","context":{"min_height":1000}}')
+        self.assertEqual(session.outstanding, 1)
+        session.connection_lost()
+        self.assertEqual((session.outstanding, connection.sent), (0, []))
+
+    def test_not_offered(self) -> None:
+        """What a method does not offer is refused by name."""
+        for method, params, context, name in (
+            ("ping", {}, {"at": 1}, "height_not_offered"),
+            ("ping", {}, {"sign": True}, "signature_not_offered"),
+            ("search", {"text": "film"}, {"sign": True}, "signature_not_offered"),
+            ("listrecords", {}, {"proof": True}, "proof_not_offered"),
+            ("getratings", {"account": "ab" * 32}, {"proof": True}, "proof_not_offered"),
+        ):
+            self.assertEqual(self.node.error(method, params, context)["data"]["code"], name, method)
+
+
+class ProofTests(NodeTestCase):
+    """Proofs and signatures."""
+
+    def check_proof(self, proof: dict[str, object]) -> None:
+        """The proof's root is carried by a header that the validator finalized, and its nodes hang together."""
+        header = Header.decode(bytes.fromhex(str(proof["header"])))
+        self.assertEqual((header.root.hex(), header.root_height), (proof["root"], proof["height"]))
+        certificate = Certificate.decode(bytes.fromhex(str(proof["certificate"])))
+        certificate.verify(self.node.genesis.network, self.node.genesis.validators)
+        self.assertEqual(certificate.hash, header_hash(bytes.fromhex(str(proof["header"]))))
+        nodes = [bytes.fromhex(node) for node in proof["nodes"]]  # type: ignore[attr-defined]
+        self.assertEqual(sha256(nodes[0]).hexdigest(), proof["root"])
+        for node in nodes[1:]:
+            self.assertTrue(any(sha256(node).digest() in other for other in nodes))
+
+    def test_proof(self) -> None:
+        """A proof comes with the answer, for the newest height that a final header vouches for."""
+        self.node.put("1")
+        self.node.rate("1", 3)
+        self.node.pass_time(0.5)
+        address = self.node.address("1")
+        rater = self.node.other.public.hex()
+        for method, params in (
+            ("getrecord", self.node.name("1")),
+            ("getratings", {"record": address}),
+            ("getratings", {"record": address, "account": rater}),
+            ("getaccount", {"account": rater}),
+            ("getdatahash", {}),
+        ):
+            answer = self.node.ask(method, params, {"proof": True})
+            self.check_proof(answer["context"]["proof"])
+            self.assertEqual(answer["context"]["proof"]["height"], answer["context"]["height"])
+
+    def test_absence(self) -> None:
+        """That there is no such record is proved as well."""
+        self.node.put("1")
+        answer = self.node.ask("getrecord", self.node.name("none"), {"proof": True})
+        self.assertEqual(answer["error"]["data"]["code"], "record_unknown")
+        self.check_proof(answer["context"]["proof"])
+
+    def test_newest_is_not_provable(self) -> None:
+        """The newest height's root is in no header yet: to insist on it is an error, to wait for it is not."""
+        head = self.node.ledger.head.height
+        error = self.node.error("getdatahash", {}, {"at": head, "proof": True})
+        self.assertEqual((error["code"], error["data"]["code"]), (-8, "not_provable"))
+        answer = self.node.ask("getdatahash", {}, {"min_height": head, "proof": True}, wait=12.0)
+        self.assertGreaterEqual(answer["context"]["proof"]["height"], head)
+
+    def test_getproof(self) -> None:
+        """getproof proves each kind of row, and the state itself."""
+        outcome = self.node.put("1")
+        self.node.rate("1", 3)
+        self.node.pass_time(0.5)
+        address, account = self.node.address("1"), self.node.other.public.hex()
+        block = self.node.call("getblock", {"height": outcome["cursor"]["height"]})
+        operation = json.loads(block["operations"][0]["operation"])
+        for params in (
+            {"of": "record", "record": address},
+            {"of": "ratings", "record": address},
+            {"of": "rating", "record": address, "account": account},
+            {"of": "account", "account": account},
+            {"of": "operation", "id": outcome["id"], "expiry": operation["expiry"]},
+            {"of": "datahash"},
+        ):
+            self.check_proof(self.node.call("getproof", params))
+
+    def test_getproof_conflict(self) -> None:
+        """Parameters that do not go together are named."""
+        for params in ({"of": "record"}, {"of": "datahash", "account": "ab" * 32}, {"of": "operation", "id": "ab" * 32}):
+            self.assertEqual(self.node.error("getproof", params)["data"]["code"], "parameters_conflict")
+
+    def test_signature(self) -> None:
+        """A signed answer ties the node to method, parameters, height, root and the exact text."""
+        self.node.put("1")
+        params = self.node.name("1")
+        request = {"jsonrpc": "2.0", "id": 1, "method": "getrecord", "params": params, "context": {"sign": True}}
+        raw = self.node.answer(json.dumps(request)) or b""
+        text = raw[raw.index(b'"result":') + 9 : raw.index(b',"context"')]
+        answer = json.loads(raw)
+        signature = answer["context"]["signature"]
+        signed = Answer(
+            network=self.node.genesis.network,
+            node=self.node.ledger.node_key.public,
+            method="getrecord",
+            params_hash=sha256(signature["params"].encode()).digest(),
+            height=answer["context"]["height"],
+            root=bytes.fromhex(signature["root"]),
+            answer_hash=sha256(text).digest(),
+        )
+        verify_answer(signed, bytes.fromhex(signature["signature"]), text)
+        self.assertEqual(signature["node"], signed.node.hex())
+        self.assertEqual(json.loads(signature["params"]), params)
+
+    def test_canonical_params(self) -> None:
+        """Whatever way parameters are written, the same ones are signed, with defaults filled in."""
+        texts = set()
+        for params in ({}, [], {"limit": 50}, {"order": "newest", "account": None}):
+            answer = self.node.ask("listrecords", params, {"sign": True, "at": 1})
+            texts.add((answer["context"]["signature"]["params"], answer["context"]["signature"]["signature"]))
+        self.assertEqual(len(texts), 1)
