@@ -11,8 +11,12 @@ from attrs.validators import ge, instance_of
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _number(default: int) -> int:
-    return attrs.field(default=default, validator=[instance_of(int), ge(1)])
+PAGE_DEFAULT = 50
+"""Items in a page where the caller names no limit."""
+
+
+def _number(default: int, least: int = 1) -> int:
+    return attrs.field(default=default, validator=[instance_of(int), ge(least)])
 
 
 def _amount(default: float) -> float:
@@ -25,7 +29,8 @@ class Limits:
 
     :ivar message_bytes: Of one message on any transport, and of an HTTP body.
     :ivar batch_length: Requests in one batch.
-    :ivar page_length: Items in one page; a longer page is refused, never cut, so that answers of nodes compare.
+    :ivar page_length: Items in one page, 50 at least; a longer page is refused, never cut, so that answers of
+        nodes compare.
     :ivar outstanding: Requests of a connection that wait (for a height, for a final operation) at once.
     :ivar unread_bytes: Requests taken from a connection that does not read its answers, in bytes, before it is closed.
     :ivar wait_seconds: How long a request waits for ``min_height`` or a final operation.
@@ -43,7 +48,7 @@ class Limits:
 
     message_bytes: int = _number(1_048_576)
     batch_length: int = _number(100)
-    page_length: int = _number(200)
+    page_length: int = _number(200, PAGE_DEFAULT)
     outstanding: int = _number(1_024)
     unread_bytes: int = _number(2_097_152)
     wait_seconds: float = _amount(15.0)

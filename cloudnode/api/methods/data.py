@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 
 from cloudnode.api.calls import Call
 from cloudnode.api.errors import ApiError, from_submission
+from cloudnode.api.limits import PAGE_DEFAULT
 from cloudnode.api.records import (
     AccountAnswer,
     RatingAnswer,
@@ -69,7 +70,7 @@ class ListRecords(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[list[Annotated[int, Meta(ge=0, le=2**40)]], Meta(max_length=3, description="The page before's next.")]
         | None
     ) = None
-    limit: PageLimit = 50
+    limit: PageLimit = PAGE_DEFAULT
 
 
 def _listrecords(reading: Reading, params: ListRecords) -> RecordPage:
@@ -95,7 +96,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(min_length=1, max_length=256, description="Words; the last one may be begun only.")]
     collection: Collection | None = None
     after: Annotated[LogCursor | None, Meta(description="The page before's next.")] = None
-    limit: PageLimit = 50
+    limit: PageLimit = PAGE_DEFAULT
 
 
 class FoundPage(Struct, frozen=True):
@@ -123,7 +124,7 @@ class GetRatings(Struct, frozen=True, forbid_unknown_fields=True):
         AccountId | LogCursor | None,
         Meta(description="The page before's next: an account for a record's ratings, a cursor for an account's."),
     ] = None
-    limit: PageLimit = 50
+    limit: PageLimit = PAGE_DEFAULT
 
 
 class RatingPage(Struct, frozen=True):
@@ -276,7 +277,7 @@ def _signed_receipt(call: Call, operation_id: bytes, height: int, expiry: int) -
 
 
 async def _await_final(call: Call, operation_id: bytes, expiry: int) -> Outcome:
-    final = call.hold(call.served.ledger.when_final(operation_id))
+    final = call.hold(call.served.ledger.when_final(operation_id, expiry))
     try:
         return await final.addTimeout(call.served.limits.wait_seconds, call.served.clock)
     except TimeoutError:

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from cloudnode.api.calls import Call
 from cloudnode.api.errors import ApiError
+from cloudnode.api.limits import PAGE_DEFAULT
 from cloudnode.api.table import Method, NoParams
 from cloudnode.api.types import AccountId, Address, Height, Hex, Hex32, Hex64, Milliseconds, PageLimit
 from cloudnode.formats.addresses import parse_address
@@ -142,7 +143,7 @@ class CertificateAnswer(Struct, frozen=True):
 class GetBlock(Struct, frozen=True, forbid_unknown_fields=True):
     height: Annotated[int, Meta(ge=1, le=2**40, description="A block's height.")]
     after: Annotated[Annotated[int, Meta(ge=0, le=2**20)] | None, Meta(description="The page before's next.")] = None
-    limit: PageLimit = 50
+    limit: PageLimit = PAGE_DEFAULT
 
 
 class OperationAnswer(Struct, frozen=True):
