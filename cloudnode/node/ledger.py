@@ -6,11 +6,12 @@ reactor's thread but for the verification of signatures and the audit.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Literal
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -61,6 +62,7 @@ class Ledger:
         node_key: SigningKey,
         validator_key: SigningKey,
         config: LedgerConfig = LedgerConfig(),
+        wall_time: Callable[[], float] = time.time,
     ) -> None:
         self.genesis = genesis
         self.network = genesis.network
@@ -69,7 +71,7 @@ class Ledger:
         self._store = store
         self._pool = Pool(config.pool)
         self._checker = SignatureChecker(reactor, run_in_thread)
-        self._ordering = LoneValidator(reactor, run_in_thread, store, self._pool, genesis, validator_key)
+        self._ordering = LoneValidator(reactor, run_in_thread, store, self._pool, genesis, validator_key, wall_time)
         self._ordering.on_final = self._block_final
         self._ordering.on_damage = self.report_damage
         self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
@@ -207,12 +209,15 @@ class Ledger:
         self._ordering.wake()
         return Accepted(operation.id, self.head.height, operation.expiry)
 
-    def when_final(self, operation_id: bytes) -> Deferred[Outcome]:
-        """Wait for an operation that :meth:`submit` accepted without an outcome.
+    def when_final(self, operation_id: bytes, expiry: int) -> Deferred[Outcome]:
+        """Wait for an operation that :meth:`submit` accepted.
 
         :return: Fires with what became of it; with LedgerError ``operation_expired`` if no block took it in time.
             May be cancelled.
         """
+        if operation_id not in self._pool:
+            outcome = self.outcome(operation_id, expiry)
+            return fail(LedgerError("operation_expired")) if outcome is None else succeed(outcome)
         done: Deferred[Outcome] = Deferred(lambda _: self._forget(operation_id, done))
         self._waiting.setdefault(operation_id, []).append(done)
         return done
