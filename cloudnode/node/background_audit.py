@@ -28,7 +28,8 @@ BURST = 0.01
 class BackgroundAudit:
     """Audits the database again and again, from the start of the node on.
 
-    :ivar state: What is known so far. :ivar on_damage: Called once for each new finding.
+    :ivar state: What is known so far. :ivar on_damage: Called once for each new finding of an audit.
+    :ivar on_sound: Called at the end of each audit that found nothing.
     """
 
     _log = Logger()
@@ -43,6 +44,7 @@ class BackgroundAudit:
     ) -> None:
         self.state = AuditState()
         self.on_damage: Callable[[str], None] = lambda finding: None
+        self.on_sound: Callable[[], None] = lambda: None
         self._reactor = reactor
         self._run_in_thread = run_in_thread
         self._path = path
@@ -119,7 +121,6 @@ class BackgroundAudit:
             return
         for finding in audit.findings[self._told :]:
             self._told += 1
-            self.record_damage(finding)
             self.on_damage(finding)
         if done is not None:
             self.state = attrs.evolve(self.state, progress=done)
@@ -130,20 +131,24 @@ class BackgroundAudit:
         self._finish(audit)
 
     def _finish(self, audit: Audit) -> None:
-        self.state = attrs.evolve(
-            self.state,
-            state="corrupt" if self.state.findings else "ok",
+        self.state = AuditState(
+            state="corrupt" if audit.findings else "ok",
             height=self._height,
             finished=self._reactor.seconds(),
             rows=audit.rows,
             progress=1.0,
+            findings=tuple(audit.findings),
         )
         self._log.info(
             "Audit at height {height}: {rows} rows, {result}",
-            height=self._height, rows=audit.rows, result=self.state.state,
-        )  # fmt: skip
+            height=self._height,
+            rows=audit.rows,
+            result=self.state.state,
+        )
         self._close()
         self._timer = self._reactor.callLater(self._interval, self._begin)
+        if not audit.findings:
+            self.on_sound()
 
     def _failed(self, failure: Failure) -> None:
         self._burst = None

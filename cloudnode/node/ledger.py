@@ -26,6 +26,7 @@ from cloudnode.node.checking import SignatureChecker
 from cloudnode.node.ordering import LoneValidator
 from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.node.threads import RunInThread
+from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
 
@@ -76,16 +77,24 @@ class Ledger:
         self._ordering.on_damage = self.report_damage
         self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
         self._audit.on_damage = self.report_damage
+        self._audit.on_sound = self._database_sound
         self._state: State = "starting"
         self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
         self._heights: list[tuple[int, Deferred[None]]] = []
         self._observers: list[Callable[[FinalBlock], None]] = []
 
     async def start(self) -> None:
-        """Begin to make blocks and to audit. Reads are answered from now on."""
+        """Begin to make blocks and to audit. Reads are answered from now on, unless an audit found damage before."""
+        damage = read_damage(self._store.path)
+        for finding in damage:
+            self.report_damage(finding)
+        if not damage:
+            self._serve()
+        self._audit.start(lambda: self.head.height)
+
+    def _serve(self) -> None:
         self._state = "serving"
         self._ordering.start()
-        self._audit.start(lambda: self.head.height)
 
     async def stop(self) -> None:
         """Finish the block under way, give up what waits, close the database."""
@@ -276,15 +285,22 @@ class Ledger:
                 self._log.failure("An observer of blocks failed at height {height}", height=final.head.height)
 
     def report_damage(self, finding: str) -> None:
-        """Say that something read from the database is wrong: no data is served from here on.
+        """Say that something read from the database is wrong: no data is served until an audit finds it sound.
 
         :param finding: One sentence, which ``getnodeinfo`` tells.
         """
         self._audit.record_damage(finding)
+        write_damage(self._store.path, self._audit.state.findings)
         if self._state in ("starting", "serving"):
             self._state = "corrupt"
             self._log.critical("The database is damaged, data is no longer served: {finding}", finding=finding)
             self._ordering.halt()
+
+    def _database_sound(self) -> None:
+        write_damage(self._store.path, ())
+        if self._state == "corrupt":
+            self._log.info("The database is sound again, data is served")
+            self._serve()
 
     def read_failed(self, failure: Failure) -> None:
         """Take note of a failed read that showed damage."""

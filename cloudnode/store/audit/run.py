@@ -19,6 +19,7 @@ from cloudnode.store.audit.state import check_roots, check_state
 from cloudnode.store.audit.structure import check_structure
 from cloudnode.store.audit.words import check_words
 from cloudnode.store.connection import connect
+from cloudnode.store.damage import write_damage
 from cloudnode.store.states import load_state
 
 PHASES: dict[str, Phase] = {
@@ -87,7 +88,7 @@ def audit_steps(audit: Audit) -> Iterator[float]:
 
 
 def audit_database(path: str, genesis: Genesis, progress: Progress = lambda done: None) -> Report:
-    """Audit a database that no node uses, in as many processes as help.
+    """Audit a database that no node uses, in as many processes as help, and leave word of damage for the next start.
 
     :param progress: Called now and then with how much is done, 0 to 1.
     """
@@ -103,6 +104,7 @@ def audit_database(path: str, genesis: Genesis, progress: Progress = lambda done
             rows += phase_rows
             findings += [sentence for sentence in found if sentence not in findings]
             progress(done / len(running))
+    write_damage(path, tuple(findings))
     data_hash, state_rows = _summary(path)
     return Report(data_hash, rows, state_rows, tuple(findings))
 

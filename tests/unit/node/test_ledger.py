@@ -14,6 +14,7 @@ from cloudnode.formats.genesis import Parameters
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.ledger import LedgerConfig
 from cloudnode.node.pool import PoolLimits
+from cloudnode.store.damage import read_damage, write_damage
 from tests.unit.node.nodes import LedgerOnClock
 
 
@@ -246,3 +247,19 @@ class LedgerTests(SynchronousTestCase):
         height = node.ledger.head.height
         node.advance(30, step=1)
         self.assertEqual(node.ledger.head.height, height)
+
+    def test_damage_is_remembered(self) -> None:
+        """A restart does not forget damage; once an audit finds the database sound, data is served again."""
+        path = self.mktemp()
+        node = LedgerOnClock(path, LedgerConfig(audit_interval=3600, audit_share=1.0))
+        write_damage(path, ("table records: row x is altered",))
+        self.successResultOf(Deferred.fromCoroutine(node.ledger.start()))
+        self.addCleanup(self.stop, node)
+        self.assertEqual(node.ledger.state, "corrupt")
+        self.assertEqual(node.ledger.audit.findings, ("table records: row x is altered",))
+        node.advance(2)
+        self.assertEqual((node.ledger.state, node.ledger.audit.findings), ("serving", ()))
+        self.assertEqual(read_damage(path), ())
+        self.successResultOf(node.submit(node.put("a")))
+        node.advance(1)
+        self.assertGreater(node.ledger.head.height, 0)
