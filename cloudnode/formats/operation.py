@@ -323,7 +323,7 @@ def build_put(
 ) -> bytes:
     """The body of a ``put``.
 
-    :param data: A JSON value, or bytes with its JSON text, which is kept as it is.
+    :param data: What msgspec writes as JSON (None, bool, int, str, list, dict), or bytes with JSON text, kept as is.
     :param ref: The address of another record. :param if_version: The version it must have, 0 for none yet.
     :raises LocalError: The operation would be refused wherever it is sent.
     """

@@ -146,7 +146,7 @@ def proofs() -> dict[str, Any]:
     certificate = certified(of, header, [0, 1, 3])
     foreign = a_header(other, height=9, root=root, root_height=HEIGHT)
     later = a_header(of, height=10, root=root, root_height=HEIGHT)
-    base = {
+    base: dict[str, Any] = {
         "header": header.encode().hex(),
         "certificate": certificate.encode().hex(),
         "height": HEIGHT,

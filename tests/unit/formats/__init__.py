@@ -1,0 +1,1 @@
+"""Formats against their vectors, their own inverses, and any bytes whatever."""
