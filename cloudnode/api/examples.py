@@ -1,2 +1,3 @@
 """Example calls."""
+
 EXAMPLES: dict[str, tuple[str, str]] = {}

@@ -54,9 +54,7 @@ def _fields(method: Method[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
 
 
 def _describe(method: Method[Any], params: list[Any], result: Any) -> dict[str, Any]:
-    declared = [
-        _parameter(field, schema) for field, schema in zip(_fields(method), params, strict=True)
-    ]
+    declared = [_parameter(field, schema) for field, schema in zip(_fields(method), params, strict=True)]
     return {
         "name": method.name,
         "tags": [{"name": method.group}],

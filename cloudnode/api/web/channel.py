@@ -197,5 +197,3 @@ class ApiSite(Site):
 
     def log(self, request: Any) -> None:
         """Requests are counted, not logged: callers' addresses are nobody's business."""
-
-

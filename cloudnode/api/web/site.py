@@ -133,9 +133,7 @@ def _respond_preflight(request: Request) -> bytes:
     return respond(request, b"", status=204)
 
 
-def make_site(
-    served: ServedNode, answerer: Answerer, clock: IReactorTime, gauges: Gauges | None = None
-) -> ApiSite:
+def make_site(served: ServedNode, answerer: Answerer, clock: IReactorTime, gauges: Gauges | None = None) -> ApiSite:
     """The factory to listen with.
 
     :param gauges: Further values for ``/metrics``, by name without the prefix ``cloudnode_``.

@@ -85,9 +85,7 @@ class MemoryNode:
         self.clock = Clock()
         self.account, self.other = make_key(100), make_key(101)
         validator = make_key(1)
-        self.genesis = build_genesis(
-            name="test", time=TIME, validators=[validator.public], parameters=parameters
-        )
+        self.genesis = build_genesis(name="test", time=TIME, validators=[validator.public], parameters=parameters)
         self.path = path
         self.store = SqliteStore.open(path, self.genesis)
         self.ledger = Ledger(

@@ -22,7 +22,8 @@ class HeightTests(NodeTestCase):
         height = self.node.ledger.head.height
         before = self.node.answer('{"jsonrpc":"2.0","id":1,"method":"listrecords"}')
         self.node.rate("1", 5)
-        again = self.node.answer('{"jsonrpc":"2.0","id":1,"method":"listrecords","context":{"at":%d}}' % height)
+        request = {"jsonrpc": "2.0", "id": 1, "method": "listrecords", "context": {"at": height}}
+        again = self.node.answer(json.dumps(request))
         self.assertEqual(before, again)
         self.assertEqual(self.node.call("getrecord", self.node.name("1"))["ratings_sum"], 5)
 
@@ -49,10 +50,10 @@ class HeightTests(NodeTestCase):
         message = '{"jsonrpc":"2.0","id":1,"method":"getdatahash","context":{"min_height":%d}}'
         self.assertIsInstance(self.node.answerer.answer((message % head).encode(), self.node.scope()), bytes)
         waiting = self.node.answerer.answer((message % (head + 1)).encode(), self.node.scope())
-        waiting.addCallback(lambda answer: answers.append(json.loads(answer)))  # type: ignore[union-attr]
+        waiting.addCallback(lambda answer: answers.append(json.loads(answer)))
         self.assertEqual(answers, [])
         self.node.put("1")
-        self.assertEqual([answer["result"]["height"] for answer in answers], [head + 1])  # type: ignore[index]
+        self.assertEqual([answer["result"]["height"] for answer in answers], [head + 1])
 
     def test_min_height_not_reached(self) -> None:
         """A wait ends with a named error that tells the height."""
@@ -90,7 +91,7 @@ class ProofTests(NodeTestCase):
         certificate = Certificate.decode(bytes.fromhex(str(proof["certificate"])))
         certificate.verify(self.node.genesis.network, self.node.genesis.validators)
         self.assertEqual(certificate.hash, header_hash(bytes.fromhex(str(proof["header"]))))
-        nodes = [bytes.fromhex(node) for node in proof["nodes"]]  # type: ignore[attr-defined]
+        nodes = [bytes.fromhex(node) for node in proof["nodes"]]
         self.assertEqual(sha256(nodes[0]).hexdigest(), proof["root"])
         for node in nodes[1:]:
             self.assertTrue(any(sha256(node).digest() in other for other in nodes))
@@ -148,7 +149,11 @@ class ProofTests(NodeTestCase):
 
     def test_getproof_conflict(self) -> None:
         """Parameters that do not go together are named."""
-        for params in ({"of": "record"}, {"of": "datahash", "account": "ab" * 32}, {"of": "operation", "id": "ab" * 32}):
+        for params in (
+            {"of": "record"},
+            {"of": "datahash", "account": "ab" * 32},
+            {"of": "operation", "id": "ab" * 32},
+        ):
             self.assertEqual(self.node.error("getproof", params)["data"]["code"], "parameters_conflict")
 
     def test_signature(self) -> None:

@@ -144,7 +144,9 @@ class ReadTests(NodeTestCase):
         """A record's data comes back as the exact bytes that its author wrote."""
         data = b'{ "b" : [1,  2], "a":"\\u00e9\xc3\xa9" }'
         self.node.put("1", data)
-        raw = self.node.answer(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "getrecord", "params": self.node.name("1")}))
+        raw = self.node.answer(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "getrecord", "params": self.node.name("1")})
+        )
         self.assertIn(b'"data":' + data + b',"ref"', raw or b"")
 
     def test_tombstone(self) -> None:
@@ -261,7 +263,12 @@ class BlockTests(NodeTestCase):
     def test_block(self) -> None:
         """A block lists its operations with their exact text and result, in pages."""
         calls = [
-            {"jsonrpc": "2.0", "id": number, "method": "submit", "params": self.node.params(self.node.put_body(str(number)))}
+            {
+                "jsonrpc": "2.0",
+                "id": number,
+                "method": "submit",
+                "params": self.node.params(self.node.put_body(str(number))),
+            }
             for number in range(5)
         ]
         self.node.answer(json.dumps(calls))

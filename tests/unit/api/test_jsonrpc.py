@@ -49,14 +49,14 @@ class RequestTests(NodeTestCase):
 
     def test_ids(self) -> None:
         """An id comes back as it was: an integer, a string of any characters, or null."""
-        for given_id in (0, -1, 2**53 - 1, "", "é\"\\\n😀", None):
+        for given_id in (0, -1, 2**53 - 1, "", 'é"\\\n😀', None):
             request = json.dumps({"jsonrpc": "2.0", "id": given_id, "method": "ping"})
             self.assertEqual(self.answer(request)["id"], given_id)
 
     def test_invalid_ids(self) -> None:
         """An id of another type, too long or too large makes an invalid request, answered with id null."""
         for bad in ("1.5", "true", "[]", "{}", "9007199254740992", "1e5", "9" * 5000, json.dumps("x" * 129)):
-            self.check('{"jsonrpc":"2.0","method":"ping","id":%s}' % bad, -32600, "request_invalid")
+            self.check(f'{{"jsonrpc":"2.0","method":"ping","id":{bad}}}', -32600, "request_invalid")
 
     def test_malformed(self) -> None:
         """Bytes that are not JSON in UTF-8 are a parse error."""
@@ -69,7 +69,7 @@ class RequestTests(NodeTestCase):
         """Deep nesting is a parse error wherever it is, and no crash."""
         deep = "[" * 100_000 + "]" * 100_000
         self.check(deep, -32700, "json_too_deep")
-        self.check('{"jsonrpc":"2.0","id":1,"method":"ping","params":%s}' % deep, -32700, "json_too_deep")
+        self.check(f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{deep}}}', -32700, "json_too_deep")
         self.check('{"method":' * 50_000, -32700, "json_too_deep")
 
     def test_not_a_request(self) -> None:
@@ -92,7 +92,9 @@ class RequestTests(NodeTestCase):
         listed = self.node.call("getrecord", list(self.node.name("1").values()))
         self.assertEqual(named, listed)
         for params in ("{}", "[]", "null"):
-            self.assertEqual(self.answer('{"jsonrpc":"2.0","id":1,"method":"ping","params":%s}' % params)["result"], "pong")
+            self.assertEqual(
+                self.answer(f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}')["result"], "pong"
+            )
 
     def test_wrong_params(self) -> None:
         """Parameters that the method does not declare, lacks, or that have another type are named."""
@@ -120,7 +122,7 @@ class RequestTests(NodeTestCase):
         """Numbers beyond their range are refused as parameters, whatever their length."""
         for number in ("1" + "0" * 400, "-1", "1.0", "1e2", "1e999", "18446744073709551616"):
             self.check(
-                '{"jsonrpc":"2.0","id":1,"method":"getheader","params":{"height":%s}}' % number,
+                f'{{"jsonrpc":"2.0","id":1,"method":"getheader","params":{{"height":{number}}}}}',
                 -32602, "member_type", 1,
             )  # fmt: skip
 
@@ -131,7 +133,7 @@ class RequestTests(NodeTestCase):
             '{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}',
             '{"jsonrpc":"2.0","id":1,"method":"ping","meth\\u006fd":"ping"}',
             '{"jsonrpc":"2.0","id":1,"id":1,"method":"ping"}',
-            '{"jsonrpc":"2.0","id":1,"method":"getrecord","params":%s,"key":"2"}}' % record[:-1],
+            f'{{"jsonrpc":"2.0","id":1,"method":"getrecord","params":{record[:-1]},"key":"2"}}}}',
             '{"jsonrpc":"2.0","id":1,"method":"getnodeinfo","context":{"at":1,"at":2}}',
         ):
             self.check(bad, -32600, "json_duplicate_key", 1)
@@ -158,7 +160,10 @@ class DialectTests(NodeTestCase):
 
     def test_result(self) -> None:
         """Without jsonrpc the answer is result, error and id, in any case."""
-        for message, request_id in (('{"method":"ping"}', None), ('{"jsonrpc":"1.0","id":"curl","method":"ping"}', "curl")):
+        for message, request_id in (
+            ('{"method":"ping"}', None),
+            ('{"jsonrpc":"1.0","id":"curl","method":"ping"}', "curl"),
+        ):
             answer = json.loads(self.node.answer(message) or b"")
             self.assertEqual(answer, {"result": "pong", "error": None, "id": request_id})
 
@@ -223,7 +228,7 @@ class BatchTests(NodeTestCase):
         """A batch within the limit is taken however many commas its texts have."""
         params = {"text": "word", "collection": None}
         request = json.dumps({"jsonrpc": "2.0", "id": "x", "method": "search", "params": params})
-        long = '{"jsonrpc":"2.0","id":"y","method":"ping","params":[%s]}' % ",".join(["0"] * 20_000)
+        long = '{{"jsonrpc":"2.0","id":"y","method":"ping","params":[{}]}}'.format(",".join(["0"] * 20_000))
         answers = self.answer(f"[{request},{long}]")
         self.assertEqual([answer.get("error", {}).get("code") for answer in answers], [None, -32602])
 
@@ -238,14 +243,18 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-_methods = st.sampled_from(["ping", "getrecord", "listrecords", "getratings", "search", "getblock", "submit", "subscribe", "getproof", "x"])
+_methods = st.sampled_from(
+    ["ping", "getrecord", "listrecords", "getratings", "search", "getblock", "submit", "subscribe", "getproof", "x"]
+)
 _requests = st.fixed_dictionaries(
     {"method": _methods | _json},
     optional={
         "jsonrpc": st.sampled_from(["2.0", "1.0"]) | _json,
         "id": _json,
         "params": _json,
-        "context": st.dictionaries(st.sampled_from(["at", "min_height", "proof", "sign"]), st.integers(0, 2) | st.booleans()),
+        "context": st.dictionaries(
+            st.sampled_from(["at", "min_height", "proof", "sign"]), st.integers(0, 2) | st.booleans()
+        ),
     },
 )
 
@@ -286,5 +295,3 @@ class AnyBytesTests(NodeTestCase):
         """Any JSON, most of it nearly a request."""
         self.check(json.dumps(value).encode())
         self.assertEqual(self.node.call("ping"), "pong")
-
-

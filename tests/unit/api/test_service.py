@@ -19,8 +19,17 @@ class NodeInfoTests(NodeTestCase):
             info["lastblock"],
             {"height": head.height, "hash": head.hash.hex(), "time": head.time // 1000, "ntx": 1},
         )
-        self.assertEqual(info["ports"], {"node": 0, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0})
-        for name, kind in (("version", str), ("time", int), ("chain", str), ("proxy", bool), ("netstakeweight", int), ("proxies", list)):
+        self.assertEqual(
+            info["ports"], {"node": 0, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}
+        )
+        for name, kind in (
+            ("version", str),
+            ("time", int),
+            ("chain", str),
+            ("proxy", bool),
+            ("netstakeweight", int),
+            ("proxies", list),
+        ):
             self.assertIs(type(info[name]), kind, name)
 
     def test_our_fields(self) -> None:
@@ -47,7 +56,11 @@ class NotServingTests(NodeTestCase):
     """A node whose ledger can't answer."""
 
     def check_refused(self, node: MemoryNode, name: str) -> None:
-        for method, params in (("getrecord", node.name("1")), ("getdatahash", {}), ("submit", node.params(node.put_body("2")))):
+        for method, params in (
+            ("getrecord", node.name("1")),
+            ("getdatahash", {}),
+            ("submit", node.params(node.put_body("2"))),
+        ):
             error = node.error(method, params)
             self.assertEqual((error["code"], error["data"]["code"]), (-28, name))
         session, connection = node.connect()
