@@ -8,6 +8,7 @@ At the head a table is itself. At a lower height it is the rows of its present a
 from __future__ import annotations
 
 from struct import Struct
+from typing import Any
 
 import attrs
 
@@ -17,6 +18,8 @@ from cloudnode.store.state import first_window_key
 
 _height = Struct(">Q")
 
+_HELD = {"records": "position < :end", "scores": "since <= :height"}
+
 _SCORE_COLUMNS = "created, hash, account, collection, ref, live, sum, count, rank"
 
 
@@ -25,14 +28,15 @@ class AsOf:
     """Where the rows of a height are.
 
     :ivar height: The height. :ivar is_head: Whether it is the newest, so that old rows do not matter.
+    :ivar parameters: The named parameters that the phrases use.
     """
 
     height: int
     is_head: bool
+    parameters: dict[str, Any] = attrs.field(init=False)
 
-    @property
-    def parameters(self) -> dict[str, int | bytes]:
-        """The named parameters that the phrases use."""
+    @parameters.default
+    def _parameters(self) -> dict[str, Any]:
         return {
             "end": end_of(self.height),
             "height": self.height,
@@ -42,11 +46,11 @@ class AsOf:
 
     def records(self, where: str = "1") -> str:
         """A parenthesized select of record rows; ``where`` goes into each part, so that its indexes serve."""
-        return self._select(RECORD_COLUMNS, "records", where, "position < :end")
+        return self._select(RECORD_COLUMNS, "records", where, _HELD["records"])
 
     def scores(self, where: str = "1") -> str:
         """The same for scores."""
-        return self._select(_SCORE_COLUMNS, "scores", where, "since <= :height")
+        return self._select(_SCORE_COLUMNS, "scores", where, _HELD["scores"])
 
     def totals(self, where: str = "1") -> str:
         """The same for accounts' totals."""
@@ -73,6 +77,26 @@ class AsOf:
     def system(self, where: str = "1") -> str:
         """The same for the system table, which one epoch never changes."""
         return self._grown("key, value", "system", where, "since <= :height")
+
+    def join(self, table: str, alias: str, key: str, equals: str) -> str:
+        """A join with the one row of ``records`` or ``scores`` that held, found by an index.
+
+        SQLite looks into both parts of a parenthesized select row by row; two joins it does by their keys.
+
+        :param key: The column that ``equals``, an expression of tables to the left, selects by.
+        """
+        if self.is_head:
+            return f" CROSS JOIN {table} AS {alias} ON {alias}.{key} = {equals}"
+        held = _HELD[table]
+        return (
+            f" LEFT JOIN {table} AS {alias} ON {alias}.{key} = {equals} AND {alias}.{held}"
+            f" LEFT JOIN {table}_old AS {alias}_old ON {alias}.{key} IS NULL AND {alias}_old.{key} = {equals}"
+            f" AND {alias}_old.{held} AND {alias}_old.until > :height"
+        )
+
+    def column(self, alias: str, name: str) -> str:
+        """A column of what :meth:`join` joined."""
+        return f"{alias}.{name}" if self.is_head else f"coalesce({alias}.{name}, {alias}_old.{name})"
 
     def _grown(self, columns: str, table: str, where: str, held: str) -> str:
         condition = f"({where})" if self.is_head else f"({where}) AND {held}"

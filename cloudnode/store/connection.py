@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.store.checks import row_check
@@ -58,7 +56,7 @@ def _escape(path: str) -> str:
 
 
 class Budget:
-    """Stops a read that takes too long to be answered between other people's requests."""
+    """Stops a read that takes too long to be answered between other people's requests; a context manager."""
 
     def __init__(self, connection: sqlite3.Connection, instructions: int = QUERY_BUDGET) -> None:
         self._steps = self._left = instructions // _STEP
@@ -68,21 +66,19 @@ class Budget:
         self._left -= 1
         return self._left < 0
 
-    @contextmanager
-    def one_read(self) -> Iterator[None]:
-        """A read with the whole budget to itself.
+    def __enter__(self) -> None:
+        """Begin a read with the whole budget to itself."""
+        self._left = self._steps
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """End it.
 
         :raises LedgerError: ``query_too_broad``.
         :raises DatabaseDamaged: SQLite found the file damaged.
         """
-        self._left = self._steps
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise LedgerError("query_too_broad") from None
-            raise
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise DatabaseDamaged(str(error)) from error
-            raise
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise LedgerError("query_too_broad") from None
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DatabaseDamaged(str(error)) from error

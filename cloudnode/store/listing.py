@@ -7,7 +7,7 @@ from typing import Any
 from cloudnode.ledger.positions import position
 from cloudnode.ledger.reading import Cursor
 from cloudnode.store.asof import AsOf
-from cloudnode.store.rows import RECORD_SELECT
+from cloudnode.store.rows import record_columns
 from cloudnode.store.texts import match_expression
 
 Query = tuple[str, dict[str, Any]]
@@ -36,8 +36,8 @@ def list_newest(
     # The page is cut before scores are looked up, so that those are looked up for the page alone.
     page = f"SELECT * FROM {asof.records(where + ' AND position < :before')} ORDER BY position DESC LIMIT :limit"
     sql = (
-        f"SELECT {RECORD_SELECT} FROM ({page}) AS record"
-        f" JOIN {_score_of(asof)} AS score ON score.created = record.created ORDER BY record.position DESC"
+        f"SELECT {record_columns(asof, record_joined=False, score_joined=True)} FROM ({page}) AS record"
+        f"{asof.join('scores', 'score', 'created', 'record.created')} ORDER BY record.position DESC"
     )
     return sql, parameters
 
@@ -59,9 +59,8 @@ def list_best(
     parameters |= {"limit": limit}
     page = f"SELECT * FROM {asof.scores(where)} ORDER BY rank DESC, created DESC LIMIT :limit"
     sql = (
-        f"SELECT {RECORD_SELECT} FROM ({page}) AS score"
-        f" JOIN {asof.records()} AS record ON record.hash = score.hash"
-        " ORDER BY score.rank DESC, score.created DESC"
+        f"SELECT {record_columns(asof, record_joined=True, score_joined=False)} FROM ({page}) AS score"
+        f"{asof.join('records', 'record', 'hash', 'score.hash')} ORDER BY score.rank DESC, score.created DESC"
     )
     return sql, parameters
 
@@ -73,18 +72,14 @@ def search_words(asof: AsOf, text: str, *, collection: str | None, after: Cursor
         return None
     before = _END if after is None else position(after.height, after.index)
     parameters: dict[str, Any] = {"words": expression, "before": before, "limit": limit}
-    condition = "live"
+    condition = asof.column("record", "live")
     if collection is not None:
-        condition += " AND collection = :collection"
+        condition += f" AND {asof.column('record', 'collection')} = :collection"
         parameters["collection"] = collection
     sql = (
-        f"SELECT {RECORD_SELECT} FROM words"
-        f" CROSS JOIN {asof.records(condition)} AS record ON record.position = words.rowid"
-        f" JOIN {_score_of(asof)} AS score ON score.created = record.created"
-        " WHERE words MATCH :words AND words.rowid < :before ORDER BY words.rowid DESC LIMIT :limit"
+        f"SELECT {record_columns(asof, record_joined=True, score_joined=True)} FROM words"
+        f"{asof.join('records', 'record', 'position', 'words.rowid')}"
+        f"{asof.join('scores', 'score', 'created', asof.column('record', 'created'))}"
+        f" WHERE words MATCH :words AND words.rowid < :before AND {condition} ORDER BY words.rowid DESC LIMIT :limit"
     )
     return sql, parameters
-
-
-def _score_of(asof: AsOf) -> str:
-    return "scores" if asof.is_head else asof.scores()

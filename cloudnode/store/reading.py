@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cached_property
 from typing import Any
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
 from cloudnode.ledger.positions import end_of, position
+from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import (
     Account,
     Block,
@@ -23,7 +25,7 @@ from cloudnode.store.asof import AsOf
 from cloudnode.store.connection import Budget
 from cloudnode.store.listing import list_best, list_newest, search_words
 from cloudnode.store.proving import Prover
-from cloudnode.store.rows import RECORD_SELECT, read_logged, read_rating, read_record
+from cloudnode.store.rows import read_logged, read_rating, read_record, record_columns
 from cloudnode.store.states import StateRoot
 
 
@@ -44,7 +46,7 @@ class SqliteReading:
         return self._state.height
 
     def _all(self, sql: str, **parameters: Any) -> list[Any]:
-        with self._budget.one_read():
+        with self._budget:
             return self._connection.execute(sql, self._asof.parameters | parameters).fetchall()
 
     def _one(self, sql: str, **parameters: Any) -> Any:
@@ -52,18 +54,18 @@ class SqliteReading:
         return rows[0] if rows else None
 
     def get_record(self, account: bytes, collection: str, key: str) -> Record | None:
-        return self._record_by_hash(record_hash(format_address(account, collection, key)))
-
-    def _record_by_hash(self, record: bytes) -> Record | None:
-        row = self._one(
-            f"SELECT {RECORD_SELECT} FROM {self._asof.records('hash = :hash')} AS record"
-            f" LEFT JOIN {self._asof.scores('hash = :hash')} AS score USING (created)"
-            if not self._asof.is_head
-            else f"SELECT {RECORD_SELECT} FROM records AS record JOIN scores AS score USING (created)"
-            " WHERE record.hash = :hash",
-            hash=record,
-        )
+        record = record_hash(format_address(account, collection, key))
+        row = self._one(self._record_sql, hash=record)
         return None if row is None else read_record(row)
+
+    @cached_property
+    def _record_sql(self) -> str:
+        asof = self._asof
+        return (
+            f"SELECT {record_columns(asof, record_joined=False, score_joined=True)}"
+            f" FROM {asof.records('hash = :hash')} AS record"
+            f"{asof.join('scores', 'score', 'created', 'record.created')}"
+        )
 
     def list_records(
         self,
@@ -82,8 +84,6 @@ class SqliteReading:
     def page_key(self, record: Record, order: ListOrder) -> tuple[int, ...]:
         if order == "newest":
             return record.updated.height, record.updated.index
-        from cloudnode.ledger.ranking import rank
-
         return (
             rank(record.ratings_sum, record.ratings_count),
             record.created.height,
@@ -197,7 +197,7 @@ class SqliteReading:
     # Proofs
 
     def _prove(self, table: int, *keys: bytes) -> Proof:
-        with self._budget.one_read():
+        with self._budget:
             return Prover(self._connection, self._asof, self._state).prove(table, keys)
 
     def prove_record(self, account: bytes, collection: str, key: str) -> Proof:

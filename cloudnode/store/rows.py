@@ -6,16 +6,27 @@ from typing import Any
 
 from cloudnode.ledger.positions import cursor
 from cloudnode.ledger.reading import Cursor, LoggedOperation, Rating, Record
+from cloudnode.store.asof import AsOf
 
-RECORD_SELECT = (
-    "record.account, record.collection, record.key, record.data, record.ref, record.version, record.live,"
-    " record.created, record.position, record.time, score.sum, score.count"
-)
-"""The columns of :func:`read_record`, of a record row named ``record`` and its score named ``score``."""
+_RECORD = ("account", "collection", "key", "data", "ref", "version", "live", "created", "position", "time")
+
+
+def record_columns(asof: AsOf, *, record_joined: bool, score_joined: bool) -> str:
+    """The columns of :func:`read_record`, from a record row named ``record`` and its score named ``score``.
+
+    :param record_joined: Whether the record came by :meth:`AsOf.join`, else it is a row by itself; so for the score.
+    """
+
+    def column(alias: str, name: str, joined: bool) -> str:
+        return asof.column(alias, name) if joined else f"{alias}.{name}"
+
+    columns = [column("record", name, record_joined) for name in _RECORD]
+    columns += [column("score", name, score_joined) for name in ("sum", "count")]
+    return ", ".join(columns)
 
 
 def read_record(row: tuple[Any, ...]) -> Record:
-    """A record from :data:`RECORD_SELECT`."""
+    """A record from :func:`record_columns`."""
     account, collection, key, data, ref, version, live, created, updated, time, total, count = row
     return Record(
         account, collection, key, data, ref, version, not live, cursor(created), cursor(updated), time,
