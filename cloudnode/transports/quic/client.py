@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ from cloudnode.transports.quic.upgrade import (
     make_connect_headers,
     make_upgrade_response,
 )
+from cloudnode.transports.timers import TimerWheel
 
 _TLS_ALERTS = range(int(QuicErrorCode.CRYPTO_ERROR), int(QuicErrorCode.CRYPTO_ERROR) + 0x100)
 _CERTIFICATE_ALERTS = frozenset(int(QuicErrorCode.CRYPTO_ERROR) + alert for alert in (42, 43, 44, 45, 46, 48))
@@ -148,6 +150,7 @@ class _ClientFactory(WebSocketClientFactory):
 
     def __init__(self, url: str, reactor: IReactorTime, attempt: _Attempt) -> None:
         super().__init__(url, reactor=reactor)  # type: ignore[no-untyped-call]
+        self._batched_timer = TimerWheel(reactor)  # Autobahn's own takes its clock from a global
         self.attempt = attempt
 
 
@@ -227,7 +230,14 @@ class _Attempt:
     _log = Logger()
 
     def __init__(
-        self, reactor: IReactorTime, host: str, url: str, address: Address, trust: Trust, limits: QuicLimits
+        self,
+        reactor: IReactorTime,
+        host: str,
+        url: str,
+        address: Address,
+        trust: Trust,
+        limits: QuicLimits,
+        monotonic: Callable[[], float],
     ) -> None:
         self.done: Deferred[WebSocketClient] = Deferred()
         self._reactor = reactor
@@ -236,7 +246,7 @@ class _Attempt:
         self._client: WebSocketClient | None = None
         self._settled = False
         self._close = (1006, "the connection was lost")
-        self._socket = QuicSocket(reactor, limits=limits)
+        self._socket = QuicSocket(reactor, limits=limits, monotonic=monotonic)
         self._socket.listen(0, "::" if ":" in address[0] else "")
         self._socket.connect_only(address)
         self._link = self._socket.connect(address, self._configuration(host), self._make_application)
@@ -376,11 +386,13 @@ async def connect_websocket(
     trust: Trust,
     timeout: float = 5.0,
     limits: QuicLimits | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> WebSocketClient:
     """Open a WebSocket over HTTP/3.
 
     :param host: A name, an IPv4 or an IPv6 address (without brackets).
     :param trust: Whose certificate is taken.
+    :param monotonic: Seconds of a clock that never goes back.
     :param timeout: Seconds for each address until the WebSocket is open.
     :raises ConnectFailed: One of its subclasses, of the last address tried.
     """
@@ -389,7 +401,7 @@ async def connect_websocket(
     url = f"wss://{authority}:{port}{path}"
     failure: ConnectFailed = NameNotFound(f"{host} has no address")
     for address in await resolve(reactor, host, port):
-        attempt = _Attempt(reactor, host, url, address, trust, limits)
+        attempt = _Attempt(reactor, host, url, address, trust, limits, monotonic)
         try:
             return await attempt.done
         except CancelledError:

@@ -32,7 +32,6 @@ class QuicLimits:
     :ivar send_high: With so much unsent or unacknowledged on a stream its writer is paused.
     :ivar send_low: With no more than this, it goes on.
     :ivar send_limit: A stream whose writer ignores the pause is reset at this size.
-    :ivar message_bytes: One WebTransport message.
     """
 
     connections: int = 16384
@@ -54,4 +53,3 @@ class QuicLimits:
     send_high: int = 256 * KIB
     send_low: int = 64 * KIB
     send_limit: int = 16 * MIB
-    message_bytes: int = 4 * MIB

@@ -14,6 +14,7 @@ from aioquic.h3.events import (
 from twisted.internet.interfaces import IProtocolFactory
 
 from cloudnode.transports.addresses import normalize_address
+from cloudnode.transports.limits import WebSocketLimits
 from cloudnode.transports.quic.carrier import Http3Carrier
 from cloudnode.transports.quic.http3 import H3_INTERNAL_ERROR, H3_NO_ERROR
 from cloudnode.transports.quic.link import Address, Link, Loss
@@ -26,6 +27,7 @@ from cloudnode.transports.quic.upgrade import (
 )
 from cloudnode.transports.quic.webtransport import STREAM_REJECTED, WebTransportSession
 from cloudnode.transports.seam import Caller, Refused, SessionOpener
+from cloudnode.transports.timers import TimerWheel
 
 PATHS = (b"/", b"/ws")
 ADVICE = (
@@ -43,6 +45,8 @@ class Http3Server(Http3Carrier):
 
     :param websockets: Makes the protocol of each WebSocket; any factory of Autobahn's server protocols.
     :param opener: Opens the sessions of WebTransport streams.
+    :param message_limits: What one WebTransport stream may take.
+    :param wheel: Keeps the deadlines of readers that stall.
     """
 
     def __init__(
@@ -52,10 +56,14 @@ class Http3Server(Http3Carrier):
         host_address: Callable[[], Address],
         websockets: IProtocolFactory,
         opener: SessionOpener,
+        message_limits: WebSocketLimits,
+        wheel: TimerWheel,
     ) -> None:
         super().__init__(link, host_address)
         self._websockets = websockets
         self._opener = opener
+        self.message_limits = message_limits
+        self.wheel = wheel
         self._sessions: dict[int, WebTransportSession] = {}
         self._early: list[WebTransportStreamDataReceived] = []
         self._early_size = 0

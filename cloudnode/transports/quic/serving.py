@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from cryptography import x509
@@ -55,17 +56,29 @@ def make_quic_server(
     websocket_limits: WebSocketLimits | None = None,
     limits: QuicLimits | None = None,
     stun: DatagramHandler | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> QuicSocket:
     """Make the socket that serves WebSocket over HTTP/3 and WebTransport; ``listen`` binds it.
 
     :param credentials: For instance :class:`KeptCredentials`.
     :param opener: Opens the sessions of both.
+    :param websocket_limits: What one WebSocket, and one WebTransport stream, may take.
+    :param monotonic: Seconds of a clock that never goes back.
     :param stun: Takes the STUN datagrams that come to the socket; without it they are counted and dropped.
     """
     websockets = WebSocketFactory(opener, reactor, "ws-udp", websocket_limits, secure=True)
 
     def accept(link: Link) -> Application:
-        return Http3Server(link, host_address=lambda: quic_socket.host_address, websockets=websockets, opener=opener)
+        return Http3Server(
+            link,
+            host_address=lambda: quic_socket.host_address,
+            websockets=websockets,
+            opener=opener,
+            message_limits=websockets.limits,
+            wheel=websockets.wheel,
+        )
 
-    quic_socket = QuicSocket(reactor, limits=limits, credentials=credentials, accept=accept, stun=stun)
+    quic_socket = QuicSocket(
+        reactor, limits=limits, credentials=credentials, accept=accept, stun=stun, monotonic=monotonic
+    )
     return quic_socket

@@ -193,6 +193,8 @@ class StreamTransport:
             self._incoming_size += len(data)
         self._peer_ended = self._peer_ended or ended
         self._deliver()
+        if self._incoming:
+            self._carrier.want_flush(self)
 
     def peer_reset(self) -> None:
         """The other side gave the stream up."""
@@ -278,9 +280,7 @@ class StreamTransport:
         if not self.is_connected:
             return
         self._carrier.hold(self.stream_id, self._incoming_size)
-        if self._incoming:
-            self._carrier.want_flush(self)
-        elif self._peer_ended:
+        if self._peer_ended and not self._incoming:
             self.loseConnection()
 
     def _may_read(self) -> bool:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from aioquic.h3.events import WebTransportStreamDataReceived
-from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
+from cloudnode.transports.backpressure import SendGate
+from cloudnode.transports.limits import WebSocketLimits
 from cloudnode.transports.quic.messages import (
     Capsule,
     CapsuleReader,
@@ -27,6 +27,7 @@ from cloudnode.transports.quic.messages import (
 )
 from cloudnode.transports.quic.stream import StreamTransport
 from cloudnode.transports.seam import Caller, Refused, Session, SessionOpener
+from cloudnode.transports.timers import TimerWheel
 
 if TYPE_CHECKING:
     from cloudnode.transports.quic.server import Http3Server
@@ -36,6 +37,12 @@ CLOSE_SESSION = 0x2843
 SESSION_GONE = 0x170D7B68
 STREAM_REJECTED = 0x3994BD84
 _FIRST_CODE = 0x52E4A40FA8DB
+# WebSocket close codes (RFC 6455, section 7.4), for the ends of message streams.
+INVALID_TEXT = 1007
+POLICY = 1008
+TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
 
 
 def to_http3_code(code: int) -> int:
@@ -43,20 +50,23 @@ def to_http3_code(code: int) -> int:
     return _FIRST_CODE + code + code // 0x1E
 
 
-@implementer(IPushProducer)
 class MessageStream(Protocol):
     """One bidirectional stream: the :class:`~cloudnode.transports.seam.Connection` of one session.
 
-    :param limit: The largest message that is taken, in bytes.
+    It closes with the codes that a WebSocket closes with, in WebTransport's range of HTTP/3's codes.
+
+    :param wheel: Keeps the deadline of a reader that stalls.
     """
 
     _log = Logger()
 
-    def __init__(self, opener: SessionOpener, caller: Caller, limit: int) -> None:
+    def __init__(self, opener: SessionOpener, caller: Caller, limits: WebSocketLimits, wheel: TimerWheel) -> None:
         self._opener = opener
         self._caller = caller
-        self._reader = MessageReader(limit)
+        self._reader = MessageReader(limits.max_message)
+        self._gate = SendGate(self, wheel, limits.stall_timeout, limits.send_buffer)
         self._session: Session | None = None
+        self._is_closing = False
 
     @property
     def caller(self) -> Caller:
@@ -64,12 +74,18 @@ class MessageStream(Protocol):
         return self._caller
 
     def send_message(self, message: bytes) -> None:
-        """Send one message."""
-        if self._session is not None:
-            self._stream.write(encode_message(message))
+        """Send one message. Does nothing once the stream is closed."""
+        if self._session is None or self._is_closing:
+            return
+        self._stream.write(encode_message(message))
+        if self._gate.is_closed:
+            self._gate.count(len(message))
 
     def close(self, code: int, reason: str) -> None:
         """End the stream after what was sent; the peer's sending is refused with the code."""
+        if self._is_closing:
+            return
+        self._is_closing = True
         stream = self._stream
         stream.refusal_code = to_http3_code(code)
         stream.unregisterProducer()
@@ -80,42 +96,64 @@ class MessageStream(Protocol):
         try:
             self._session = self._opener.open_session(self)
         except Refused as refused:
-            self._log.info("no session for {caller}: {why}", caller=self._caller.address, why=refused.reason)
-            self._stream.refusal_code = STREAM_REJECTED
-            self._stream.abortConnection()
-            return
-        self._stream.registerProducer(self, True)
+            self._abort(TRY_AGAIN_LATER, refused.reason)
+        except Exception:
+            self._log.failure("a session for {caller} could not be opened", caller=self._caller.address)
+            self._abort(INTERNAL_ERROR, "no session")
+        else:
+            self._stream.registerProducer(self._gate, True)
 
     def dataReceived(self, data: bytes) -> None:
-        """Hand every complete message to the session."""
+        """Hand every complete message to the session, as long as the answers are taken."""
         try:
             for message in self._reader.feed(data):
-                if self._session is None:
+                self._hand_on(message)
+                if self._session is None or self._is_closing or self._gate.is_closed:
                     return
-                self._session.message_received(message)
         except MessageTooLarge as error:
-            self._log.info("{caller}: {error}", caller=self._caller.address, error=error)
-            self._stream.refusal_code = to_http3_code(1009)
-            self._stream.abortConnection()
+            self._abort(TOO_BIG, str(error))
+        except UnicodeDecodeError as error:
+            self._abort(INVALID_TEXT, str(error))
+        except Exception:
+            self._log.failure("the session of {caller} failed at a message", caller=self._caller.address)
+            self._abort(INTERNAL_ERROR, "the session failed")
+
+    def _hand_on(self, message: bytes) -> None:
+        if not message.isascii():
+            message.decode()
+        if self._session is not None and not self._is_closing:
+            self._session.message_received(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The stream is over."""
+        self._gate.release()
         session, self._session = self._session, None
         if session is not None:
             session.connection_lost()
 
-    def pauseProducing(self) -> None:
-        """The stream's buffer is full."""
+    # What the send gate calls
+
+    def sending_paused(self) -> None:
+        """The stream's buffer is full: take no further message, and have the session hold back."""
+        self._stream.pauseProducing()
         if self._session is not None:
             self._session.pause_sending()
 
-    def resumeProducing(self) -> None:
+    def sending_resumed(self) -> None:
         """There is room again."""
         if self._session is not None:
             self._session.resume_sending()
+        self._stream.resumeProducing()
+        self.dataReceived(b"")  # first what was received before the pause
 
-    def stopProducing(self) -> None:
-        """The stream is over; :meth:`connectionLost` follows."""
+    def sending_stalled(self, reason: str) -> None:
+        """The reader takes nothing."""
+        self._abort(POLICY, reason)
+
+    def _abort(self, code: int, reason: str) -> None:
+        self._log.info("a stream of {caller} is reset: {reason}", caller=self._caller.address, reason=reason)
+        self._stream.refusal_code = to_http3_code(code)
+        self._stream.abortConnection()
 
     @property
     def _stream(self) -> StreamTransport:
@@ -171,7 +209,7 @@ class WebTransportSession:
 
     def _open(self, stream_id: int) -> StreamTransport:
         server = self._server
-        protocol = MessageStream(self._opener, self._caller, server.limits.message_bytes)
+        protocol = MessageStream(self._opener, self._caller, server.message_limits, server.wheel)
 
         def send(data: bytes, ended: bool) -> None:
             server.link.quic.send_stream_data(stream_id, data, ended)
