@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import attrs
+from attrs.validators import ge, instance_of, le
 from twisted.internet.endpoints import serverFromString
 
 from cloudnode.api.limits import Limits
@@ -29,8 +30,10 @@ DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
 
 SETTINGS = ("datadir", "http", "ws", "ws-udp", "log-format", "log-level")
+TABLES = ("limits", "ledger")
 
 _T = TypeVar("_T")
+_Table = TypeVar("_Table", Limits, "LedgerSettings")
 
 
 class ConfigError(Exception):
@@ -52,13 +55,27 @@ class UdpAddress:
 
 
 @attrs.frozen
+class LedgerSettings:
+    """How much this node does for its ledger; none of it decides what is valid.
+
+    :ivar audit_interval: Seconds between background audits. :ivar audit_share: The share of one core they take.
+    :ivar pool_operations: Operations that wait for a block at most. :ivar pool_bytes: Bytes of their bodies.
+    """
+
+    audit_interval: float = attrs.field(default=3600.0, converter=float, validator=ge(1))
+    audit_share: float = attrs.field(default=0.1, converter=float, validator=[ge(0.001), le(1)])
+    pool_operations: int = attrs.field(default=50_000, validator=[instance_of(int), ge(1)])
+    pool_bytes: int = attrs.field(default=67_108_864, validator=[instance_of(int), ge(1)])
+
+
+@attrs.frozen
 class Config:
     """Everything a node needs to know before it starts.
 
     :ivar datadir: Absolute path of the data directory.
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
-    :ivar limits: What one caller may ask of this node.
+    :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
     """
 
     datadir: Path
@@ -68,6 +85,7 @@ class Config:
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
+    ledger: LedgerSettings = attrs.field(factory=LedgerSettings)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -84,9 +102,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 
-def make_config(
-    given: Mapping[str, Any], environ: Mapping[str, str], home: Path, file: Path | None = None
-) -> Config:
+def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path, file: Path | None = None) -> Config:
     """Put the sources together.
 
     :param given: Settings of the command line by the names in :data:`SETTINGS`; only those that were given.
@@ -103,7 +119,8 @@ def make_config(
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
-        limits=settings.read_limits(),
+        limits=settings.read_table("limits", Limits()),
+        ledger=settings.read_table("ledger", LedgerSettings()),
     )
 
 
@@ -127,7 +144,7 @@ class _Settings:
         self._given = given
         self._contents = contents
         self._file = file
-        known = (*SETTINGS, "limits")
+        known = (*SETTINGS, *TABLES)
         for key in contents:
             if key not in known:
                 raise ConfigError(f"{file}: unknown key {key!r} (known are {', '.join(known)})")
@@ -147,25 +164,25 @@ class _Settings:
         except ValueError as error:
             raise ConfigError(f"{place}: {error}") from None
 
-    def read_limits(self) -> Limits:
-        table = self._contents.get("limits", {})
+    def read_table(self, name: str, defaults: _Table) -> _Table:
+        table = self._contents.get(name, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"{self._file}: limits: a table is expected")
-        known = [field.name for field in attrs.fields(Limits)]
-        limits = Limits()
+            raise ConfigError(f"{self._file}: {name}: a table is expected")
+        known = [field.name for field in attrs.fields(type(defaults))]
+        made = defaults
         for key, value in table.items():
             if key not in known:
-                raise ConfigError(f"{self._file}: unknown key 'limits.{key}' (known are {', '.join(known)})")
+                raise ConfigError(f"{self._file}: unknown key '{name}.{key}' (known are {', '.join(known)})")
             try:
                 if isinstance(value, bool | str):
                     raise TypeError
-                limits = attrs.evolve(limits, **{key: value})
+                made = attrs.evolve(made, **{key: value})
             except (TypeError, ValueError):
-                default = getattr(Limits(), key)
                 raise ConfigError(
-                    f"{self._file}: limits.{key}: {value!r} can't be used (the default is {_toml(default)})"
+                    f"{self._file}: {name}.{key}: {value!r} can't be used "
+                    f"(the default is {_toml(getattr(defaults, key))})"
                 ) from None
-        return limits
+        return made
 
 
 def _toml(value: Any) -> str:

@@ -27,7 +27,8 @@ from zope.interface import implementer
 from cloudnode.service.config import LogFormat, LogLevelName
 
 # Lines that repeat what the node says itself, such as "Starting factory <Site ...>" for every port.
-_CHATTY_BELOW_WARN = ("twisted.", "txaio", "autobahn", "klein")
+# log_legacy is what comes by twisted.python.log, such as "(TCP Port 38081 Closed)".
+_CHATTY_BELOW_WARN = ("twisted.", "log_legacy", "txaio", "autobahn", "klein")
 
 
 def make_observer(file: TextIO, log_format: LogFormat, level: LogLevelName) -> ILogObserver:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 from twisted.application.service import Service
@@ -20,13 +20,13 @@ class Serving:
     """What a node that serves can say of itself.
 
     :ivar network: The network's id in hex. :ivar node: This node's public key in hex.
-    :ivar height: The ledger's height. :ivar urls: Where each interface is reached, by the interface's name.
+    :ivar height: The ledger's height. :ivar urls: Where it is reached from this machine.
     """
 
     network: str
     node: str
     height: int
-    urls: Mapping[str, tuple[str, ...]]
+    urls: Sequence[str]
 
 
 class NodeService(Service):
@@ -36,7 +36,7 @@ class NodeService(Service):
     ``failed``. In both cases what had started is stopped by then.
     """
 
-    _log = Logger()
+    _log = Logger(namespace="cloudnode.service")
 
     def __init__(
         self,
@@ -116,10 +116,9 @@ class NodeService(Service):
             "node {node} of network {network} serves at height {height}",
             node=serving.node, network=serving.network, height=serving.height,
         )  # fmt: skip
-        for interface, urls in serving.urls.items():
-            for url in urls:
-                self._log.info("{interface} at {url}", interface=interface, url=url)
-        places = ", ".join(url for urls in serving.urls.values() for url in urls) or "no port"
+        for url in serving.urls:
+            self._log.info("serving {url}", url=url)
+        places = ", ".join(serving.urls) or "no port"
         self._supervisor.serving(f"Serving network {serving.network[:12]} at {places}")
         if self._supervisor.watchdog_seconds is not None:
             self._watchdog = LoopingCall(self._supervisor.alive)

@@ -43,9 +43,7 @@ class Shutdown:
         self._clock = clock
         self._parts: list[_Part] = []
 
-    def add(
-        self, name: str, stop: Callable[[], Awaitable[object] | None], seconds: float | None = None
-    ) -> None:
+    def add(self, name: str, stop: Callable[[], Awaitable[object] | None], seconds: float | None = None) -> None:
         """Take over a part that has just started.
 
         :param name: What it is, for the log. :param stop: Stops it; what it raises is logged.

@@ -233,9 +233,7 @@ class NodeProcess:
 def _spawn(
     command: list[str], directory: Path, environment: dict[str, str], out: IO[bytes], err: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
-    )
+    return subprocess.Popen(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
 
 NodeStarter = Callable[..., NodeProcess]

@@ -47,7 +47,7 @@ class NodeServiceTests(SynchronousTestCase):
         shutdown.add("first", self.close_first)
         shutdown.add("second", lambda: self.events.append("second stopped"))
         self.events.append("serving")
-        return Serving("ab" * 32, "cd" * 32, 3, {"http": ("http://127.0.0.1:1",)})
+        return Serving("ab" * 32, "cd" * 32, 3, ["http://127.0.0.1:1"])
 
     async def close_first(self) -> None:
         await self.closing
@@ -127,9 +127,7 @@ class NodeServiceTests(SynchronousTestCase):
 
     def test_watchdog(self) -> None:
         """A watchdog is told at half of its time while the node serves, and no longer once it stops."""
-        self.supervisor = RecordingSupervisor(
-            {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "7"}
-        )
+        self.supervisor = RecordingSupervisor({"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "7"})
         self.opening.callback(None)
         self.closing.callback(None)
         service = self.make()

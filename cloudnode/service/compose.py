@@ -1,0 +1,244 @@
+"""Putting a node together, from the data directory up to the ports.
+
+Each part is handed to the shutdown as soon as it runs, which stops them in the reverse order: the ports, the
+loops, the sessions and what is left of their connections, the operations that wait for a block, the database,
+the data directory.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from cloudnode.api.answerer import Answerer
+from cloudnode.api.facts import TransportName
+from cloudnode.api.methods import TABLE
+from cloudnode.api.served import ServedNode
+from cloudnode.api.session import ApiSessionOpener
+from cloudnode.api.web.site import make_site
+from cloudnode.formats.keys import TLS
+from cloudnode.node.datadir import Datadir, DatadirError
+from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.node.pool import PoolLimits
+from cloudnode.service.config import Config
+from cloudnode.service.facts import ServiceFacts, make_gauges
+from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
+from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
+from cloudnode.service.root import Serving
+from cloudnode.service.shutdown import Shutdown, StartError
+from cloudnode.store.connection import DatabaseDamaged
+from cloudnode.store.sqlite import SqliteStore, WrongDatabase
+from cloudnode.transports.certificates import CertificateError, CertificateKeeper
+from cloudnode.transports.limits import WebSocketLimits
+from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.quic.serving import KeptCredentials, make_quic_server
+from cloudnode.transports.sniff import SniffingFactory
+from cloudnode.transports.tls import RotatingTLS
+from cloudnode.transports.websocket import WebSocketFactory
+
+# Together with the database's own close these leave room in the two seconds that a stop may take.
+SESSION_SECONDS = 0.4
+CONNECTION_SECONDS = 0.2
+DRAIN_SECONDS = 0.8
+
+HTTP = "HTTP"
+WS = "WebSocket"
+WS_UDP = "WebSocket over UDP"
+
+_log = Logger(namespace="cloudnode.service")
+
+
+async def start_node(
+    config: Config, reactor: Any, shutdown: Shutdown, wall_time: Callable[[], float] = time.time
+) -> Serving:
+    """Start a node.
+
+    :param reactor: Twisted's. :param shutdown: Is given what stops each part.
+    :param wall_time: Unix seconds.
+    :raises StartError: It can't start; one line says why.
+    """
+    datadir = _open_datadir(config)
+    shutdown.add("the data directory", datadir.close)
+    ledger = _open_ledger(config, datadir, reactor)
+    # From here on the store is open: the ledger closes it, started or not.
+    shutdown.add("the ledger", ledger.stop)
+    await ledger.start()
+    shutdown.add("the pool", lambda: _drain(ledger, reactor))
+    node = _Node(config, reactor, ledger, _open_certificates(config, datadir, reactor), wall_time)
+    listening = await node.serve(shutdown)
+    return Serving(
+        network=ledger.network.hex(),
+        node=ledger.node_key.public.hex(),
+        height=ledger.head.height,
+        urls=[each.url for each in listening],
+    )
+
+
+def _open_datadir(config: Config) -> Datadir:
+    try:
+        return Datadir.open(config.datadir)
+    except DatadirError as error:
+        raise StartError(str(error)) from None
+
+
+def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
+    settings = config.ledger
+    try:
+        store = SqliteStore.open(str(datadir.database), datadir.genesis)
+    except (WrongDatabase, DatabaseDamaged) as error:
+        raise StartError(f"{error}; docs/operations.md says what to do") from None
+    except (sqlite3.Error, OSError) as error:
+        raise StartError(f"cannot open {datadir.database}: {error}") from None
+    try:
+        return Ledger(
+            reactor,
+            partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+            store,
+            datadir.genesis,
+            datadir.node_key,
+            datadir.validator_key,
+            LedgerConfig(
+                pool=PoolLimits(settings.pool_operations, settings.pool_bytes),
+                audit_interval=settings.audit_interval,
+                audit_share=settings.audit_share,
+            ),
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def _open_certificates(config: Config, datadir: Datadir, reactor: Any) -> CertificateKeeper:
+    key = datadir.node_key
+    # Names are for clients which check them; those which know the certificate by its hash do not.
+    names = [str(address.host) for address in config.ws_udp if address.host not in ("0.0.0.0", "::")]
+    try:
+        # The keeper's messages have the purpose tag already, which the key would put before them.
+        return CertificateKeeper(datadir.tls, names, reactor, lambda text: key.sign(TLS, text.removeprefix(TLS)))
+    except CertificateError as error:
+        raise StartError(str(error)) from None
+
+
+async def _drain(ledger: Ledger, reactor: Any) -> None:
+    """Let the operations that were accepted get into a block: they wait in memory alone."""
+
+    def is_done() -> bool:
+        return not ledger.pool_operations or ledger.state != "serving" or ledger.ordering_trouble is not None
+
+    if not await wait_until(is_done, DRAIN_SECONDS, reactor) or ledger.pool_operations:
+        _log.warn(
+            "{count} operations that wait for a block are given up; their senders have no final answer",
+            count=ledger.pool_operations,
+        )
+
+
+@attrs.frozen
+class _Stream:
+    """A TCP (or Unix) port to be opened."""
+
+    what: str
+    endpoint: str
+    factory: LiveConnections
+    transports: tuple[TransportName, ...]
+    scheme: str
+    secure: bool
+
+
+class _Node:
+    """The API and the ports on a ledger that runs."""
+
+    def __init__(
+        self, config: Config, reactor: Any, ledger: Ledger, keeper: CertificateKeeper, wall_time: Callable[[], float]
+    ) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._keeper = keeper
+        self._facts = ServiceFacts(wall_time(), keeper, ledger.node_key)
+        self._served = ServedNode(ledger, self._facts, config.limits, reactor, TABLE, wall_time)
+        self._answerer = Answerer(self._served)
+        counts = self._served.meters.sessions
+        self._sessions = LiveSessions(ApiSessionOpener(self._served, self._answerer), lambda: sum(counts.values()))
+        self._message_limits = WebSocketLimits(max_message=config.limits.message_bytes)
+        self._websockets: list[WebSocketFactory] = []
+        self._sniffers: list[SniffingFactory] = []
+        self._sockets = [self._make_socket() for _ in config.ws_udp]
+        self._streams = [self._make_site(each) for each in config.http] + [self._make_ws(each) for each in config.ws]
+
+    async def serve(self, shutdown: Shutdown) -> list[Listening]:
+        """Open all ports.
+
+        :returns: What listens.
+        :raises StartError: A port can't be opened.
+        """
+        clock = self._reactor
+        # What is stopped last stands first. Until its port is open there is nothing to stop of each.
+        for stream in self._streams:
+            closing = partial(stream.factory.close, CONNECTION_SECONDS, clock)
+            shutdown.add(f"{stream.what} connections at {stream.endpoint}", closing)
+        for socket, address in zip(self._sockets, self._config.ws_udp, strict=True):
+            shutdown.add(f"{WS_UDP} at {address}", socket.stop, CONNECTION_SECONDS)
+        shutdown.add("the sessions", lambda: self._sessions.close(SESSION_SECONDS, clock))
+        self._keeper.start()
+        shutdown.add("the certificates", self._keeper.stop)
+        shutdown.add("the feeds", self._served.feeds.stop)
+        for stream in self._streams:
+            port = await listen_stream(clock, stream.endpoint, stream.factory, stream.what)
+            shutdown.add(f"{stream.what} at {stream.endpoint}", port.stopListening, CONNECTION_SECONDS)
+            host = port.getHost()
+            self._facts.listening.append(describe(host, stream.transports, stream.scheme, secure=stream.secure))
+        for socket, address in zip(self._sockets, self._config.ws_udp, strict=True):
+            listen_udp(socket, address, WS_UDP)
+            bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
+            self._facts.listening.append(bound)
+        return self._facts.listening
+
+    def _make_site(self, endpoint: str) -> _Stream:
+        gauges = make_gauges(
+            {
+                "ws": lambda: [each.counters for each in self._websockets],
+                "tcp": lambda: [each.counters for each in self._sniffers],
+                "quic": lambda: [each.counters for each in self._sockets],
+            }
+        )
+        site = make_site(self._served, self._answerer, self._reactor, gauges)
+        site.noisy = False
+        secure = _is_tls(endpoint)
+        return _Stream(HTTP, endpoint, LiveConnections(site), ("http",), "https" if secure else "http", secure)
+
+    def _make_ws(self, endpoint: str) -> _Stream:
+        # An endpoint that is TLS itself has only clear text inside; any other port takes both.
+        inside_tls = _is_tls(endpoint)
+        websockets = WebSocketFactory(
+            self._sessions,
+            self._reactor,
+            "ws",
+            self._message_limits,
+            secure=True if inside_tls else None,
+            http_at=_port_in(self._config.http),
+        )
+        sniffer = SniffingFactory(websockets, self._reactor, None if inside_tls else RotatingTLS(self._keeper))
+        self._websockets.append(websockets)
+        self._sniffers.append(sniffer)
+        return _Stream(WS, endpoint, LiveConnections(sniffer), ("ws",), "wss" if inside_tls else "ws", True)
+
+    def _make_socket(self) -> QuicSocket:
+        credentials = KeptCredentials(self._keeper)
+        return make_quic_server(self._reactor, credentials, self._sessions, websocket_limits=self._message_limits)
+
+
+def _is_tls(endpoint: str) -> bool:
+    return endpoint.startswith("ssl:")
+
+
+def _port_in(endpoints: Sequence[str]) -> str | None:
+    """``port 38081``, of the first endpoint that says so plainly."""
+    ports = (re.match(r"(?:tcp6?|ssl):(?:port=)?([1-9][0-9]*)(?::|$)", each) for each in endpoints)
+    return next((f"port {found[1]}" for found in ports if found), None)

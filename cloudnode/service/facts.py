@@ -1,0 +1,85 @@
+"""What the API tells of the running node, taken from the parts that know (:class:`cloudnode.api.facts.NodeFacts`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from cloudnode.api.facts import Certificate, Interface
+from cloudnode.formats.keys import TLS, SigningKey
+from cloudnode.service.listening import Listening
+from cloudnode.transports.certificates import CertificateKeeper
+from cloudnode.transports.selfsigned import TLSCertificate
+
+
+class ServiceFacts:
+    """Facts about this node.
+
+    :ivar started: When it started, unix seconds. :ivar listening: What listens; filled as ports are opened.
+    """
+
+    def __init__(self, started: float, keeper: CertificateKeeper, node_key: SigningKey) -> None:
+        self.started = started
+        self.listening: list[Listening] = []
+        self._keeper = keeper
+        self._key = node_key
+        self._shown: dict[bytes, Certificate] = {}
+
+    def interfaces(self) -> Sequence[Interface]:
+        """What listens now, but for Unix sockets, which nobody reaches from outside."""
+        return [
+            Interface(transport, each.protocol, each.address, each.port, each.secure)
+            for each in self.listening
+            if each.port is not None
+            for transport in each.transports
+        ]
+
+    def certificates(self) -> Sequence[Certificate]:
+        """The certificate in use and the one that follows it, newest first."""
+        known = [each for each in (self._keeper.next, self._keeper.current) if each is not None]
+        self._shown = {each.hash: self._shown.get(each.hash) or self._sign(each) for each in known}
+        return list(self._shown.values())
+
+    def _sign(self, certificate: TLSCertificate) -> Certificate:
+        return Certificate(
+            certificate.hash.hex(),
+            int(certificate.begin),
+            int(certificate.end),
+            self._key.sign(TLS, certificate.hash).hex(),
+        )
+
+
+def make_gauges(counters: Mapping[str, Callable[[], Iterable[Any]]]) -> Callable[[], dict[str, float]]:
+    """Values for ``/metrics``: the transports' counters and what the process takes of the machine.
+
+    :param counters: By a prefix, what gives all present counters of a kind (attrs objects of numbers), which
+        are added up.
+    """
+
+    def gauges() -> dict[str, float]:
+        values = measure_process()
+        for prefix, kind in counters.items():
+            for each in kind():
+                for name, value in attrs.asdict(each).items():
+                    values[f"{prefix}_{name}"] = values.get(f"{prefix}_{name}", 0) + value
+        return values
+
+    return gauges
+
+
+def measure_process() -> dict[str, float]:
+    """Memory, processor time and open files of this process (proc(5))."""
+    used = os.times()
+    values = {"process_cpu_seconds": used.user + used.system}
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        values["process_resident_bytes"] = float(pages * os.sysconf("SC_PAGESIZE"))
+        values["process_open_files"] = float(len(os.listdir("/proc/self/fd")))
+    except OSError:
+        # Not Linux, or /proc is hidden: these two are left out rather than made up.
+        return values
+    return values
