@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from hashlib import sha512
 from typing import Any
 
 import msgspec
+from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_base_noclamp
 
 from cloudnode.formats.genesis import Admission, Genesis
-from cloudnode.formats.keys import RECEIPT, SigningKey
+from cloudnode.formats.keys import OPERATION, RECEIPT, SigningKey
 from cloudnode.formats.operation import Operation, decode_operation, sign_operation
 from tests.vectors.make_genesis import genesis, key
 from tests.vectors.spelling import spelled
 
 AUTHOR = key(11)
 OTHER = key(12)
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+"""Of the group of Ed25519 (RFC 8032, section 5.1)."""
+_ORDER_8 = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+"""A point of small order, encoded."""
 _FACE = "\U0001f600"
 RECORD = f"{OTHER.public.hex()}/film/the-third-man"
 
@@ -147,12 +153,25 @@ def _described(name: str, operation: Operation) -> dict[str, Any]:
     }
 
 
+def _odd_signature(point: bytes, secret: int, body: bytes) -> bytes:
+    """What the author gets who signs with a point R that has been tampered with; ``secret`` is R's scalar."""
+    seed_hash = sha512(AUTHOR.seed).digest()
+    scalar = int.from_bytes(seed_hash[:32], "little") & (2**254 - 8) | 2**254
+    challenge = int.from_bytes(sha512(point + AUTHOR.public + OPERATION + body).digest(), "little")
+    return point + ((secret + challenge * scalar) % _ORDER).to_bytes(32, "little")
+
+
+def _mixed_signature(body: bytes) -> bytes:
+    secret = int.from_bytes(sha512(b"r").digest(), "little") % _ORDER
+    point = crypto_scalarmult_ed25519_base_noclamp(secret.to_bytes(32, "little"))
+    return _odd_signature(crypto_core_ed25519_add(point, _ORDER_8), secret, body)
+
+
 def _bad_signatures(of: Genesis) -> list[dict[str, str]]:
     body = written("withdraw", f',"record":"{RECORD}"', of=of).encode()
     good = sign_operation(AUTHOR, body)
     # S + L is the same scalar in another spelling (RFC 8032, section 5.1.7, step 1 refuses it).
-    order = 2**252 + 27742317777372353535851937790883648493
-    respelled = good[:32] + (int.from_bytes(good[32:], "little") + order).to_bytes(32, "little")
+    respelled = good[:32] + (int.from_bytes(good[32:], "little") + _ORDER).to_bytes(32, "little")
     signatures = [
         ("by another key", sign_operation(OTHER, body)),
         ("for another purpose", AUTHOR.sign(RECEIPT, body)),
@@ -160,6 +179,8 @@ def _bad_signatures(of: Genesis) -> list[dict[str, str]]:
         ("over another body", sign_operation(AUTHOR, body + b" ")),
         ("one bit flipped", bytes([good[0] ^ 1]) + good[1:]),
         ("S not reduced", respelled),
+        ("R of small order", _odd_signature(_ORDER_8, 0, body)),
+        ("R with a part of small order: good only where the cofactor is cleared", _mixed_signature(body)),
         ("all zeros", bytes(64)),
         ("truncated", good[:-1]),
         ("one byte more", good + b"\0"),

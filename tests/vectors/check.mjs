@@ -1,0 +1,195 @@
+// A second implementation of docs/protocol.md, checked against the vectors: node tests/vectors/check.mjs
+// It needs nothing but Node.js 20 or later. Each check prints its name; the exit code is 1 if any failed.
+
+import { createHash, createPublicKey, verify as verifySignature } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+const load = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+const hex = (text) => Buffer.from(text, "hex");
+const utf8 = (text) => Buffer.from(text, "utf8");
+const hash = (...parts) => createHash("sha256").update(Buffer.concat(parts.map((part) => Buffer.from(part)))).digest();
+const u16 = (value) => hexNumber(value, 2), u32 = (value) => hexNumber(value, 4), u64 = (value) => hexNumber(value, 8);
+const hexNumber = (value, size) => hex(BigInt(value).toString(16).padStart(2 * size, "0"));
+const number = (raw, at, size) => BigInt("0x" + raw.subarray(at, at + size).toString("hex"));
+
+let failures = 0;
+function check(name, isRight) {
+  console.log((isRight ? "ok    " : "FAILED ") + name);
+  if (!isRight) failures += 1;
+}
+
+function verify(account, purpose, message, signature) {
+  if (signature.length !== 64) return false;
+  const key = createPublicKey({ key: Buffer.concat([hex("302a300506032b6570032100"), account]), format: "der", type: "spki" });
+  return verifySignature(null, Buffer.concat([utf8(`cloudnode ${purpose} 1\n`), message]), key, signature);
+}
+
+function unspelled(spelling) {
+  if (typeof spelling === "string") return utf8(spelling);
+  return spelling.hex ? hex(spelling.hex) : utf8(spelling.parts.map(([text, times]) => text.repeat(times)).join(""));
+}
+
+function canonical(value) {
+  if (Array.isArray(value)) return "[" + value.map(canonical).join(",") + "]";
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return "{" + Object.keys(value).sort().map((name) => JSON.stringify(name) + ":" + canonical(value[name])).join(",") + "}";
+}
+
+const networkOf = (text) => hash(utf8("cloudnode genesis 1\n"), utf8(text));
+
+// The trie
+
+const keySizes = [32, 64, 40, 32, 32], valueSizes = [33, 13, 14, 76, 32];
+
+function sums(table, rows) {
+  if (table === 0) return [0, rows.filter(([, value]) => value[32] === 1).length];
+  if (table === 1) return [rows.reduce((sum, [, value]) => sum + value[0], 0), rows.length];
+  return [0, 0];
+}
+
+function entry(table, rows, at = 0) {
+  if (rows.length === 0) return Buffer.alloc(56);
+  let node;
+  if (rows.length <= 32) node = Buffer.concat([utf8("L"), Buffer.from([table]), u16(rows.length), ...rows.flat()]);
+  else {
+    const [first, last] = [rows[0][0].toString("hex"), rows[rows.length - 1][0].toString("hex")];
+    while (first[at] === last[at]) at += 1;
+    const below = [...Array(16).keys()].map((nibble) => rows.filter(([key]) => parseInt(key.toString("hex")[at], 16) === nibble));
+    const bitmap = below.reduce((bits, some, nibble) => bits | (some.length ? 1 << nibble : 0), 0);
+    const prefix = first.slice(0, at) + (at % 2 ? "0" : "");
+    const entries = below.filter((some) => some.length).map((some) => entry(table, some, at + 1));
+    node = Buffer.concat([utf8("I"), Buffer.from([table]), u16(at), hex(prefix), u16(bitmap), ...entries]);
+  }
+  const [sum, count] = sums(table, rows);
+  return Buffer.concat([hash(node), u64(sum), u64(count), u64(rows.length)]);
+}
+
+// The walk from a root down: what is at a key, or the sum and count below a prefix. Throws where a node is missing.
+
+function walk(root, nodes, table, wanted, isPrefix) {
+  const bag = new Map(nodes.map((node) => [hash(node).toString("hex"), node]));
+  const find = (hashed) => {
+    const node = bag.get(hashed.toString("hex"));
+    if (!node) throw new Error("proof_node_missing");
+    return node;
+  };
+  let at = find(root).subarray(18 + 56 * table, 18 + 56 * table + 56), slot = "";
+  while (number(at, 48, 8) > 0n && !(isPrefix && slot.startsWith(wanted))) {
+    const node = find(at.subarray(0, 32)), isLeaf = number(at, 48, 8) <= 32n;
+    if (node[0] !== (isLeaf ? 0x4c : 0x49) || node[1] !== table) throw new Error("proof_node_wrong");
+    if (isLeaf) {
+      const width = keySizes[table] + valueSizes[table], rows = [];
+      for (let start = 4; start < node.length; start += width)
+        rows.push([node.subarray(start, start + keySizes[table]), node.subarray(start + keySizes[table], start + width)]);
+      if (BigInt(rows.length) !== number(at, 48, 8)) throw new Error("proof_node_wrong");
+      const found = rows.filter(([key]) => key.toString("hex").startsWith(wanted));
+      return isPrefix ? sums(table, found) : found.length ? found[0][1] : null;
+    }
+    const length = node.readUInt16BE(2), packed = Math.ceil(length / 2);
+    const path = node.subarray(4, 4 + packed).toString("hex").slice(0, length), bitmap = node.readUInt16BE(4 + packed);
+    if (!path.startsWith(slot)) throw new Error("proof_node_wrong");
+    if (isPrefix && path.startsWith(wanted)) break;
+    const nibble = parseInt(wanted[length], 16);
+    if (!wanted.startsWith(path) || !(bitmap & (1 << nibble))) return isPrefix ? [0, 0] : null;
+    let before = 0;
+    for (let bit = 0; bit < nibble; bit += 1) before += (bitmap >> bit) & 1;
+    at = node.subarray(6 + packed + 56 * before, 62 + packed + 56 * before);
+    slot = path + wanted[length];
+  }
+  return isPrefix ? [Number(number(at, 32, 8)), Number(number(at, 40, 8))] : null;
+}
+
+function certifies(certificate, header, network, validators) {
+  const blockHash = hash(utf8("cloudnode header 1\n"), header), count = certificate.readUInt16BE(49);
+  const message = Buffer.concat([network, certificate.subarray(0, 49)]);
+  let last = -1;
+  for (let at = 51; at < certificate.length; at += 66) {
+    const index = certificate.readUInt16BE(at);
+    if (index <= last || index >= validators.length) return false;
+    if (!verify(validators[index], "vote", message, certificate.subarray(at + 2, at + 66))) return false;
+    last = index;
+  }
+  const quorum = validators.length - Math.floor((validators.length - 1) / 3);
+  const isOf = certificate[0] === 3 && blockHash.equals(certificate.subarray(17, 49));
+  return isOf && certificate.length === 51 + 66 * count && count >= quorum && network.equals(header.subarray(0, 32));
+}
+
+function recordDigest(record) {
+  const sized = (size, text) => [size(utf8(text ?? "").length), utf8(text ?? "")];
+  return hash(
+    utf8("cloudnode record 1\n"), hex(record.account), ...sized((n) => Buffer.from([n]), record.collection), ...sized(u16, record.key),
+    u64(record.version), u64(record.created[0]), u32(record.created[1]), u64(record.updated[0]), u32(record.updated[1]),
+    u64(record.time), Buffer.from([record.live ? 1 : 0]), ...sized(u16, record.ref), ...sized(u32, record.data),
+  );
+}
+
+// The checks
+
+check("canonical JSON", load("canonical.json").texts.every((each) => canonical(JSON.parse(each.text)) === each.canonical));
+check("strict JSON is JSON", load("json.json").accepted.every((each) => canonical(JSON.parse(unspelled(each.text))) === canonical(each.value)));
+check("network ids", load("genesis.json").accepted.every((each) => networkOf(each.text).toString("hex") === each.network));
+
+const operations = load("operations.json");
+check("operation ids", operations.accepted.every((each) => hash(unspelled(each.body)).toString("hex") === each.id));
+const isSigned = (each, account) => verify(hex(account), "operation", unspelled(each.body), hex(each.signature));
+check("operation signatures", operations.accepted.every((each) => isSigned(each, each.account)));
+check("wrong signatures", operations.wrong_signatures.every((each) => !isSigned(each, operations.accepted[0].account)));
+
+const blocks = load("blocks.json");
+check("block hashes", blocks.headers.every((each) => hash(utf8("cloudnode header 1\n"), hex(each.bytes)).toString("hex") === each.hash));
+check("operations hashes", blocks.operations_hashes.every((each) => hash(utf8("cloudnode operations 1\n"), ...each.ids.map(hex)).toString("hex") === each.hash));
+const voters = JSON.parse(blocks.genesis).validators.map(hex);
+check("votes", blocks.votes.every((each) => verify(voters[each.validator], "vote", hex(each.message), hex(each.signature))));
+
+const inOrder = (rows) => rows.map(([key, value]) => [hex(key), hex(value)]).sort(([one], [other]) => Buffer.compare(one, other));
+const tries = load("tries.json");
+check("tries", tries.tries.every((each) => entry(each.table, inOrder(each.rows)).toString("hex") === each.entry));
+const rootOf = (tables) => hash(utf8("cloudnode state 1\n"), ...tables.map((rows, table) => entry(table, inOrder(rows)))).toString("hex");
+check("state roots", tries.states.every((each) => rootOf(each.rows) === each.root));
+check("record digests", load("rows.json").records.every((each) => recordDigest(each).toString("hex") === each.digest));
+
+const proofs = load("proofs.json"), header = hex(proofs.header), root = hex(proofs.root);
+const network = networkOf(proofs.genesis), validators = JSON.parse(proofs.genesis).validators.map(hex);
+check("certified header", certifies(hex(proofs.certificate), header, network, validators));
+check("header carries the root", header.subarray(140).equals(root) && Number(number(header, 132, 8)) === proofs.height);
+
+function answer({ question }, nodes) {
+  const at = (table, key) => walk(root, nodes, table, key.toString("hex"), false);
+  const place = (value, start) => ({ height: Number(number(value, start, 8)), index: value.readUInt32BE(start + 8) });
+  if (question.record) return at(0, hash(utf8(question.record)))?.toString("hex") ?? null;
+  if (question.ratings) return walk(root, nodes, 1, hash(utf8(question.ratings)).toString("hex"), true);
+  if (question.system) return at(4, hash(utf8(question.system)))?.toString("hex") ?? null;
+  if (question.rating) {
+    const value = at(1, Buffer.concat([hash(utf8(question.rating)), hash(hex(question.account))]));
+    return value && { stars: value[0], ...place(value, 1) };
+  }
+  if (question.account) {
+    const value = at(3, hash(hex(question.account)));
+    return value && { inviter: value.subarray(32, 64).toString("hex"), ...place(value, 64) };
+  }
+  const value = at(2, Buffer.concat([u64(question.expiry), hex(question.operation)]));
+  return value && { ...place(value, 0), result: value.readUInt16BE(12) };
+}
+
+for (const each of proofs.proven) {
+  const nodes = each.nodes.map(hex);
+  const isRecord = each.question.record && each.answer;
+  const wanted = isRecord ? recordDigest(each.answer).toString("hex") + (each.answer.live ? "01" : "00") : each.answer;
+  check(`proof: ${each.name}`, canonical(answer(each, nodes)) === canonical(wanted));
+  for (const left of nodes.keys()) {
+    let isMissed = false;
+    try { answer(each, nodes.filter((_, index) => index !== left)); } catch { isMissed = true; }
+    if (!isMissed) check(`proof without node ${left}: ${each.name}`, false);
+  }
+}
+
+for (const [file, list, purpose] of [["receipts.json", "receipts", "receipt"], ["answers.json", "answers", "answer"]])
+  for (const each of load(file)[list]) {
+    check(`signed ${purpose}`, verify(hex(each.node), purpose, hex(each.bytes), hex(each.signature)));
+    if (each.params) {
+      check("hash of parameters", hash(utf8(canonical(each.params))).toString("hex") === each.params_hash);
+      check("hash of the answer", hash(utf8(each.answer)).toString("hex") === each.answer_hash);
+    }
+  }
+
+process.exit(failures ? 1 : 0);
