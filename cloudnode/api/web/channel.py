@@ -149,8 +149,9 @@ class ApiChannel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close after what was written, in bounded time even if nobody reads it."""
-        if self._abortingCall is None and self.timeOut is not None:
-            self._abortingCall = self.site.reactor.callLater(self.timeOut, self.forceAbortClient)
+        if self._abortingCall is None:
+            seconds = self.site.served.limits.http_seconds
+            self._abortingCall = self.site.reactor.callLater(seconds, self.forceAbortClient)
         super().loseConnection()  # type: ignore[no-untyped-call]
 
     def timeoutConnection(self) -> None:

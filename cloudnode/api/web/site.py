@@ -101,7 +101,7 @@ class HttpApi:
         _route(app, "/health/live", "GET", self._reads.live)
         _route(app, "/metrics", "GET", self.metrics)
         _route(app, "/openrpc.json", "GET", self.openrpc)
-        app.handle_errors(Exception)(lambda _, request, failure: self.failed(request, failure))
+        app.handle_errors(Exception)(lambda request, failure: self.failed(request, failure))
         resource: IResource = app.resource()
         return resource
 
