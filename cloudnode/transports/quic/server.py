@@ -66,7 +66,6 @@ class Http3Server(Http3Carrier):
         self.wheel = wheel
         self._sessions: dict[int, WebTransportSession] = {}
         self._early: list[WebTransportStreamDataReceived] = []
-        self._early_size = 0
 
     @property
     def is_busy(self) -> bool:
@@ -113,9 +112,8 @@ class Http3Server(Http3Carrier):
             self._refuse_stream(event.stream_id, STREAM_REJECTED)
         elif session is not None:
             session.stream_data_received(event)
-        elif self._early_size + len(event.data) <= MAX_EARLY:
+        elif _early_size(self._early) + _early_size([event]) <= MAX_EARLY:
             self._early.append(event)
-            self._early_size += len(event.data) + 64
         else:
             self._refuse_stream(event.stream_id, STREAM_REJECTED)
 
@@ -125,6 +123,7 @@ class Http3Server(Http3Carrier):
         if session is not None:
             self.end_session(session)
             return
+        self._forget_early(stream_id)
         if stream_id in self.streams:
             super().stream_reset(stream_id)
         elif stream_id % 4 == 0 and self.h3 is not None:
@@ -201,16 +200,25 @@ class Http3Server(Http3Carrier):
         self.h3.send_headers(stream_id, [(b":status", b"200"), (b"sec-webtransport-http3-draft", b"draft02")])
         self._sessions[stream_id] = WebTransportSession(self, stream_id, self._opener, caller)
         self.link.counters.webtransport_sessions += 1
-        early, self._early, self._early_size = self._early, [], 0
+        early, self._early = self._early, []
         for event in early:
             self.other_received(event)
 
+    def _forget_early(self, stream_id: int) -> None:
+        self._early = [event for event in self._early if event.stream_id != stream_id]
+
     def _refuse_stream(self, stream_id: int, code: int) -> None:
+        self._forget_early(stream_id)
         assert self.h3 is not None
         if stream_id % 4:
             self.h3.stop_receiving(stream_id, code)
         else:
             self.h3.abandon(stream_id, code)
+
+
+def _early_size(events: list[WebTransportStreamDataReceived]) -> int:
+    """What kept events take, in bytes, with something for each."""
+    return sum(len(event.data) + 200 for event in events)
 
 
 class _WebSocketSender:
