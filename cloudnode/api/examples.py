@@ -1,3 +1,97 @@
-"""Example calls."""
+"""Example calls and their results, recorded by ``python -m tests.unit.api.scenario``: do not edit."""
 
-EXAMPLES: dict[str, tuple[str, str]] = {}
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "getnodeinfo": (
+        "{}",
+        '{"version": "0.1.0", "time": 1790000001, "chain": "test", "proxy": false, "netstakeweight": 0, "lastblock": {"height": 5, "hash": "8b1bbab0e4ad044e6d163c05e468be3b290397b614c3a701a3d14f20af1f528a", "time": 1790000000, "ntx": 0}, "proxies": [], "ports": {"node": 0, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}, "node": "7422b9887598068e32c4448a949adb290d0f4e35b9e01b0ee5f1a1e600fe2674", "network": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f", "software": {"name": "cloudnode", "version": "0.1.0", "api": 1}, "started": 1790000000, "sync": {"state": "serving", "height": 5, "provable_height": 4}, "audit": {"state": "never", "height": null, "finished": null, "rows": 0, "progress": 0.0, "findings": []}, "interfaces": [{"transport": "http", "protocol": "tcp", "address": "0.0.0.0", "port": 38081, "secure": false}, {"transport": "ws", "protocol": "tcp", "address": "0.0.0.0", "port": 38082, "secure": false}], "certificates": [{"hash": "abababababababababababababababababababababababababababababababab", "not_before": 1790000000, "not_after": 1790864000, "signature": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"}], "stun": {"mappings": [], "nat": null}, "limits": {"message_bytes": 1048576, "batch_length": 100, "page_length": 200, "outstanding": 1024, "wait_seconds": 15.0, "subscriptions": 32, "connections_address": 128, "requests_second": 100.0, "requests_burst": 1000}}',
+    ),
+    "getpeerinfo": (
+        "{}",
+        "[]",
+    ),
+    "getstuninfo": (
+        "{}",
+        '{"mappings": [], "nat": null}',
+    ),
+    "gettime": (
+        "{}",
+        '{"time": 1790000001, "milliseconds": 1790000001500}',
+    ),
+    "ping": (
+        "{}",
+        '"pong"',
+    ),
+    "submit": (
+        '{"operation": "{\\"network\\":\\"8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f\\",\\"account\\":\\"e763ba553d9e184a25adca9d03e5836ccc6f92acdd8e8c376284994792f9ba6b\\",\\"type\\":\\"rate\\",\\"time\\":1790000000006,\\"from\\":6,\\"expiry\\":56,\\"record\\":\\"01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc/film/metropolis\\",\\"stars\\":4}", "signature": "be9ec101a79f17d03278186342969ae0cf5a267f13ac6f61d3260b06614eff8289edeec3e50564164b58b55a5ee86346b2917bdd2696e563c32253fd2d60eb07", "wait": "final"}',
+        '{"id": "5f2944d73df5de303b343eed6cbaf210a331b7b7946d2baae2ba588d35e9caeb", "cursor": {"height": 6, "index": 0}, "result": "ok"}',
+    ),
+    "getrecord": (
+        '{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "collection": "film", "key": "metropolis"}',
+        '{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "collection": "film", "key": "metropolis", "data": {"title": "Metropolis", "year": 1927}, "ref": null, "version": 1, "deleted": false, "created": {"height": 2, "index": 0}, "updated": {"height": 2, "index": 0}, "time": 1790000000002, "ratings_sum": 5, "ratings_count": 1}',
+    ),
+    "listrecords": (
+        '{"collection": "film", "order": "best", "limit": 1}',
+        '{"records": [{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "collection": "film", "key": "metropolis", "data": {"title": "Metropolis", "year": 1927}, "ref": null, "version": 1, "deleted": false, "created": {"height": 2, "index": 0}, "updated": {"height": 2, "index": 0}, "time": 1790000000002, "ratings_sum": 5, "ratings_count": 1}], "next": [3333333, 2, 0]}',
+    ),
+    "getratings": (
+        '{"record": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc/film/metropolis"}',
+        '{"ratings": [{"record": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc/film/metropolis", "account": "e763ba553d9e184a25adca9d03e5836ccc6f92acdd8e8c376284994792f9ba6b", "stars": 5, "given": {"height": 4, "index": 0}}], "sum": 5, "count": 1, "next": null}',
+    ),
+    "getaccount": (
+        '{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc"}',
+        '{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "first": {"height": 2, "index": 0}, "inviter": null, "records": 2, "ratings_given": 0, "ratings_sum": 0}',
+    ),
+    "search": (
+        '{"text": "metrop"}',
+        '{"records": [{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "collection": "film", "key": "metropolis", "data": {"title": "Metropolis", "year": 1927}, "ref": null, "version": 1, "deleted": false, "created": {"height": 2, "index": 0}, "updated": {"height": 2, "index": 0}, "time": 1790000000002, "ratings_sum": 5, "ratings_count": 1}], "next": null}',
+    ),
+    "getdatahash": (
+        "{}",
+        '{"height": 5, "root": "df822ad0c019069eec4eb7b82882161bd5518b37c8a5285f7ea651451f2ffa28", "ratings_sum": 5, "ratings_count": 1, "records": 2, "accounts": 2}',
+    ),
+    "getproof": (
+        '{"of": "rating", "record": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc/film/metropolis", "account": "e763ba553d9e184a25adca9d03e5836ccc6f92acdd8e8c376284994792f9ba6b"}',
+        '{"height": 4, "root": "df822ad0c019069eec4eb7b82882161bd5518b37c8a5285f7ea651451f2ffa28", "nodes": ["636c6f75646e6f646520737461746520310a136ca9b342bbed5331e41d40e72d8955a15e2f1c88c5c598d2334ef6335bacac0000000000000000000000000000000200000000000000022a8eb42abd47388566485705e3df22cbf1e737594716bdccf057882b64d1db53000000000000000500000000000000010000000000000001c94e61fe65ecf2755e0d79ca90805f21604d6d3469bf65e5c357a55ef3ea3ab40000000000000000000000000000000000000000000000038b60e152112239f95f46d6467a14f23f5b95ac6d4149a40a5607bfaaa154c3a5000000000000000000000000000000000000000000000002a2dea4b6137331b42e581735b30b0857021d2ebac2c1025f1eae6826d874df96000000000000000000000000000000000000000000000002", "4c01000131da015638031a5d52112dab654a944c019a08f8e86e03e2141655f6a088595db1fe45de4157cf4de4015cb8a3a1de5cd904327f6b79916af209dd13edd782f505000000000000000400000000"], "header": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f000000000000000000000000000000040000000000000005000001a0c4506c0558994f59c108660244173d0b64f8a9d2844abf31ad3bf0d5b8582feeb2124161be0729e2e8eac98fcbc099d4fc9ab8a518be060149b5fba903f6611c8d4f9574000000000000000000000004df822ad0c019069eec4eb7b82882161bd5518b37c8a5285f7ea651451f2ffa28", "certificate": "03000000000000000000000000000000048b1bbab0e4ad044e6d163c05e468be3b290397b614c3a701a3d14f20af1f528a00010000f01c9f61331931537caa4d05003bd4da9334889d2e650cc865e83538204f4c678c65c93de94f36f66aeec32d1e84d9deca746850adfa79232066856bd998f400"}',
+    ),
+    "getheader": (
+        '{"height": 2}',
+        '{"height": 2, "hash": "b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a", "header": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f000000000000000000000000000000010000000000000002000001a0c4506c027eee10cddb7653e457938fed280d068ef43bc4517d2846ab277bfe477411e68758a2f9c9002748500bf07ca7533e9d5ca94261267abe7a69938a9e066309e2c00000000100000000000000017a83067a447a7f873a4bdf0c49e486374ae5165ebdc6c7acdc2481973926a603", "epoch": 0, "view": 1, "time": 1790000000002, "parent": "7eee10cddb7653e457938fed280d068ef43bc4517d2846ab277bfe477411e687", "operations_hash": "58a2f9c9002748500bf07ca7533e9d5ca94261267abe7a69938a9e066309e2c0", "operations_count": 1, "root_height": 1, "root": "7a83067a447a7f873a4bdf0c49e486374ae5165ebdc6c7acdc2481973926a603"}',
+    ),
+    "getblock": (
+        '{"height": 2}',
+        '{"height": 2, "hash": "b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a", "header": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f000000000000000000000000000000010000000000000002000001a0c4506c027eee10cddb7653e457938fed280d068ef43bc4517d2846ab277bfe477411e68758a2f9c9002748500bf07ca7533e9d5ca94261267abe7a69938a9e066309e2c00000000100000000000000017a83067a447a7f873a4bdf0c49e486374ae5165ebdc6c7acdc2481973926a603", "certificate": "0300000000000000000000000000000001b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a00010000554837a9b29b6bb64065da45d680a938ea64ab8a6da33a5f028ef63b5b45a63b0f76e29eb7d3ca1c6e4bae2038465b832f81f545e4749acbf4c498e93cabcb0a", "operations_count": 1, "operations": [{"index": 0, "id": "faa99cc1c0deff1979e0ebdb4bdf16f19e8b40827634a114967271c5e9460e4f", "operation": "{\\"network\\":\\"8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f\\",\\"account\\":\\"01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc\\",\\"type\\":\\"put\\",\\"time\\":1790000000002,\\"from\\":2,\\"expiry\\":52,\\"collection\\":\\"film\\",\\"key\\":\\"metropolis\\",\\"data\\":{\\"title\\":\\"Metropolis\\",\\"year\\":1927}}", "signature": "fbf0caab62d98bc0a105feb990bc188cc427c35a901e9347c9973de867877e9c3e77dca3eaef19d033000aa7b14c12d41afbfcb1bf24da327160cdc59907df0c", "result": "ok"}], "next": null}',
+    ),
+    "getlastblocks": (
+        '{"limit": 2}',
+        '[{"height": 5, "hash": "8b1bbab0e4ad044e6d163c05e468be3b290397b614c3a701a3d14f20af1f528a", "time": 1790000000005, "operations_count": 0}, {"height": 4, "hash": "58994f59c108660244173d0b64f8a9d2844abf31ad3bf0d5b8582feeb2124161", "time": 1790000000004, "operations_count": 1}]',
+    ),
+    "getcertificate": (
+        '{"height": 2}',
+        '{"height": 2, "hash": "b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a", "certificate": "0300000000000000000000000000000001b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a00010000554837a9b29b6bb64065da45d680a938ea64ab8a6da33a5f028ef63b5b45a63b0f76e29eb7d3ca1c6e4bae2038465b832f81f545e4749acbf4c498e93cabcb0a"}',
+    ),
+    "getepochs": (
+        "{}",
+        '[{"epoch": 0, "first_height": 1, "validators": ["4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29"], "quorum": 1}]',
+    ),
+    "getgenesis": (
+        "{}",
+        '{"network": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f", "name": "test", "genesis": "{\\n  \\"format\\": 1,\\n  \\"name\\": \\"test\\",\\n  \\"time\\": 1790000000000,\\n  \\"validators\\": [\\n    \\"4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29\\"\\n  ],\\n  \\"parameters\\": {\\n    \\"pace_ms\\": 200,\\n    \\"heartbeat_ms\\": 10000,\\n    \\"window\\": 1000,\\n    \\"max_operation_bytes\\": 131072,\\n    \\"max_block_operations\\": 2000,\\n    \\"max_block_bytes\\": 4194304,\\n    \\"admission\\": {\\n      \\"policy\\": \\"open\\"\\n    }\\n  }\\n}\\n"}',
+    ),
+    "getevidence": (
+        "{}",
+        "[]",
+    ),
+    "subscribe": (
+        '{"topic": "records", "filter": {"collection": "film"}, "after": {"height": 2, "index": 0}}',
+        '{"subscription": "1", "cursor": {"height": 2, "index": 0}}',
+    ),
+    "unsubscribe": (
+        '{"subscription": "1"}',
+        '{"subscription": "1", "cursor": {"height": 2, "index": 0}}',
+    ),
+}
+"""Parameters and result of one call of each method, JSON texts."""

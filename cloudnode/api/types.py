@@ -30,6 +30,16 @@ AccountId = Annotated[
         description="An account: an Ed25519 public key, 64 lower-case hex digits.",
     ),
 ]
+NodeId = Annotated[
+    str,
+    Meta(pattern="^[0-9a-f]{64}$(?!\\n)", max_length=64, description="A node's Ed25519 public key, lower-case hex."),
+]
+ValidatorId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{64}$(?!\\n)", max_length=64, description="A validator's Ed25519 public key, lower-case hex."
+    ),
+]
 Collection = Annotated[str, Meta(pattern="^[a-z0-9._-]{1,64}$(?!\\n)", description="A record's collection.")]
 Key = Annotated[
     str,

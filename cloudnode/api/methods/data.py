@@ -30,6 +30,7 @@ from cloudnode.api.types import (
     Hex64,
     Key,
     LogCursor,
+    NodeId,
     PageLimit,
 )
 from cloudnode.formats.addresses import check_key, parse_address
@@ -219,7 +220,7 @@ class ReceiptAnswer(Struct, frozen=True, gc=False):
 
     network: Hex32
     id: Hex32
-    node: AccountId
+    node: NodeId
     height: Height
     expiry: Height
     signature: Hex64

@@ -10,7 +10,7 @@ from cloudnode import __version__
 from cloudnode.api.calls import Call
 from cloudnode.api.facts import Certificate, Interface
 from cloudnode.api.table import Method, NoParams
-from cloudnode.api.types import AccountId, Hex32, Milliseconds, Seconds
+from cloudnode.api.types import Hex32, Milliseconds, NodeId, Seconds
 
 API_VERSION = 1
 """Grows when an answer changes in a way that a client could stumble over."""
@@ -70,7 +70,7 @@ class StunMapping(Struct, frozen=True):
     local: str
     address: str
     port: int
-    observer: AccountId
+    observer: NodeId
     first_seen: Seconds
     last_seen: Seconds
     keepalive: Annotated[int, Meta(description="Seconds between keep-alives.")]
@@ -109,7 +109,7 @@ class NodeInfo(Struct, frozen=True):
     lastblock: LastBlock
     proxies: list[str]
     ports: Ports
-    node: AccountId
+    node: NodeId
     network: Hex32
     software: Software
     started: Seconds
@@ -124,7 +124,7 @@ class NodeInfo(Struct, frozen=True):
 class PeerInfo(Struct, frozen=True):
     """A connected peer; the fields and types are those that Pocketnet's tools read."""
 
-    id: AccountId
+    id: NodeId
     addr: str
     services: str
     relaytxes: bool

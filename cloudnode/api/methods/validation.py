@@ -10,7 +10,7 @@ from cloudnode.api.calls import Call
 from cloudnode.api.errors import ApiError
 from cloudnode.api.limits import PAGE_DEFAULT
 from cloudnode.api.table import Method, NoParams
-from cloudnode.api.types import AccountId, Address, Height, Hex, Hex32, Hex64, Milliseconds, PageLimit
+from cloudnode.api.types import AccountId, Address, Height, Hex, Hex32, Hex64, Milliseconds, PageLimit, ValidatorId
 from cloudnode.formats.addresses import parse_address
 from cloudnode.formats.block import Header, quorum
 from cloudnode.formats.errors import result_code
@@ -262,7 +262,7 @@ class EpochAnswer(Struct, frozen=True):
 
     epoch: int
     first_height: Annotated[Height, Meta(description="The first block that this set makes.")]
-    validators: list[AccountId]
+    validators: list[ValidatorId]
     quorum: int
 
 
@@ -277,7 +277,7 @@ class GenesisAnswer(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """Two votes that one validator must not both give."""
 
-    validator: AccountId
+    validator: ValidatorId
     votes: list[Hex]
 
 

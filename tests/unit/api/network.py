@@ -24,8 +24,7 @@ from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.store.sqlite import SqliteStore
 from cloudnode.transports.seam import Caller
 
-# Later than any clock that this is run on: a block's time then is its parent's and a millisecond, in every run.
-TIME = 32_503_680_000_000
+TIME = 1_790_000_000_000
 
 
 def make_key(seed: int) -> SigningKey:
@@ -97,6 +96,8 @@ class MemoryNode:
             validator,
             LedgerConfig(audit_interval=0),
         )
+        # A block's time then is its parent's and a millisecond, in every run.
+        self.ledger._ordering._wall_time = lambda: 0.0
         self.served = ServedNode(
             self.ledger, Facts(), limits or Limits(), self.clock, TABLE, wall_clock=lambda: 1_790_000_001.5
         )
