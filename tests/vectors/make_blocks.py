@@ -57,14 +57,17 @@ def a_header(of: Genesis, *, height: int = 8, root: bytes = bytes(32), root_heig
     )
 
 
-def certified(of: Genesis, header: Header, indexes: list[int], kind: int = FINALIZE) -> Certificate:
-    """A certificate for a header by the validators with these indexes."""
+def certified(
+    of: Genesis, header: Header, indexes: list[int], kind: int = FINALIZE, view: int | None = None
+) -> Certificate:
+    """A certificate for a header by the validators with these indexes, in the header's view if no other is given."""
     keys = validator_keys(of)
     block = NO_BLOCK if kind == SKIP else header.hash
+    view = header.view if view is None else view
     signatures = tuple(
-        (index, sign_vote(keys[index], of.network, kind, header.epoch, header.view, block)) for index in indexes
+        (index, sign_vote(keys[index], of.network, kind, header.epoch, view, block)) for index in indexes
     )
-    return Certificate(kind, header.epoch, header.view, block, signatures)
+    return Certificate(kind, header.epoch, view, block, signatures)
 
 
 def _headers(of: Genesis) -> dict[str, Any]:

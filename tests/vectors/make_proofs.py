@@ -145,6 +145,8 @@ def proofs() -> dict[str, Any]:
     header = a_header(of, height=9, root=root, root_height=HEIGHT)
     certificate = certified(of, header, [0, 1, 3])
     foreign = a_header(other, height=9, root=root, root_height=HEIGHT)
+    # Honest validators never sign a block in another view than its own.
+    elsewhere = certified(of, header, [0, 1, 3], view=12)
     later = a_header(of, height=10, root=root, root_height=HEIGHT)
     base: dict[str, Any] = {
         "header": header.encode().hex(),
@@ -157,6 +159,7 @@ def proofs() -> dict[str, Any]:
         ("a header of another network", {"header": foreign.encode().hex()}, "header_network"),
         ("a header cut off", {"header": base["header"][:-2]}, "header_malformed"),
         ("a certificate of another block", {"header": later.encode().hex()}, "certificate_block"),
+        ("a certificate of another view", {"certificate": elsewhere.encode().hex()}, "certificate_block"),
         (
             "a notarization",
             {"certificate": certified(of, header, [0, 1, 3], NOTARIZE).encode().hex()},

@@ -205,7 +205,7 @@ def nodes() -> dict[str, Any]:
         ("rating of 6 stars", b"L\1\0\1" + bytes(KEY_SIZES[1]) + b"\6" + bytes(12), "row_malformed"),
         ("inner truncated", inner[:-1], "node_malformed"),
         ("inner with a byte more", inner + b"\0", "node_malformed"),
-        ("inner with one child", b"I\0\0\0" + u16(1) + entry + entry, "node_malformed"),
+        ("inner with one child", b"I\0\0\0" + u16(1) + entry[:-1] + b"\x40", "node_malformed"),
         ("inner with a child too few", b"I\0\0\0" + u16(0b111) + entry * 2, "node_malformed"),
         ("inner with a child without rows", b"I\0\0\0" + bitmap + entry[:-1] + b"\x40" + bytes(56), "node_malformed"),
         ("inner of 32 rows", b"I\0\0\0" + bitmap + (entry[:-1] + b"\x10") * 2, "node_malformed"),

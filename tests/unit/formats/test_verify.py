@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from random import Random
 from typing import Any
 
 import msgspec
@@ -204,29 +205,43 @@ class LyingValidatorsTests(FormatTestCase):
 
 
 class WholeTrieTests(FormatTestCase):
-    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90)), max_size=150, unique=True), st.integers(0, 90))
-    def test_every_row_and_sum_is_provable(self, given_ratings: list[tuple[int, int]], rater: int) -> None:
-        """In any trie the reference's way proves every row there is or isn't, and the sums of every record."""
-        rows = sorted(
+    def _ratings(self, given_ratings: list[tuple[int, int]]) -> tuple[bytes, dict[bytes, bytes]]:
+        """The root and the nodes of a state with ratings of some records by some accounts."""
+        rows = [
             (
                 sha256(f"record/{place}/x".encode()).digest() + sha256(bytes([who])).digest(),
                 bytes([1 + who % 5]) + bytes(12),
             )
             for place, who in given_ratings
-        )
+        ]
         made: dict[bytes, bytes] = {}
-        root = build_state([[], rows, [], [], []], made)
+        return build_state([[], sorted(rows), [], [], []], made), made
+
+    @given(st.randoms(use_true_random=False), st.lists(st.integers(0, 90), min_size=4, max_size=4), st.integers(0, 90))
+    def test_every_row_and_sum_is_provable(self, random: Random, raters: list[int], rater: int) -> None:
+        """In any trie the reference's way proves every row there is or isn't, and the sums of every record."""
+        ratings = [(place, who) for place, many in enumerate(raters) for who in random.sample(range(91), many)]
+        root, made = self._ratings(ratings)
         for place in range(4):
             address = f"record/{place}/x"
             wanted = sha256(address.encode()).digest()
             state = ProvenState(1, root, way(root, made, 1, wanted))
-            stars = [1 + who % 5 for at, who in given_ratings if at == place]
+            stars = [1 + who % 5 for at, who in ratings if at == place]
             self.assertEqual(state.ratings(address), (sum(stars), len(stars)))
             state = ProvenState(1, root, way(root, made, 1, wanted + sha256(bytes([rater])).digest()))
             found = state.rating(address, bytes([rater]))
-            self.assertEqual(
-                None if found is None else found.stars, 1 + rater % 5 if (place, rater) in given_ratings else None
-            )
+            given_stars = 1 + rater % 5 if (place, rater) in ratings else None
+            self.assertEqual(None if found is None else found.stars, given_stars)
+
+    def test_no_ratings_beside_a_popular_record(self) -> None:
+        """The node at the path of the only rated record proves that others have no ratings."""
+        root, made = self._ratings([(0, who) for who in range(40)])
+        for place, wanted in ((0, (120, 40)), (1, (0, 0)), (2, (0, 0))):
+            address = f"record/{place}/x"
+            nodes_met = way(root, made, 1, sha256(address.encode()).digest())
+            self.assertEqual(len(nodes_met), 2)
+            self.assertEqual(ProvenState(1, root, nodes_met).ratings(address), wanted)
+            self.assert_refused("proof_node_missing", ProvenState(1, root, nodes_met[:1]).ratings, address)
 
     def test_whole_states(self) -> None:
         """Rows of every table of the vectors' state are found with their values."""
