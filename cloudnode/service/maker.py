@@ -49,7 +49,7 @@ def makeService(options: Options) -> Service:
         service.observer = make_observer(file, config.log_format, config.log_level)
     # Everything that a node writes is for its own user alone.
     os.umask(0o077)
-    reactor.callWhenRunning(_stop_on_signals, reactor)
+    _stop_on_signals(reactor)
     sys.excepthook = _say_start_error
     return service
 
@@ -95,8 +95,13 @@ def _stop_on_signals(reactor: Any) -> None:
         asked.append(number)
         reactor.callFromThread(_stop, reactor, signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    def install() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+    install()
+    # The reactor puts its own in their place when it begins to run.
+    reactor.callWhenRunning(install)
 
 
 def _stop(reactor: Any, why: str) -> None:

@@ -8,11 +8,14 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from cloudnode.service.shutdown import Shutdown, StartAbandoned, StartError
 from cloudnode.service.supervisor import Supervisor
+
+# By its own name: a class's logger would be called after what inherits from it.
+_log = Logger(namespace="cloudnode.service")
 
 
 @attrs.frozen
@@ -35,8 +38,6 @@ class NodeService(Service):
     A failure to start that is known at once is raised by :meth:`startService`; a later one is told to
     ``failed``. In both cases what had started is stopped by then.
     """
-
-    _log = Logger(namespace="cloudnode.service")
 
     def __init__(
         self,
@@ -85,13 +86,15 @@ class NodeService(Service):
         except StartAbandoned:
             return None
         except StartError as error:
-            self._log.critical("{error}", error=error)
+            _log.critical("{error}", error=error)
             await self._shutdown.run()
             return error
         except Exception as error:
-            self._log.failure("the node can't start")
+            _log.failure("the node can't start")
             await self._shutdown.run()
             return StartError(f"the node can't start: {type(error).__name__}: {error}")
+        # All ports may be open before the reactor has begun to run; a node serves only then.
+        await deferLater(self._clock, 0)
         if not self._shutdown.requested:
             self._announce(serving)
         return None
@@ -108,16 +111,16 @@ class NodeService(Service):
         if self._watchdog is not None and self._watchdog.running:
             self._watchdog.stop()
         await self._shutdown.run()
-        self._log.info("stopped in {seconds:.2f} s", seconds=self._clock.seconds() - began)
+        _log.info("stopped in {seconds:.2f} s", seconds=self._clock.seconds() - began)
 
     def _announce(self, serving: Serving) -> None:
         """Say in all ways that the node serves now."""
-        self._log.info(
+        _log.info(
             "node {node} of network {network} serves at height {height}",
             node=serving.node, network=serving.network, height=serving.height,
         )  # fmt: skip
         for url in serving.urls:
-            self._log.info("serving {url}", url=url)
+            _log.info("serving {url}", url=url)
         places = ", ".join(serving.urls) or "no port"
         self._supervisor.serving(f"Serving network {serving.network[:12]} at {places}")
         if self._supervisor.watchdog_seconds is not None:

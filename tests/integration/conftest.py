@@ -11,6 +11,7 @@ import json
 import os
 import random
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -76,6 +77,11 @@ class NotifySocket:
                 self.messages.append(dict(line.split("=", 1) for line in lines))
         return any(name in message and value in (None, message[name]) for message in self.messages)
 
+    def forget(self) -> None:
+        """Forget what an earlier process told."""
+        self.told("")
+        self.messages.clear()
+
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()
@@ -86,14 +92,18 @@ class NodeProcess:
 
     :ivar datadir: Its data directory; a process that is started again goes on with it.
     :ivar http_port: :ivar ws_port: :ivar ws_udp_port: Where it serves, on 127.0.0.1.
-    :ivar process: The child. :ivar log_path: Its standard output. :ivar error_path: Its standard error.
+    :ivar arguments: More options of ``twistd cloudnode``. :ivar process: The child.
+    :ivar log_path: Its standard output. :ivar error_path: Its standard error.
     """
 
-    def __init__(self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False) -> None:
+    def __init__(
+        self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False, interfaces: bool = True
+    ) -> None:
         """
         :param home: A directory of its own (created) with the data directory ``data`` and the logs in it.
         :param arguments: More options of ``twistd cloudnode``.
         :param tac: Run ``twistd -y node.tac`` in place of the plugin.
+        :param interfaces: Serve on the free ports found; else the arguments say where.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
@@ -103,7 +113,8 @@ class NodeProcess:
         self.http_port, self.ws_port, self.ws_udp_port = find_free_ports(3)
         self.process: subprocess.Popen[bytes] | None = None
         self.notify = NotifySocket()
-        self._arguments = list(arguments)
+        self.arguments = list(arguments)
+        self._interfaces = interfaces
         self._tac = tac
 
     @property
@@ -141,13 +152,12 @@ class NodeProcess:
     @property
     def options(self) -> list[str]:
         """The options of ``twistd cloudnode`` that this node runs with."""
-        return [
-            "--datadir", str(self.datadir),
-            "--http", f"tcp:{self.http_port}:interface=127.0.0.1",
-            "--ws", f"tcp:{self.ws_port}:interface=127.0.0.1",
-            "--ws-udp", f"127.0.0.1:{self.ws_udp_port}",
-            *self._arguments,
-        ]  # fmt: skip
+        options = ["--datadir", str(self.datadir)]
+        if self._interfaces:
+            options += ["--http", f"tcp:{self.http_port}:interface=127.0.0.1"]
+            options += ["--ws", f"tcp:{self.ws_port}:interface=127.0.0.1"]
+            options += ["--ws-udp", f"127.0.0.1:{self.ws_udp_port}"]
+        return [*options, *self.arguments]
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the child without waiting for anything."""
@@ -161,10 +171,10 @@ class NodeProcess:
         command = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
         if self._tac:
             command += ["-y", str(ROOT / "node.tac")]
-            environment["CLOUDNODE_OPTIONS"] = " ".join(self.options)
+            environment["CLOUDNODE_OPTIONS"] = shlex.join(self.options)
         else:
             command += ["cloudnode", *self.options]
-        self.notify.messages.clear()
+        self.notify.forget()
         with self.log_path.open("ab") as out, self.error_path.open("ab") as err:
             self.process = _spawn(command, self.home, environment, out, err)
         return self.process
@@ -247,11 +257,14 @@ def free_ports() -> Callable[[int], list[int]]:
 
 @pytest.fixture
 def make_node(tmp_path: Path) -> Iterator[NodeStarter]:
-    """A function that prepares a node without starting it: ``make_node(*options, tac=False, home=None)``."""
+    """A function that prepares a node without starting it.
+
+    ``make_node(*options, home=None, tac=False, interfaces=True)``, as :class:`NodeProcess` takes them.
+    """
     nodes: list[NodeProcess] = []
 
-    def make(*arguments: str, tac: bool = False, home: Path | None = None) -> NodeProcess:
-        made = NodeProcess(home or tmp_path / f"node{len(nodes)}", arguments, tac=tac)
+    def make(*arguments: str, home: Path | None = None, **how: bool) -> NodeProcess:
+        made = NodeProcess(home or tmp_path / f"node{len(nodes)}", arguments, **how)
         nodes.append(made)
         return made
 

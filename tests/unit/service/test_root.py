@@ -59,6 +59,8 @@ class NodeServiceTests(SynchronousTestCase):
         service.startService()
         self.assertEqual(self.supervisor.told, [])
         self.opening.callback(None)
+        self.assertEqual(self.supervisor.told, [])
+        self.clock.advance(0)
         self.assertEqual(self.supervisor.told, ["READY=1"])
         stopping = service.stopService()
         self.assertEqual(self.supervisor.told, ["READY=1", "STOPPING=1"])
@@ -81,6 +83,18 @@ class NodeServiceTests(SynchronousTestCase):
         self.successResultOf(stopping)
         self.assertEqual(self.events, ["first stopped"])
         self.assertEqual(self.supervisor.told, ["STOPPING=1"])
+
+    def test_stop_before_serving(self) -> None:
+        """A stop that comes when all has started, but before the reactor runs, leaves it unsaid that it served."""
+        self.opening.callback(None)
+        self.closing.callback(None)
+        service = self.make()
+        service.startService()
+        stopping = service.stopService()
+        self.clock.advance(0)
+        self.successResultOf(stopping)
+        self.assertEqual(self.supervisor.told, ["STOPPING=1"])
+        self.assertEqual(self.events, ["serving", "second stopped", "first stopped"])
 
     def test_stop_before_start(self) -> None:
         """A service that never started stops at once."""
@@ -132,7 +146,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.closing.callback(None)
         service = self.make()
         service.startService()
-        self.clock.pump([1.0, 1.0])
+        self.clock.pump([0, 1.0, 1.0])
         self.assertEqual(self.supervisor.told, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"])
         self.successResultOf(service.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
