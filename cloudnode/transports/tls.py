@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
@@ -36,10 +36,11 @@ class RotatingTLS:
 
 
 def _make_context(certificate: TLSCertificate) -> Any:
-    key = serialization.load_pem_private_key(certificate.key_pem, password=None)
-    return CertificateOptions(
-        privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
-        certificate=crypto.X509.from_cryptography(x509.load_der_x509_certificate(certificate.certificate_der)),
+    # pyOpenSSL takes cryptography's objects and wants its own no more; Twisted's annotations still say those.
+    options: Any = CertificateOptions
+    return options(
+        privateKey=serialization.load_pem_private_key(certificate.key_pem, password=None),
+        certificate=x509.load_der_x509_certificate(certificate.certificate_der),
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableProtocols=[b"http/1.1"],
     ).getContext()
