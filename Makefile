@@ -3,14 +3,22 @@
 VENV   ?= .venv
 DATA   ?= data
 PYTHON ?= python3
-# For the tests alone: TESTS="tests/integration/test_daemon.py" or a trial module.
+# For a part of the tests: a trial module, a pytest path.
 UNIT        ?= tests.unit
 INTEGRATION ?= tests/integration
 
 BIN   := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat setup.cfg setup.py constraints.txt | cksum | cut -d ' ' -f 1)
 LOGS  := build
 SHELL := /bin/bash
+
+# What was installed, and how: says nothing unless it fails. Modules are compiled when they are first used.
+SUM     := $(shell cat setup.cfg setup.py constraints.txt | cksum | cut -d ' ' -f 1)
+RUN     := $(VENV)/.run-$(SUM)
+TEST    := $(VENV)/.test-$(SUM)
+INSTALL := mkdir -p $(LOGS); quiet() { "$$@" >$(LOGS)/install.log 2>&1 || { cat $(LOGS)/install.log >&2; exit 1; }; }; quiet
+PLUGINS := $(BIN)/python -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))'
+comma   := ,
+pip      = $(BIN)/python -m pip install --no-compile -c constraints.txt $(1)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
@@ -23,10 +31,10 @@ help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
 	  | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-run: $(STAMP) ## Start a node in ./data, in the foreground (Ctrl-C stops it)
+run: $(RUN) ## Start a node in ./data, in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twistd -n --pidfile= cloudnode --datadir '$(DATA)'
 
-test: $(STAMP) ## Check everything, run all tests, and count them
+test: $(TEST) ## Check everything, run all tests, and count them
 	@$(MAKE) --no-print-directory lint types
 	@mkdir -p $(LOGS)
 	@set -o pipefail; status=0; \
@@ -35,45 +43,48 @@ test: $(STAMP) ## Check everything, run all tests, and count them
 	  $(BIN)/python tests/count.py $(LOGS)/unit.log $(LOGS)/integration.log || status=1; \
 	  exit $$status
 
-check: $(STAMP) ## Lint, types and unit tests: seconds
+check: $(TEST) ## Lint, types and unit tests: seconds
 	@$(MAKE) --no-print-directory lint types unit
 
-lint: $(STAMP) ## Ruff alone
+lint: $(TEST) ## Ruff alone
 	@$(BIN)/ruff check .
 
-types: $(STAMP) ## Mypy alone
+types: $(TEST) ## Mypy alone
 	@$(BIN)/mypy
 
-unit: $(STAMP) ## Unit tests alone (UNIT=tests.unit.service)
+unit: $(TEST) ## Unit tests alone (UNIT=tests.unit.service)
 	@$(BIN)/trial --temp-directory $(LOGS)/trial $(UNIT)
 
-integration: $(STAMP) ## Integration tests alone (INTEGRATION=tests/integration/test_daemon.py)
+integration: $(TEST) ## Integration tests alone (INTEGRATION=tests/integration/test_daemon.py)
 	@$(BIN)/pytest $(INTEGRATION)
 
-bench: $(STAMP) ## Run the benchmarks and print their tables
+bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for bench in $$(ls benchmarks/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench; done
 
-docs: $(STAMP) ## Generate the references in docs/ from the code
+docs: $(TEST) ## Generate the references in docs/ from the code
 	@$(BIN)/python -m cloudnode.api.reference docs
 
-install: $(STAMP) ## Make the virtual environment alone
+install: $(TEST) ## Make the virtual environment alone
 
 clean: ## Remove what was made here, except ./data
 	rm -rf $(VENV) $(LOGS) dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis _trial_temp*
 	find cloudnode tests twisted benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 
-# The stamp's name holds a checksum of what decides what is installed: a change of it makes the stamp missing.
-$(STAMP):
+# A stamp's name holds a checksum of what decides what is installed: when that changes, the stamp is missing.
+$(RUN): | $(BIN)/python
+	@echo 'Installing what a node needs into $(VENV), once ...'
+	@$(INSTALL) $(call pip,setuptools) && quiet $(call pip,--no-build-isolation -e .) && quiet $(PLUGINS)
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(TEST): $(RUN)
+	@echo 'Installing what the tests need into $(VENV), once ...'
+	@$(INSTALL) $(call pip,--no-build-isolation -e '.[test$(comma)dev]')
+	@rm -f $(VENV)/.test-* && touch $@
+
+$(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or later." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$$(command -v $(PYTHON)) is $$($(PYTHON) --version): Python 3.11 or later is needed (make PYTHON=python3.12)." >&2; \
-	  exit 1; }
-	@echo 'Installing into $(VENV), once ...'
-	@mkdir -p $(LOGS)
-	@{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } >$(LOGS)/install.log 2>&1 \
-	  && $(BIN)/python -m pip install -c constraints.txt setuptools wheel >>$(LOGS)/install.log 2>&1 \
-	  && $(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[test,dev]' >>$(LOGS)/install.log 2>&1 \
-	  && $(BIN)/python -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))' >>$(LOGS)/install.log 2>&1 \
-	  || { cat $(LOGS)/install.log >&2; exit 1; }
-	@rm -f $(VENV)/.installed-* && touch $@
+	  echo "$$(command -v $(PYTHON)) is $$($(PYTHON) --version): Python 3.11 or later is needed, as in" \
+	    "make PYTHON=python3.12" >&2; exit 1; }
+	@$(INSTALL) $(PYTHON) -m venv $(VENV)
