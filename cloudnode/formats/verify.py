@@ -199,11 +199,11 @@ class ProvenState:
     def operation(self, operation_id: bytes, expiry: int) -> WindowValue | None:
         """Where in the log an operation is and its result; None if no block up to this height holds it.
 
-        :param expiry: The operation's own, above this state's height: a state forgets ids that no later block may hold.
+        :param expiry: The operation's own, not below this state's height: later states forget its id.
         :raises LedgerError: Besides, ``proof_height`` if the state has forgotten the id, if it ever knew it.
         """
-        if expiry <= self.height:
-            raise LedgerError("proof_height", "A state knows only operations that expire above its height.")
+        if expiry < self.height:
+            raise LedgerError("proof_height", "A state knows only operations that do not expire below its height.")
         value = self._row(WINDOW, encode_window_key(expiry, operation_id))
         return None if value is None else decode_window_value(value)
 

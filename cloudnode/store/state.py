@@ -29,8 +29,12 @@ assert tuple(ROWS_SQL) == tuple(range(len(TABLES)))
 
 
 def first_window_key(height: int) -> bytes:
-    """The least key of the window table that is in the state at a height: of ids that a later block may meet."""
-    return _expiry.pack(height + 1)
+    """The least key of the window table that is in the state at a height: of ids whose expiry is not below it.
+
+    The last block that may hold an operation is the one at its expiry, and the state after that block can still prove
+    that it did not.
+    """
+    return _expiry.pack(height)
 
 
 class StateReader:
