@@ -78,5 +78,6 @@ def explain(error: Exception) -> CommandError:
     if isinstance(error, LedgerError):
         return CommandError(str(error), Exit.USAGE, error.code)
     if isinstance(error, LocalError):
-        return CommandError(f"{error}.", Exit.USAGE, "usage")
+        message = str(error).removeprefix("not an operation: ").rstrip(".")
+        return CommandError(f"{message}.", Exit.USAGE, "usage")
     raise error

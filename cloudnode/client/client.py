@@ -3,7 +3,7 @@
 Theory of operation. Each call gets a number, its bytes and one Deferred. As many calls as ``outstanding`` allows are
 on their way at once; those above wait in order and go out as answers come in. Times are kept by a single timer that
 looks through what is outstanding every so often, so that a call costs no timer of its own: a time-out comes up to a
-tenth of its length late.
+tenth of the client's own time-out late.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Client:
         else:
             self._waiting.append((request_id, pending))
         if self._timer is None:
-            self._look_in(seconds / 10)
+            self._look_in(min(seconds, self._timeout) / 10)
         return answered
 
     def submit(

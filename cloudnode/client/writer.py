@@ -22,6 +22,7 @@ from cloudnode.formats.errors import LedgerError, sentence
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import (
+    Envelope,
     build_delete,
     build_invite,
     build_put,
@@ -120,38 +121,38 @@ class Writer:
         :param if_version: The version that the record must have; 0 if it must not exist.
         :raises LocalError: The ledger's rules would refuse its form.
         """
-        return self._sign(build_put, time_ms, collection=collection, key=key, data=data, ref=ref, if_version=if_version)
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_put(envelope, collection, key, data, ref=ref, if_version=if_version))
 
     def delete(
         self, collection: str, key: str, *, if_version: int | None = None, time_ms: int | None = None
     ) -> SignedOperation:
         """Delete a record."""
-        return self._sign(build_delete, time_ms, collection=collection, key=key, if_version=if_version)
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_delete(envelope, collection, key, if_version=if_version))
 
     def rate(self, record: str, stars: int, *, time_ms: int | None = None) -> SignedOperation:
         """Rate the record at an address with 1 to 5 stars."""
-        return self._sign(build_rate, time_ms, record=record, stars=stars)
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_rate(envelope, record, stars))
 
     def withdraw(self, record: str, *, time_ms: int | None = None) -> SignedOperation:
         """Take a rating back."""
-        return self._sign(build_withdraw, time_ms, record=record)
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_withdraw(envelope, record))
 
     def invite(self, invited: bytes, *, time_ms: int | None = None) -> SignedOperation:
         """Make another account a member, where genesis admits invited ones."""
-        return self._sign(build_invite, time_ms, invited=invited)
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_invite(envelope, invited))
 
-    def _sign(self, build: Callable[..., bytes], time_ms: int | None, **members: Any) -> SignedOperation:
+    def _envelope(self, time_ms: int | None) -> Envelope:
         height = self._height()
-        expiry = height + self._window
-        body = build(
-            network=self._network,
-            account=self.account,
-            time=int(self._now() * 1000) if time_ms is None else time_ms,
-            valid_from=height,
-            expiry=expiry,
-            **members,
-        )
-        return SignedOperation(sha256(body).digest(), body, sign_operation(self._key, body), expiry)
+        time_ms = int(self._now() * 1000) if time_ms is None else time_ms
+        return Envelope(self._network, self.account, time_ms, height, height + self._window)
+
+    def _sign(self, envelope: Envelope, body: bytes) -> SignedOperation:
+        return SignedOperation(sha256(body).digest(), body, sign_operation(self._key, body), envelope.expiry)
 
 
 TEMPORARY = frozenset({"not_final_yet", "pool_full", "node_starting", "too_many_outstanding", "too_many_requests"})
