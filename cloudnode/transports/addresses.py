@@ -29,6 +29,15 @@ def peer_address(peer: IAddress) -> str:
         return LOCAL
 
 
+def peer_text(peer: IAddress) -> str:
+    """Address and port of a transport's peer, for logs."""
+    address = peer_address(peer)
+    port = getattr(peer, "port", None)
+    if address == LOCAL or port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def address_group(address: str) -> str:
     """What counts as one caller: an IPv4 address, or the /64 network that an IPv6 customer is given whole."""
     if ":" not in address:

@@ -23,7 +23,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cloudnode.transports.addresses import normalize_address, peer_address
+from cloudnode.transports.addresses import normalize_address, peer_address, peer_text
 from cloudnode.transports.backpressure import SendGate
 from cloudnode.transports.frames import make_text_header
 from cloudnode.transports.keepalive import KeepAlive
@@ -79,8 +79,9 @@ class WebSocketConnection(LeanWebSocketProtocol):
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport, and count what is written behind a full buffer."""
+        was_full = self._gate.is_closed  # what fills the buffer is not counted, however long it is
         self.transport.write(data)
-        if self._gate.is_closed:
+        if was_full:
             self._gate.count(len(data))
 
     def sending_paused(self) -> None:
@@ -110,7 +111,7 @@ class WebSocketConnection(LeanWebSocketProtocol):
 
     def connectionMade(self) -> None:
         """Begin the opening handshake."""
-        self.peer = str(self.transport.getPeer())
+        self.peer = peer_text(self.transport.getPeer())
         limits = self.factory.limits
         self._gate = SendGate(self, self.factory.wheel, limits.stall_timeout, limits.send_buffer)
         # Not everything that carries a stream has this option.

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.transports.addresses import LOCAL, address_group, normalize_address, peer_address
+from cloudnode.transports.addresses import LOCAL, address_group, normalize_address, peer_address, peer_text
 from cloudnode.transports.sniff import SniffingFactory, SniffLimits, Speech, recognize
 from cloudnode.transports.websocket import WebSocketFactory
 from tests.unit.transports.behaviour import EchoOpener
@@ -78,6 +78,12 @@ class AddressTests(SynchronousTestCase):
         """What has no IP address is local."""
         self.assertEqual(peer_address(IPv6Address("TCP", "2001:db8::1", 1)), "2001:db8::1")
         self.assertEqual(peer_address(UNIXAddress("/run/x")), LOCAL)
+
+    def test_logged(self) -> None:
+        """Logs name a peer with its port, unmistakably."""
+        self.assertEqual(peer_text(IPv6Address("TCP", "2001:db8::1", 443)), "[2001:db8::1]:443")
+        self.assertEqual(peer_text(PEER), "192.0.2.1:40000")
+        self.assertEqual(peer_text(UNIXAddress(b"/run/x")), LOCAL)
 
 
 class Collector(Protocol):

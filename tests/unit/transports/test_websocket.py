@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.address import IPv6Address
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,6 +25,8 @@ from tests.unit.transports.memory import (
     make_frame,
     parse_frames,
 )
+
+PEER6 = IPv6Address("TCP", "2001:db8::7", 4433)
 
 
 class WebSocketTestCase(SynchronousTestCase):
@@ -152,6 +155,12 @@ class HandshakeTests(WebSocketTestCase):
         self.open_caller(headers=b"X-Forwarded-For: nonsense\r\n")
         addresses = [session.connection.caller.address for session in self.opener.sessions]
         self.assertEqual(addresses, ["198.51.100.7", "192.0.2.1"])
+
+    def test_proxy_that_says_nothing(self) -> None:
+        """Without the proxy's word the caller is the address of the connection, over IPv6 as well."""
+        self.factory = WebSocketFactory(self.opener, self.clock, trusted_proxies=1)
+        WebSocketCaller(MemoryTransport(self.factory.buildProtocol(PEER6), PEER6))
+        self.assertEqual(self.opener.session.connection.caller.address, "2001:db8::7")
 
     def test_untrusted_proxy(self) -> None:
         """With no proxy configured nobody can pretend to another address."""
@@ -367,6 +376,15 @@ class MemoryTests(WebSocketTestCase):
         for _ in range(100):
             caller.send(b"repeat 100000")
         self.assertLess(caller.transport.most_waiting, 400_000)
+
+    def test_one_long_answer(self) -> None:
+        """One answer may be longer than what may wait behind a full buffer; the caller takes it in time."""
+        caller = self.open_caller()
+        caller.stall()
+        caller.send(b"repeat 10000000")
+        self.assertTrue(caller.is_connected)
+        caller.catch_up()
+        self.assertEqual([len(message) for message in caller.received()], [10_000_000])
 
     def test_ping_flood(self) -> None:
         """Pings of a caller who takes no pongs fill no buffer."""
