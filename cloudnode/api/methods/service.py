@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
+from twisted.python.failure import Failure
 
 from cloudnode import __version__
 from cloudnode.api.calls import Call
 from cloudnode.api.facts import Certificate, Interface
 from cloudnode.api.table import Method, NoParams
 from cloudnode.api.types import Hex32, Milliseconds, NodeId, Seconds
+from cloudnode.node.ledger import Ledger
+from cloudnode.store.connection import DatabaseDamaged
 
 API_VERSION = 1
 """Grows when an answer changes in a way that a client could stumble over."""
@@ -22,7 +25,7 @@ class LastBlock(Struct, frozen=True):
     height: int
     hash: Hex32
     time: Seconds
-    ntx: Annotated[int, Meta(description="Operations in it.")]
+    ntx: Annotated[int, Meta(description="Operations in it; 0 as well while the tables can't be read.")]
 
 
 class Ports(Struct, frozen=True):
@@ -171,14 +174,20 @@ def _ports(interfaces: list[Interface]) -> Ports:
 
 
 def _last_block(call: Call) -> LastBlock:
-    """From the head alone, and the block's operations where the tables may be read."""
-    ledger = call.served.ledger
-    head = ledger.head
-    operations = 0
-    if ledger.state == "serving" and head.height > 0:
-        block = ledger.reading().block(head.height)
-        operations = len(block.operation_ids) if block is not None else 0
-    return LastBlock(head.height, head.hash.hex(), head.time // 1000, operations)
+    head = call.served.ledger.head
+    return LastBlock(head.height, head.hash.hex(), head.time // 1000, _count_operations(call.served.ledger))
+
+
+def _count_operations(ledger: Ledger) -> int:
+    """Operations in the newest block, from the tables where they may be read: ``getnodeinfo`` answers in any case."""
+    if ledger.state != "serving":
+        return 0
+    try:
+        block = ledger.reading().block(ledger.head.height)
+    except DatabaseDamaged:
+        ledger.read_failed(Failure())
+        return 0
+    return 0 if block is None else len(block.operation_ids)
 
 
 def _provable_height(call: Call) -> int:

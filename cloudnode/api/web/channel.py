@@ -1,8 +1,9 @@
 """HTTP/1.1 connections that can't be made to hold more, or to last longer, than the limits say.
 
-twisted.web takes a body of any size into a temporary file before a resource sees it, and starts its time-out anew with
-each byte. Here a body is refused by its Content-Length, or as soon as its chunks add up to too much, and a request has
-to be complete a fixed time after its first byte.
+twisted.web takes a body of any size into a temporary file before a resource sees it, starts its time-out anew with each
+byte, and goes on answering pipelined requests while nobody reads the answers. Here a body is refused by its
+Content-Length, or as soon as its chunks add up to too much; a request has to be complete a fixed time after its first
+byte; and a caller that does not read is not answered.
 """
 
 from __future__ import annotations
@@ -146,6 +147,22 @@ class ApiChannel(HTTPChannel):
         """A request is answered; the next one may come."""
         self._arriving = False
         super().requestDone(request)  # type: ignore[no-untyped-call]
+
+    def pauseProducing(self) -> None:
+        """The send buffer is full: answer no request more until the caller reads.
+
+        twisted.web stops reading from the socket here unless a request is under way, and answers all requests that
+        it has read already; a caller that pipelines requests and reads nothing could so fill the memory.
+        """
+        super().pauseProducing()  # type: ignore[no-untyped-call]
+        self.paused = True
+        self._networkProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """There is room again."""
+        self.paused = False
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        LineReceiver.dataReceived(self, b"")
 
     def loseConnection(self) -> None:
         """Close after what was written, in bounded time even if nobody reads it."""

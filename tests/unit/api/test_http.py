@@ -362,6 +362,31 @@ class ChannelTests(NodeTestCase):
         self.node.clock.advance(11)
         self.assertTrue(transport.aborted)
 
+    def test_pipelining_without_reading(self) -> None:
+        """While the send buffer is full no request is answered nor read; afterwards all are, in order."""
+        channel, transport = self.connect()
+        calls = [
+            self.post(json.dumps({"jsonrpc": "2.0", "id": number, "method": "ping"}).encode()) for number in range(50)
+        ]
+        write = transport.write
+
+        def write_and_fill(data: bytes) -> None:
+            write(data)
+            if len(transport.value()) > 2_000:
+                transport.producer.pauseProducing()
+
+        transport.write = write_and_fill  # type: ignore[method-assign]
+        channel.dataReceived(b"".join(calls))
+        answered: list[int] = []
+        for _ in range(60):
+            answers = transport.value()
+            self.assertLess(len(answers), 3_000)
+            self.assertEqual(transport.producerState, "paused" if answers else "producing")
+            answered += [int(part.split(b",")[0]) for part in answers.split(b'"id":')[1:]]
+            transport.clear()
+            transport.producer.resumeProducing()
+        self.assertEqual(answered, list(range(50)))
+
     def test_too_many_connections(self) -> None:
         """More connections than an address may have are refused with 429."""
         (_, one), _ = self.connect(), self.connect()

@@ -93,6 +93,13 @@ class NotServingTests(NodeTestCase):
         self.check_refused(self.node, "data_corrupt")
         self.assertIn("page 7", self.node.call("getnodeinfo")["audit"]["findings"][0])
 
+    def test_getnodeinfo_finds_damage(self) -> None:
+        """getnodeinfo answers even where it is itself what finds the damage."""
+        self.node.put("1")
+        self.node.store._at_head = DamagedReading()  # type: ignore[assignment]
+        info = self.node.call("getnodeinfo")
+        self.assertEqual((info["lastblock"]["ntx"], info["sync"]["state"]), (0, "corrupt"))
+
     def test_other_failures(self) -> None:
         """A failure of ours is logged, told without its details, and does no harm to others."""
         self.node.put("1")
@@ -110,4 +117,7 @@ class DamagedReading:
     height = 2
 
     def get_record(self, *name: object) -> None:
+        raise DatabaseDamaged("page 7 is malformed")
+
+    def block(self, height: int) -> None:
         raise DatabaseDamaged("page 7 is malformed")
