@@ -6,6 +6,7 @@ Theory of operation, from the wire up. Each part knows only the ones above it in
 ``windows``        aioquic's connection with receive windows that slide with what was delivered
 ``link``           one connection: its events, deadlines, keep-alives; and the application on it
 ``endpoint``       all links of one socket, without I/O: routing by connection id, Retry, limits
+``sending``        many datagrams a system call, where the kernel can
 ``listener``       the Twisted shell: a socket, a clock, one timer a link
 ``http3``          aioquic's HTTP/3 with bounds on what a peer can make it keep
 ``stream``         one stream as an ``ITransport`` with back-pressure both ways

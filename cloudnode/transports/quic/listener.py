@@ -22,6 +22,7 @@ from cloudnode.transports.quic.demultiplexer import DatagramHandler, Demultiplex
 from cloudnode.transports.quic.endpoint import Credentials, QuicEndpoint
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.link import Address, Application, Cause, Datagram, Link, Loss
+from cloudnode.transports.quic.sending import DatagramSender
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 
@@ -61,7 +62,7 @@ class QuicSocket:
         self._timers: dict[Link, IDelayedCall] = {}
         self._turn: IDelayedCall | None = None
         self._port: IListeningPort | None = None
-        self._is_connected = False
+        self._sender: DatagramSender | None = None
 
     def listen(self, port: int, interface: str = "") -> None:
         """Bind the socket.
@@ -71,6 +72,7 @@ class QuicSocket:
         reactor = IReactorUDP(self._reactor)
         self._port = reactor.listenUDP(port, self.demultiplexer, interface=interface, maxPacketSize=65536)
         _enlarge_receive_buffer(self._port)
+        self._sender = DatagramSender(self._port, is_connected=False)
 
     @property
     def host_address(self) -> Address:
@@ -92,7 +94,7 @@ class QuicSocket:
         transport = self.demultiplexer.transport
         assert transport is not None
         transport.connect(*addr)
-        self._is_connected = True
+        self._sender = DatagramSender(transport, is_connected=True)
         self.demultiplexer.refused = self._peer_refused
         self.demultiplexer.stopped = self._socket_stopped
 
@@ -107,6 +109,7 @@ class QuicSocket:
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
+        self._sender = None
         port, self._port = self._port, None
         return port.stopListening() or succeed(None)
 
@@ -137,15 +140,8 @@ class QuicSocket:
             self._arm(link)
 
     def _send(self, datagrams: list[Datagram]) -> None:
-        transport = self.demultiplexer.transport
-        if transport is None:
-            return
-        for datagram, addr in datagrams:
-            try:
-                transport.write(datagram, None if self._is_connected else addr)
-            except OSError as error:
-                # Unreachable just now, or the send buffer is full: a datagram lost, which QUIC repairs.
-                self._log.debug("a datagram to {peer} was not sent: {error}", peer=addr, error=error)
+        if datagrams and self._sender is not None:
+            self._sender.send(datagrams)
 
     def _arm(self, link: Link) -> None:
         deadline = link.deadline()
