@@ -45,8 +45,8 @@ from cloudnode.transports.tls import RotatingTLS
 from cloudnode.transports.websocket import WebSocketFactory
 
 # Together with the database's own close these leave room in the two seconds that a stop may take.
-SESSION_SECONDS = 0.4
-CONNECTION_SECONDS = 0.2
+SESSION_SECONDS = 0.3
+CONNECTION_SECONDS = 0.15
 DRAIN_SECONDS = 0.8
 
 HTTP = "HTTP"
@@ -91,6 +91,9 @@ def _open_datadir(config: Config) -> Datadir:
 
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     settings = config.ledger
+    validators = len(datadir.genesis.validators)
+    if validators != 1:
+        raise StartError(f"the network in {datadir.path} has {validators} validators: this version runs one")
     try:
         store = SqliteStore.open(str(datadir.database), datadir.genesis)
     except (WrongDatabase, DatabaseDamaged) as error:
