@@ -92,7 +92,7 @@ class Answerer:
         started, outcome = self._timer(), "ok"
         try:
             if not scope.take(1):
-                raise _over_rate(scope)
+                raise over_rate(scope)
             method = self._methods[name]
             try:
                 decoded = msgspec.convert(params, method.params)
@@ -122,7 +122,7 @@ class Answerer:
         except ApiError as error:
             return self._refuse(error, scope)
         if not scope.take(len(items)):
-            return self._refuse(_over_rate(scope), scope)
+            return self._refuse(over_rate(scope), scope)
         answers = [self._answer_one(item, scope, 0) for item in items]
         if any(isinstance(answer, Deferred) for answer in answers):
             deferreds = [answer if isinstance(answer, Deferred) else succeed(answer) for answer in answers]
@@ -143,7 +143,7 @@ class Answerer:
         except Exception as cause:
             error, request_id, dialect = explain_request(message, cause)
             if cost and not scope.take(cost):
-                error = _over_rate(scope)
+                error = over_rate(scope)
             scope.meter[_MALFORMED].count(error.name, self._timer() - started)
             return encode_answer(encode_id(request_id), dialect, b"error", encode_error(error), None)
         try:
@@ -180,7 +180,7 @@ class Answerer:
     def _perform(self, message: bytes, request: Request, scope: Scope, cost: int) -> _Outcome | Deferred[_Outcome]:
         method = self._methods.get(request.method)
         if cost and not scope.take(cost):
-            raise _over_rate(scope)
+            raise over_rate(scope)
         if method is None:
             raise ApiError("method_unknown")
         params = _decode_params(message, request, method)
@@ -279,7 +279,8 @@ def _decode_params(message: bytes, request: Request, method: Method[Any]) -> Str
     return params
 
 
-def _over_rate(scope: Scope) -> ApiError:
+def over_rate(scope: Scope) -> ApiError:
+    """What a caller is told that asks more often than its rate allows."""
     return ApiError("too_many_requests", retry_after=round(scope.retry_after, 3))
 
 

@@ -20,6 +20,7 @@ def respond(request: Request, body: bytes, content_type: bytes = JSON, status: i
     if status != 200:
         request.setResponseCode(status)
     set_header(b"Access-Control-Allow-Origin", [b"*"])
+    set_header(b"Access-Control-Expose-Headers", [b"ETag, Retry-After, Cloudnode-Height"])
     set_header(b"X-Content-Type-Options", [b"nosniff"])
     if status not in (204, 304):
         set_header(b"Content-Type", [content_type])

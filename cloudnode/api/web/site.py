@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from cloudnode.api.answerer import Answer, Answerer
+from cloudnode.api.answerer import Answer, Answerer, over_rate
 from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.metrics import Gauges, expose
@@ -62,6 +62,17 @@ class HttpApi:
         """The ledger's state by GET."""
         return self._reads.status(request, self._scope(request))
 
+    def _limited(self, answer: Callable[[Request], bytes]) -> Callable[[Request], bytes]:
+        """A route that counts against the caller's rate as calls and reads do."""
+
+        def endpoint(request: Request) -> bytes:
+            scope = self._scope(request)
+            if not scope.take(1):
+                return respond_error(request, over_rate(scope))
+            return answer(request)
+
+        return endpoint
+
     def metrics(self, request: Request) -> bytes:
         """Prometheus's values."""
         return respond(request, self._expose(), _PROMETHEUS)
@@ -93,15 +104,17 @@ class HttpApi:
         app = Klein()
         for path in RPC_PATHS:
             _route(app, path, "POST", self.call)
-        _route(app, "/", "GET", self._reads.page)
+        _route(app, "/", "GET", self._limited(self._reads.page))
         _route(app, "/records/<account>/<collection>/<key>", "GET", self.record)
         _route(app, "/status", "GET", self.status)
-        _route(app, "/health", "GET", self._reads.health)
-        _route(app, "/health/ready", "GET", self._reads.health)
-        _route(app, "/health/live", "GET", self._reads.live)
-        _route(app, "/metrics", "GET", self.metrics)
-        _route(app, "/openrpc.json", "GET", self.openrpc)
-        app.handle_errors(Exception)(lambda request, failure: self.failed(request, failure))
+        _route(app, "/health", "GET", self._limited(self._reads.health))
+        _route(app, "/health/ready", "GET", self._limited(self._reads.health))
+        _route(app, "/health/live", "GET", self._limited(self._reads.live))
+        _route(app, "/metrics", "GET", self._limited(self.metrics))
+        _route(app, "/openrpc.json", "GET", self._limited(self.openrpc))
+        app.handle_errors(Exception)(
+            lambda request, failure: self._limited(lambda request: self.failed(request, failure))(request)
+        )
         resource: IResource = app.resource()
         return resource
 
@@ -128,7 +141,6 @@ def _respond_preflight(request: Request) -> bytes:
     headers = request.responseHeaders
     headers.setRawHeaders(b"Access-Control-Allow-Methods", [b"GET, HEAD, POST, OPTIONS"])
     headers.setRawHeaders(b"Access-Control-Allow-Headers", [b"Content-Type, If-None-Match"])
-    headers.setRawHeaders(b"Access-Control-Expose-Headers", [b"ETag, Retry-After, Cloudnode-Height"])
     headers.setRawHeaders(b"Access-Control-Max-Age", [b"86400"])
     return respond(request, b"", status=204)
 

@@ -81,7 +81,9 @@ class RoutesTests(NodeTestCase):
         post = self.treq.post
         for _ in range(3):
             self.assertEqual(self.successResultOf(post("http://node.example/", data=PING)).code, 200)
-        for response in (post("http://node.example/", data=PING), self.treq.get("http://node.example/status")):
+        paths = ("/status", "/", "/metrics", "/openrpc.json", "/health", "/nothing", "/records/a/b/c")
+        gets = [self.treq.get(f"http://node.example{path}") for path in paths]
+        for response in (post("http://node.example/", data=PING), *gets):
             refused = self.successResultOf(response)
             self.assertEqual((refused.code, self.header(refused, "Retry-After")), (429, "2"))
             body = json.loads(self.successResultOf(self.treq.content(refused)))
@@ -103,6 +105,7 @@ class RoutesTests(NodeTestCase):
         path = f"/records/{self.node.account.public.hex()}/film/50%25%20d%C3%A9j%C3%A0%3F"
         response, body = self.request("GET", path)
         self.assertEqual(json.loads(body), self.node.call("getrecord", self.node.name(key)))
+        self.assertIn("ETag", self.header(response, "Access-Control-Expose-Headers") or "")
         self.assertEqual(self.header(response, "Cloudnode-Height"), str(self.node.ledger.head.height))
         etag = self.header(response, "ETag") or ""
         for given in (etag, f'W/{etag}, "x"', "*"):
