@@ -384,7 +384,7 @@ class ChannelTests(NodeTestCase):
         for _ in range(60):
             answers = transport.value()
             self.assertLess(len(answers), 3_000)
-            self.assertEqual(transport.producerState, "paused" if answers else "producing")
+            self.assertEqual(transport.producerState, "paused" if len(answers) > 2_000 else "producing")
             answered += [int(part.split(b",")[0]) for part in answers.split(b'"id":')[1:]]
             transport.clear()
             transport.producer.resumeProducing()
