@@ -18,11 +18,9 @@ from twisted.python.failure import Failure
 from cloudnode.transports.backpressure import SendGate
 from cloudnode.transports.limits import WebSocketLimits
 from cloudnode.transports.quic.messages import (
-    Capsule,
     CapsuleReader,
     MessageReader,
     MessageTooLarge,
-    encode_capsule,
     encode_message,
 )
 from cloudnode.transports.quic.stream import StreamTransport
@@ -189,11 +187,6 @@ class WebTransportSession:
         closes = any(capsule.kind == CLOSE_SESSION for capsule in self._capsules.feed(data))
         if closes or ended:
             self._server.end_session(self)
-
-    def close(self, code: int, reason: str) -> bytes:
-        """The capsule that tells the other side that the session is closed, and why."""
-        value = code.to_bytes(4, "big") + reason.encode()[:1024]
-        return encode_capsule(Capsule(CLOSE_SESSION, value))
 
     def end_streams(self) -> None:
         """Reset every stream of the session."""
