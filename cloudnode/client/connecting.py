@@ -33,9 +33,9 @@ async def connect(
     address = parse_url(url)
     carrier = await _carry(reactor, address, certificate_hash, connect_timeout)
     if not carrier.keeps_connection:
-        from cloudnode.client.http import CONNECTIONS
+        from cloudnode.client.http import BATCH, CONNECTIONS
 
-        outstanding = min(outstanding, CONNECTIONS)
+        outstanding = min(outstanding, CONNECTIONS * BATCH)
     return Client(carrier, reactor, url=str(address), outstanding=outstanding, timeout=timeout)
 
 
