@@ -89,7 +89,8 @@ class HttpTests(SynchronousTestCase):
         asked = [self.client.call("echo", [number]) for number in range(500)]
         self.flush()
         self.assertEqual([self.successResultOf(call).result for call in asked], [[number] for number in range(500)])
-        self.assertEqual(self.resource.sizes[:8], [50] * 8)
+        self.assertEqual(max(self.resource.sizes), 50)
+        self.assertLess(len(self.resource.sizes), 60)
         self.assertEqual(sum(self.resource.sizes), 500)
 
     def test_large_batches(self) -> None:
