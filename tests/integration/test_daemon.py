@@ -212,6 +212,42 @@ class TestStopping:
         node.start()
         assert node.call("getdatahash")["records"] == count
 
+    def test_under_load(self, start_node: NodeStarter) -> None:
+        """A node that is stopped while it is written to stops in time, and keeps what it accepted."""
+        node = start_node()
+        network = bytes.fromhex(node.call("getnodeinfo")["network"])
+        key = SigningKey.generate()
+        accepted: list[str] = []
+
+        def submissions(first: int) -> str:
+            bodies = (
+                build_put(Envelope(network, key.public, 1, 1, 500), "test", f"k{first + i}", "x" * 300)
+                for i in range(100)
+            )
+            params = [{"operation": body.decode(), "signature": sign_operation(key, body).hex()} for body in bodies]
+            return json.dumps(
+                [{"jsonrpc": "2.0", "id": i, "method": "submit", "params": each} for i, each in enumerate(params)]
+            )
+
+        batches = [submissions(first) for first in range(0, 3000, 100)]
+
+        def write() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=5)
+            with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+                for batch in batches:
+                    connection.request("POST", "/", batch, {"content-type": "application/json"})
+                    answers = json.loads(connection.getresponse().read())
+                    accepted.extend(answer["result"]["id"] for answer in answers if "result" in answer)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        wait_until(lambda: len(accepted) >= 500, 10, "the acceptance of 500 operations")
+        assert node.stop(seconds=STOP_SECONDS) == 0
+        writer.join(10)
+        assert "are given up" not in node.log
+        node.start()
+        assert node.call("getdatahash")["records"] >= len(accepted)
+
     def test_restart(self, node: NodeProcess) -> None:
         """A later start goes on with the same node, network and height."""
         before, height = node.call("getnodeinfo"), node.call("getdatahash")["height"]
