@@ -56,7 +56,10 @@ def _getrecord(reading: Reading, params: GetRecord) -> RecordAnswer:
 
 
 def _prove_record(reading: Reading, params: GetRecord) -> Proof:
-    return reading.prove_record(bytes.fromhex(params.account), params.collection, params.key)
+    """The answer has the record's row and the sums of its ratings, so both are proved."""
+    record = reading.prove_record(bytes.fromhex(params.account), params.collection, params.key)
+    ratings = reading.prove_ratings(f"{params.account}/{params.collection}/{params.key}")
+    return Proof(record.root, tuple(dict.fromkeys(record.nodes + ratings.nodes)))
 
 
 # Lists
@@ -299,7 +302,7 @@ METHODS: tuple[Method[Any], ...] = (
         Submit,
         Submitted,
         call=_submit,
-        errors=("pool_full", "not_final_yet"),
+        errors=("pool_full", "node_stopping", "not_final_yet"),
         refusals=(*_FORM_ERRORS, "operation_future", "operation_expired"),
     ),
     Method(

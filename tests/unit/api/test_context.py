@@ -8,6 +8,7 @@ from hashlib import sha256
 from cloudnode.api.limits import Limits
 from cloudnode.formats.block import Certificate, Header, header_hash
 from cloudnode.formats.receipt import Answer, verify_answer
+from cloudnode.formats.verify import ProvenState
 from tests.unit.api.network import NodeTestCase
 
 
@@ -113,6 +114,17 @@ class ProofTests(NodeTestCase):
             answer = self.node.ask(method, params, {"proof": True})
             self.check_proof(answer["context"]["proof"])
             self.assertEqual(answer["context"]["proof"]["height"], answer["context"]["height"])
+
+    def test_all_of_a_record(self) -> None:
+        """The proof of a record reaches its ratings' sums as well, which stand in the answer."""
+        self.node.put("1")
+        self.node.rate("1", 3)
+        self.node.pass_time(0.5)
+        proof = self.node.ask("getrecord", self.node.name("1"), {"proof": True})["context"]["proof"]
+        nodes = map(bytes.fromhex, proof["nodes"])
+        state = ProvenState(proof["height"], bytes.fromhex(proof["root"]), nodes)
+        self.assertEqual(state.ratings(self.node.address("1")), (3, 1))
+        self.assertIsNotNone(state.record(self.node.address("1")))
 
     def test_absence(self) -> None:
         """That there is no such record is proved as well."""
