@@ -62,7 +62,7 @@ bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for bench in $$(ls benchmarks/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench; done
 
 docs: $(TEST) ## Generate the references in docs/ from the code
-	@$(BIN)/python -m cloudnode.api.reference docs
+	@$(BIN)/python -m cloudnode.api.reference
 
 install: $(TEST) ## Make the virtual environment alone
 

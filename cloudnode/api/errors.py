@@ -117,9 +117,9 @@ def from_ledger(error: LedgerError) -> ApiError:
 
 
 def from_submission(error: LedgerError) -> ApiError:
-    """What to tell for an operation that was not taken: :data:`REFUSED`, but for a limit of this node."""
-    number = LIMIT if error.code == "pool_full" else REFUSED
-    return ApiError(error.code, error.message, number=number)
+    """What to tell for an operation that was not taken: :data:`REFUSED`, but for what is this node's alone."""
+    of_the_node = {"pool_full": LIMIT, "node_stopping": STARTING}
+    return ApiError(error.code, error.message, number=of_the_node.get(error.code, REFUSED))
 
 
 def sentence(name: str) -> str:

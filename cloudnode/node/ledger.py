@@ -25,6 +25,7 @@ from cloudnode.node.background_audit import BackgroundAudit
 from cloudnode.node.checking import SignatureChecker
 from cloudnode.node.ordering import LoneValidator
 from cloudnode.node.pool import Pool, PoolLimits
+from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
 from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.reading import SqliteReading
@@ -71,6 +72,7 @@ class Ledger:
         self._reactor = reactor
         self._store = store
         self._pool = Pool(config.pool)
+        self._recent = RecentOutcomes()
         self._checker = SignatureChecker(reactor, run_in_thread)
         self._ordering = LoneValidator(reactor, run_in_thread, store, self._pool, genesis, validator_key, wall_time)
         self._ordering.on_final = self._block_final
@@ -194,28 +196,23 @@ class Ledger:
         :raises LedgerError: Any code of the groups ``form`` and ``pool``, at once or through the Deferred.
         """
         operation = decode_operation(body, signature, self.genesis)
-        known = self._known(operation)
-        if known is not None:
-            return succeed(known)
+        outcome = self.outcome(operation.id, operation.expiry)
+        if outcome is not None or operation.id in self._pool:
+            # The id is of the body alone: whoever sends it with another signature is told of the first one.
+            return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
         check_window(operation, self.head.height + 1)
         self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(body))
-        return self._checker.check(operation).addCallback(self._checked)
+        return self._checker.check(operation).addCallback(self._checked, self.head.height)
 
-    def _known(self, operation: Operation) -> Accepted | None:
-        # The id is of the body alone: whoever sends it again with another signature is told of the first one.
-        outcome = self.outcome(operation.id, operation.expiry)
-        if outcome is None and operation.id not in self._pool:
-            return None
-        return Accepted(operation.id, self.head.height, operation.expiry, outcome)
-
-    def _checked(self, operation: Operation) -> Accepted:
-        known = self._known(operation)
-        if known is not None:
-            return known
-        # Blocks may have come while the signature was verified.
-        check_window(operation, self.head.height + 1)
-        self._pool.add(operation)
-        self._ordering.wake()
+    def _checked(self, operation: Operation, height: int) -> Accepted:
+        """Put an operation into the pool unless a block since ``height`` took it, sent by somebody else."""
+        if operation.id not in self._pool:
+            outcome = self._recent.outcome_since(height, operation.id)
+            if outcome is not None:
+                return Accepted(operation.id, self.head.height, operation.expiry, outcome)
+            check_window(operation, self.head.height + 1)
+            self._pool.add(operation)
+            self._ordering.wake()
         return Accepted(operation.id, self.head.height, operation.expiry)
 
     def when_final(self, operation_id: bytes, expiry: int) -> Deferred[Outcome]:
@@ -266,6 +263,7 @@ class Ledger:
 
     def _block_final(self, final: FinalBlock) -> None:
         self._pool.remove(final.block.operation_ids)
+        self._recent.add(final)
         if self._waiting:
             for logged in final.operations:
                 for done in self._waiting.pop(logged.id, ()):

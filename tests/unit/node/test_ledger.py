@@ -263,3 +263,28 @@ class LedgerTests(SynchronousTestCase):
         self.successResultOf(node.submit(node.put("a")))
         node.advance(1)
         self.assertGreater(node.ledger.head.height, 0)
+
+    def test_same_operation_from_two_callers(self) -> None:
+        """An operation that a block takes while its signature is verified for a second caller takes effect once."""
+        node = self.make()
+        node.advance(1)
+        signed = node.put("a")
+        checks: list[Deferred[list[bool]]] = []
+
+        def run_later(function: object, *arguments: object) -> Deferred[list[bool]]:
+            checks.append(Deferred())
+            return checks[-1]
+
+        node.ledger._checker._run_in_thread = run_later
+        first, second = node.submit(signed), node.submit(signed)
+        checks[0].callback([True])
+        self.assertIsNone(self.successResultOf(first).outcome)
+        node.advance(0.5)
+        self.assertNoResult(second)
+        checks[1].callback([True])
+        outcome = self.successResultOf(second).outcome
+        assert outcome is not None
+        self.assertEqual((outcome.result, node.ledger.pool_operations), (errors.OK, 0))
+        record = node.ledger.reading().get_record(node.author.public, "film", "a")
+        assert record is not None
+        self.assertEqual(record.version, 1)
