@@ -321,6 +321,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted:
         print("\nmovielens: interrupted; the same command goes on from here.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        return 141  # whoever read us has had enough
     except AddressInvalid as error:
         print(f"movielens: {error}", file=sys.stderr)
         return 2
