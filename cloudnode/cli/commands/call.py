@@ -16,6 +16,15 @@ from cloudnode.cli.values import call_params
 
 async def run(invocation: Invocation) -> Exit:
     """Call a method, describe it, or list all."""
+    arguments = invocation.arguments
+    if arguments.method is not None and not arguments.describe:
+        await _call(invocation)
+        return Exit.OK
+    return _explain(invocation)
+
+
+def _explain(invocation: Invocation) -> Exit:
+    """What the method table says; no node is needed."""
     from cloudnode.cli.commands import _methods
 
     arguments, terminal = invocation.arguments, invocation.terminal
@@ -25,20 +34,28 @@ async def run(invocation: Invocation) -> Exit:
         else:
             terminal.table((Column("METHOD"), Column("GROUP"), Column("", gives_way=True)), _methods.list_methods())
         return Exit.OK
-    if arguments.describe:
-        description = _methods.describe(arguments.method)
-        if description is None:
-            raise CommandError(
-                f"There is no method {arguments.method}: 'cloudnode call' lists them.", Exit.NOT_FOUND, "method_unknown"
-            )
-        terminal.lines(description)
-        return Exit.OK
-    await _call(invocation, call_params(arguments.params, _methods.field_types(arguments.method)))
+    description = _methods.describe(arguments.method)
+    if description is None:
+        raise CommandError(
+            f"There is no method {arguments.method}: 'cloudnode call' lists them.", Exit.NOT_FOUND, "method_unknown"
+        )
+    terminal.lines(description)
     return Exit.OK
 
 
-async def _call(invocation: Invocation, params: Any) -> None:
+def _params(invocation: Invocation) -> Any:
+    words = invocation.arguments.params
+    fields = None
+    if any("=" in word for word in words):  # only these need the method's types, whose import takes a while
+        from cloudnode.cli.commands import _methods
+
+        fields = _methods.field_types(invocation.arguments.method)
+    return call_params(words, fields)
+
+
+async def _call(invocation: Invocation) -> None:
     arguments, terminal = invocation.arguments, invocation.terminal
+    params = _params(invocation)
     context = {
         name: value
         for name in ("at", "min_height", "proof", "sign")
