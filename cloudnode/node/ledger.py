@@ -23,15 +23,23 @@ from cloudnode.formats.operation import Operation, check_window, decode_operatio
 from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
 from cloudnode.node.background_audit import BackgroundAudit
 from cloudnode.node.checking import SignatureChecker
-from cloudnode.node.ordering import LoneValidator
+from cloudnode.node.following import Follower
+from cloudnode.node.ordering import Role, choose_role, make_ordering
 from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
+from cloudnode.node.writing import BlockWriting
 from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
 
-State = Literal["starting", "serving", "corrupt", "stopped"]
+State = Literal["starting", "serving", "corrupt", "diverged", "stopped"]
+
+DIVERGED = "diverged: "
+"""What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
+
+HEIGHTS_AHEAD = 100
+"""How far in the future an operation from a peer may begin to be valid: another node may be ahead of this one."""
 
 
 @attrs.frozen
@@ -74,9 +82,13 @@ class Ledger:
         self._pool = Pool(config.pool)
         self._recent = RecentOutcomes()
         self._checker = SignatureChecker(reactor, run_in_thread)
-        self._ordering = LoneValidator(reactor, run_in_thread, store, self._pool, genesis, validator_key, wall_time)
-        self._ordering.on_final = self._block_final
-        self._ordering.on_damage = self.report_damage
+        self._writing = BlockWriting(reactor, run_in_thread, store)
+        self._writing.on_final = self._block_final
+        self._writing.on_damage = self.report_damage
+        self.role: Role = choose_role(genesis, validator_key)
+        self._ordering = make_ordering(reactor, self._writing, store, self._pool, genesis, validator_key, wall_time)
+        if isinstance(self._ordering, Follower):
+            self._ordering.on_diverged = self.report_divergence
         self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
         self._audit.on_damage = self.report_damage
         self._audit.on_sound = self._database_sound
@@ -84,12 +96,16 @@ class Ledger:
         self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
         self._heights: list[tuple[int, Deferred[None]]] = []
         self._observers: list[Callable[[FinalBlock], None]] = []
+        self._pool_observers: list[Callable[[Operation], None]] = []
 
     async def start(self) -> None:
         """Begin to make blocks and to audit. Reads are answered from now on, unless an audit found damage before."""
         damage = read_damage(self._store.path)
         for finding in damage:
-            self.report_damage(finding)
+            if finding.startswith(DIVERGED):
+                self.report_divergence(finding.removeprefix(DIVERGED))
+            else:
+                self.report_damage(finding)
         if not damage:
             self._serve()
         self._audit.start(lambda: self.head.height)
@@ -138,7 +154,12 @@ class Ledger:
     @property
     def ordering_trouble(self) -> str | None:
         """Why no block can be made at present (for instance a full disk), one sentence; None if all is well."""
-        return self._ordering.trouble
+        return self._writing.trouble
+
+    @property
+    def follower(self) -> Follower | None:
+        """What takes the final blocks that peers bring; None on a node that makes them."""
+        return self._ordering if isinstance(self._ordering, Follower) else None
 
     @property
     def pool_operations(self) -> int:
@@ -186,6 +207,14 @@ class Ledger:
         """What became of an operation; None if it is in no block, or that is no longer remembered."""
         return self._store.reading().outcome(operation_id, expiry)
 
+    def waiting_operation(self, operation_id: bytes) -> Operation | None:
+        """An operation that waits for a block."""
+        return self._pool.get(operation_id)
+
+    def waiting_ids(self) -> list[bytes]:
+        """The ids of all operations that wait for a block, oldest first."""
+        return self._pool.ids()
+
     # What is asked for
 
     def submit(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
@@ -201,7 +230,22 @@ class Ledger:
             # The id is of the body alone: whoever sends it with another signature is told of the first one.
             return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
         check_window(operation, self.head.height + 1)
-        self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(body))
+        return self._check(operation)
+
+    def relay(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
+        """Take an operation from a peer, as :meth:`submit` but for one that is not valid yet: peers may be ahead.
+
+        :raises LedgerError: As :meth:`submit`.
+        """
+        operation = decode_operation(body, signature, self.genesis)
+        height = self.head.height + 1
+        if operation.id in self._pool or self.outcome(operation.id, operation.expiry) is not None:
+            return succeed(Accepted(operation.id, self.head.height, operation.expiry))
+        check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
+        return self._check(operation)
+
+    def _check(self, operation: Operation) -> Deferred[Accepted]:
+        self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
         return self._checker.check(operation).addCallback(self._checked, self.head.height)
 
     def _checked(self, operation: Operation, height: int) -> Accepted:
@@ -210,9 +254,12 @@ class Ledger:
             outcome = self._recent.outcome_since(height, operation.id)
             if outcome is not None:
                 return Accepted(operation.id, self.head.height, operation.expiry, outcome)
-            check_window(operation, self.head.height + 1)
+            if operation.expiry <= self.head.height:
+                raise LedgerError("operation_expired")
             self._pool.add(operation)
             self._ordering.wake()
+            for observer in list(self._pool_observers):
+                observer(operation)
         return Accepted(operation.id, self.head.height, operation.expiry)
 
     def when_final(self, operation_id: bytes, expiry: int) -> Deferred[Outcome]:
@@ -259,6 +306,14 @@ class Ledger:
 
         return stop_watching
 
+    def watch_pool(self, observer: Callable[[Operation], None]) -> Callable[[], None]:
+        """Have ``observer`` called with each operation that comes into the pool.
+
+        :return: What ends it.
+        """
+        self._pool_observers.append(observer)
+        return lambda: self._pool_observers.remove(observer)
+
     # What happens
 
     def _block_final(self, final: FinalBlock) -> None:
@@ -294,7 +349,23 @@ class Ledger:
             self._log.critical("The database is damaged, data is no longer served: {finding}", finding=finding)
             self._ordering.halt()
 
+    def report_divergence(self, reason: str) -> None:
+        """Say that this node's state is not the one that the network's validators signed: no data is served.
+
+        :param reason: One sentence, which ``getnodeinfo`` tells.
+        """
+        finding = DIVERGED + reason
+        self._audit.record_damage(finding)
+        write_damage(self._store.path, self._audit.state.findings)
+        if self._state in ("starting", "serving", "corrupt"):
+            self._state = "diverged"
+            self._log.critical("This node has diverged, data is no longer served: {reason}", reason=reason)
+            self._ordering.halt()
+
     def _database_sound(self) -> None:
+        if self._state == "diverged":
+            # The audit finds a database that agrees with itself, which is not the question.
+            return
         write_damage(self._store.path, ())
         if self._state == "corrupt":
             self._log.info("The database is sound again, data is served")

@@ -47,6 +47,14 @@ class Pool:
         """Bytes of all bodies."""
         return self._size
 
+    def get(self, operation_id: bytes) -> Operation | None:
+        """An operation that is here."""
+        return self._operations.get(operation_id)
+
+    def ids(self) -> list[bytes]:
+        """The ids of all, oldest first."""
+        return list(self._operations)
+
     def check_room(self, operations: int, size: int) -> None:
         """See whether there is room for so many operations of so many bytes in all.
 

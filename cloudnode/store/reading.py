@@ -171,6 +171,13 @@ class SqliteReading:
             return []
         return self._log("position >= :low AND position < :high", position(height, 0), end_of(height), -1)
 
+    def some_operations(self, height: int, first: int, count: int) -> list[LoggedOperation]:
+        """At most ``count`` operations of a block, from the one with index ``first`` on."""
+        if height > self.height:
+            return []
+        low = position(height, first)
+        return self._log("position >= :low AND position < :high", low, end_of(height), count)
+
     def record_changes(self, after: Cursor, limit: int) -> list[LoggedOperation]:
         start = position(after.height, after.index) + 1
         return self._log("position >= :low AND position < :high AND result = 0", start, end_of(self.height), limit)
