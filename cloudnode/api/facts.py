@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from cloudnode.api.types import Hex32, Hex64, Seconds
+from cloudnode.api.types import Hex32, Hex64, NodeId, Seconds
 
 TransportName = Literal["http", "ws", "ws-udp", "webtransport"]
 
@@ -35,6 +35,61 @@ class Certificate(Struct, frozen=True):
     signature: Hex64
 
 
+class PeerInterface(Struct, frozen=True):
+    """An interface that a peer says it serves."""
+
+    transport: Annotated[str, Meta(description="http, ws, ws-udp or webtransport.")]
+    address: Annotated[str, Meta(description="Empty: whichever address the node is reached at.")]
+    port: int
+    secure: bool
+
+
+class PeerInfo(Struct, frozen=True):
+    """A connected peer: first what Pocketnet's tools read, with their types, then what is our own."""
+
+    id: NodeId
+    addr: Annotated[str, Meta(description="Where it is seen, address:port.")]
+    services: Annotated[str, Meta(description="The transports that it serves, separated by commas.")]
+    relaytxes: bool
+    lastsend: Seconds
+    lastrecv: Seconds
+    conntime: Seconds
+    timeoffset: Annotated[int, Meta(description="Seconds that its clock was ahead of this node's at the beginning.")]
+    pingtime: Annotated[int, Meta(description="Microseconds to the peer and back, as last measured; 0: not yet.")]
+    protocol: Annotated[str, Meta(description="What the link goes over.")]
+    version: str
+    inbound: Annotated[bool, Meta(description="Whether the peer dialled.")]
+    startingheight: int
+    whitelisted: bool
+    banscore: Annotated[int, Meta(description="How often it was banned.")]
+    synced_headers: Annotated[int, Meta(description="The height that it has shown a certificate for.")]
+    synced_blocks: Annotated[int, Meta(description="The height that both have.")]
+    bytessent: int
+    bytesrecv: int
+    interfaces: list[PeerInterface]
+
+
+class Peers(Struct, frozen=True):
+    """How many peers there are, by who dialled, and how many addresses of nodes are known."""
+
+    inbound: int
+    outbound: int
+    known: int
+
+
+class SyncFacts(Struct, frozen=True):
+    """How far the node is compared with its peers.
+
+    :ivar target: The height that it knows to be final. :ivar operations_second: As written in the last seconds.
+    :ivar seconds_left: Until it has them all; None if that can't be said. :ivar trouble: Why it does not go on.
+    """
+
+    target: int
+    operations_second: float
+    seconds_left: float | None
+    trouble: str | None
+
+
 class NodeFacts(Protocol):
     """Facts about the running node; every method is cheap and answers for now."""
 
@@ -47,3 +102,12 @@ class NodeFacts(Protocol):
 
     def certificates(self) -> Sequence[Certificate]:
         """The certificates in use and the next one, newest first."""
+
+    def peers(self) -> Sequence[PeerInfo]:
+        """The peers that there are links with now."""
+
+    def peer_counts(self) -> Peers:
+        """How many they are."""
+
+    def sync(self) -> SyncFacts:
+        """How far the node is."""

@@ -21,8 +21,9 @@ VOTE = b"cloudnode vote 1\n"
 RECEIPT = b"cloudnode receipt 1\n"
 ANSWER = b"cloudnode answer 1\n"
 TLS = b"cloudnode tls 1\n"
+PEER = b"cloudnode peer 1\n"
 
-PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS)
+PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER)
 
 SEED_SIZE = 32
 PUBLIC_SIZE = 32

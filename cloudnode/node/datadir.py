@@ -38,6 +38,35 @@ class DatadirError(Exception):
 
 
 @attrs.frozen(eq=False)
+class PreparedDatadir:
+    """A data directory that this process has taken, with its keys, but perhaps without a network yet.
+
+    :ivar genesis: The network, or None on a first start.
+    """
+
+    path: Path
+    node_key: SigningKey
+    validator_key: SigningKey
+    genesis: Genesis | None
+    _lock: int
+
+    def complete(self, genesis: Genesis) -> Datadir:
+        """Keep what is there, or begin with this genesis if there is none.
+
+        :raises DatadirError: It can't be written.
+        """
+        created = self.genesis is None
+        if created:
+            write_whole(self.path / "genesis.json", genesis.text)
+        return Datadir(self.path, self.genesis or genesis, self.node_key, self.validator_key, created, self._lock)
+
+    def close(self) -> None:
+        """Give the directory free; to be called in place of :meth:`Datadir.close`, once."""
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+
+@attrs.frozen(eq=False)
 class Datadir:
     """An open data directory. This process alone uses it until :meth:`close`.
 
@@ -62,6 +91,11 @@ class Datadir:
         """The directory of the node's own certificates (it may not exist yet)."""
         return self.path / "tls"
 
+    @property
+    def address_book(self) -> Path:
+        """Where other nodes are (it may not exist yet)."""
+        return self.path / "peers.json"
+
     @classmethod
     def open(
         cls,
@@ -70,17 +104,31 @@ class Datadir:
         random: Callable[[int], bytes] = os.urandom,
         now: Callable[[], float] = time.time,
     ) -> Datadir:
-        """Take the directory for this process, and make it and what it lacks on a first start.
+        """Take the directory for this process, and make it and what it lacks, a network of one too, on a first start.
 
         :param path: Where it is or shall be. :param random: So many bytes fit for secrets.
         :param now: Unix seconds, the time of a new genesis.
         :raises DatadirError: Another process has it, it can't be read or written, or its files contradict.
         """
+        prepared = cls.prepare(path, random=random)
+        try:
+            return prepared.complete(prepared.genesis or lone_genesis(prepared.validator_key, now()))
+        except BaseException:
+            prepared.close()
+            raise
+
+    @staticmethod
+    def prepare(path: Path, *, random: Callable[[int], bytes] = os.urandom) -> PreparedDatadir:
+        """Take the directory for this process and make its keys on a first start, but no network.
+
+        :param path: :param random: As for :meth:`open`.
+        :raises DatadirError: As :meth:`open`.
+        """
         path = Path(os.path.abspath(path))
         _make_directory(path)
         lock = _take_lock(path)
         try:
-            return _load_or_make(path, lock, random, now)
+            return _load_or_make(path, lock, random)
         except BaseException:
             os.close(lock)
             raise
@@ -92,26 +140,23 @@ class Datadir:
         os.close(self._lock)
 
 
-def _load_or_make(path: Path, lock: int, random: Callable[[int], bytes], now: Callable[[], float]) -> Datadir:
+def lone_genesis(validator_key: SigningKey, now: float) -> Genesis:
+    """The genesis of a network of one, made now (unix seconds)."""
+    return build_genesis(name=NETWORK_NAME, time=int(now * 1000), validators=[validator_key.public])
+
+
+def _load_or_make(path: Path, lock: int, random: Callable[[int], bytes]) -> PreparedDatadir:
     genesis_path, node_path, validator_path = path / "genesis.json", path / "node.key", path / "validator.key"
-    created = not genesis_path.exists()
-    if created and (path / "ledger.sqlite3").exists():
+    is_new = not genesis_path.exists()
+    if is_new and (path / "ledger.sqlite3").exists():
         raise DatadirError(f"{path} holds a ledger but no genesis.json: put it back")
     for key_path in (node_path, validator_path):
-        if not created and not key_path.exists():
+        if not is_new and not key_path.exists():
             raise DatadirError(f"{path} holds a genesis.json but no {key_path.name}: put it back")
     node_key = _load_or_make_key(node_path, random)
     validator_key = _load_or_make_key(validator_path, random)
-    if created:
-        genesis = build_genesis(name=NETWORK_NAME, time=int(now() * 1000), validators=[validator_key.public])
-        _write_whole(genesis_path, genesis.text)
-    else:
-        genesis = _load_genesis(genesis_path)
-    if validator_key.public not in genesis.validators:
-        raise DatadirError(
-            f"{validator_path} is not a key of the validators in {genesis_path}: they do not belong together"
-        )
-    return Datadir(path, genesis, node_key, validator_key, created, lock)
+    genesis = None if is_new else _load_genesis(genesis_path)
+    return PreparedDatadir(path, node_key, validator_key, genesis, lock)
 
 
 def _make_directory(path: Path) -> None:
@@ -159,7 +204,7 @@ def _take_lock(path: Path) -> int:
 def _load_or_make_key(path: Path, random: Callable[[int], bytes]) -> SigningKey:
     if not path.exists():
         made = SigningKey(random(SEED_SIZE))
-        _write_whole(path, dump_key(made).encode("ascii"))
+        write_whole(path, dump_key(made).encode("ascii"))
     try:
         return load_key(_read_secret(path).decode("ascii"))
     except (LedgerError, UnicodeDecodeError):
@@ -196,7 +241,7 @@ def _load_genesis(path: Path) -> Genesis:
         raise DatadirError(f"{path} is not a genesis: {error}") from None
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment it is there in full or not at all."""
     temporary = path.with_name(path.name + ".new")
     try:

@@ -7,17 +7,21 @@ the data directory.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from random import SystemRandom
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from cloudnode import __version__
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.facts import TransportName
 from cloudnode.api.methods import TABLE
@@ -25,11 +29,16 @@ from cloudnode.api.served import ServedNode
 from cloudnode.api.session import ApiSessionOpener
 from cloudnode.api.web.site import make_site
 from cloudnode.formats.keys import TLS
-from cloudnode.node.datadir import Datadir, DatadirError
+from cloudnode.node.datadir import Datadir, DatadirError, PreparedDatadir, lone_genesis
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.node.pool import PoolLimits
+from cloudnode.peers.joining import Newcomer
+from cloudnode.peers.neighbourhood import Neighbourhood
+from cloudnode.peers.places import JoinAddress
 from cloudnode.service.config import Config
 from cloudnode.service.facts import ServiceFacts, make_gauges
+from cloudnode.service.joining import check_joins, learn_genesis, unless_stopped
+from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
 from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.root import Serving
@@ -49,6 +58,8 @@ SESSION_SECONDS = 0.3
 CONNECTION_SECONDS = 0.15
 DRAIN_SECONDS = 0.8
 
+SOFTWARE = f"cloudnode {__version__}"
+
 HTTP = "HTTP"
 WS = "WebSocket"
 WS_UDP = "WebSocket over UDP"
@@ -65,15 +76,22 @@ async def start_node(
     :param wall_time: Unix seconds.
     :raises StartError: It can't start; one line says why.
     """
-    datadir = _open_datadir(config)
-    shutdown.add("the data directory", datadir.close)
+    prepared = _prepare_datadir(config)
+    shutdown.add("the data directory", prepared.close)
+    joining = Deferred.fromCoroutine(_choose_network(config, prepared, reactor, wall_time))
+    datadir, joins = await unless_stopped(joining, shutdown, reactor)
     ledger = _open_ledger(config, datadir, reactor)
     # From here on the store is open: the ledger closes it, started or not.
     shutdown.add("the ledger", ledger.stop)
     await ledger.start()
+    neighbourhood = _make_neighbourhood(config, datadir, ledger, joins, reactor, wall_time)
+    shutdown.add("the links", neighbourhood.stop)
     shutdown.add("the pool", lambda: _drain(ledger, reactor))
-    node = _Node(config, reactor, ledger, _open_certificates(config, datadir, reactor), wall_time)
+    certificates = _open_certificates(config, datadir, reactor)
+    node = _Node(config, reactor, ledger, certificates, neighbourhood, wall_time)
     listening = await node.serve(shutdown)
+    neighbourhood.listening.extend(told_interfaces(listening))
+    neighbourhood.start()
     return Serving(
         network=ledger.network.hex(),
         node=ledger.node_key.public.hex(),
@@ -82,18 +100,68 @@ async def start_node(
     )
 
 
-def _open_datadir(config: Config) -> Datadir:
+def _prepare_datadir(config: Config) -> PreparedDatadir:
     try:
-        return Datadir.open(config.datadir)
+        return Datadir.prepare(config.datadir)
     except DatadirError as error:
         raise StartError(str(error)) from None
 
 
+async def _choose_network(
+    config: Config, prepared: PreparedDatadir, reactor: Any, wall_time: Callable[[], float]
+) -> tuple[Datadir, list[JoinAddress]]:
+    """The data directory with its network: the one that it holds, that of a node to join, or a new one of its own."""
+    dial = Dialler(reactor, config.peers.dial_timeout)
+    newcomer = Newcomer(reactor, dial, prepared.node_key, os.urandom, wall_time, SOFTWARE)
+    try:
+        if prepared.genesis is not None:
+            joins = await check_joins(config.join, prepared.genesis, newcomer, prepared.path, reactor)
+            datadir = prepared.complete(prepared.genesis)
+        elif config.join:
+            genesis, _ = await learn_genesis(config.join, newcomer, reactor)
+            datadir = prepared.complete(genesis)
+            joins = await check_joins(config.join, genesis, newcomer, prepared.path, reactor)
+        else:
+            return prepared.complete(lone_genesis(prepared.validator_key, wall_time())), []
+    except DatadirError as error:
+        raise StartError(str(error)) from None
+    is_follower = datadir.validator_key.public not in datadir.genesis.validators
+    if is_follower and not config.join and not datadir.address_book.exists():
+        raise StartError(
+            f"{prepared.path / 'validator.key'} is not a key of the validators in genesis.json, so this node "
+            "follows them, but it knows no other node: name one with --join"
+        )
+    return datadir, joins
+
+
+def _make_neighbourhood(
+    config: Config,
+    datadir: Datadir,
+    ledger: Ledger,
+    joins: Sequence[JoinAddress],
+    reactor: Any,
+    wall_time: Callable[[], float],
+) -> Neighbourhood:
+    return Neighbourhood(
+        reactor,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+        ledger,
+        datadir.address_book,
+        Dialler(reactor, config.peers.dial_timeout),
+        join=joins,
+        settings=config.peers,
+        random=SystemRandom(),
+        secret=os.urandom,
+        wall_time=wall_time,
+        software=SOFTWARE,
+    )
+
+
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     settings = config.ledger
-    validators = len(datadir.genesis.validators)
-    if validators != 1:
-        raise StartError(f"the network in {datadir.path} has {validators} validators: this version runs one")
+    validators = datadir.genesis.validators
+    if datadir.validator_key.public in validators and len(validators) != 1:
+        raise StartError(f"the network in {datadir.path} has {len(validators)} validators: this version runs one")
     try:
         store = SqliteStore.open(str(datadir.database), datadir.genesis)
     except (WrongDatabase, DatabaseDamaged) as error:
@@ -131,7 +199,10 @@ def _open_certificates(config: Config, datadir: Datadir, reactor: Any) -> Certif
 
 
 async def _drain(ledger: Ledger, reactor: Any) -> None:
-    """Let the operations that were accepted get into a block: they wait in memory alone."""
+    """Let the operations that were accepted get into a block: they wait in memory alone, but for a follower's, which
+    its peers have."""
+    if ledger.role == "follower":
+        return
 
     def is_done() -> bool:
         return not ledger.pool_operations or ledger.state != "serving" or ledger.ordering_trouble is not None
@@ -159,12 +230,21 @@ class _Node:
     """The API and the ports on a ledger that runs."""
 
     def __init__(
-        self, config: Config, reactor: Any, ledger: Ledger, keeper: CertificateKeeper, wall_time: Callable[[], float]
+        self,
+        config: Config,
+        reactor: Any,
+        ledger: Ledger,
+        keeper: CertificateKeeper,
+        neighbourhood: Neighbourhood,
+        wall_time: Callable[[], float],
     ) -> None:
         self._config = config
         self._reactor = reactor
         self._keeper = keeper
-        self._facts = ServiceFacts(wall_time(), keeper, ledger.node_key)
+        self._neighbourhood = neighbourhood
+        self._facts = ServiceFacts(
+            wall_time(), keeper, ledger.node_key, neighbourhood, lambda: wall_time() - reactor.seconds()
+        )
         self._served = ServedNode(ledger, self._facts, config.limits, reactor, TABLE, wall_time)
         self._answerer = Answerer(self._served)
         counts = self._served.meters.sessions
@@ -209,6 +289,7 @@ class _Node:
                 "ws": lambda: [each.counters for each in self._websockets],
                 "tcp": lambda: [each.counters for each in self._sniffers],
                 "quic": lambda: [each.counters for each in self._sockets],
+                "peers": lambda: [self._neighbourhood.counters()],
             }
         )
         site = make_site(self._served, self._answerer, self._reactor, gauges)
@@ -227,7 +308,12 @@ class _Node:
             secure=True if inside_tls else None,
             http_at=_port_in(self._config.http),
         )
-        sniffer = SniffingFactory(websockets, self._reactor, None if inside_tls else RotatingTLS(self._keeper))
+        sniffer = SniffingFactory(
+            websockets,
+            self._reactor,
+            None if inside_tls else RotatingTLS(self._keeper),
+            peers=make_peer_factory(self._reactor, self._neighbourhood),
+        )
         self._websockets.append(websockets)
         self._sniffers.append(sniffer)
         return _Stream(WS, endpoint, LiveConnections(sniffer), ("ws",), "wss" if inside_tls else "ws", True)

@@ -17,6 +17,8 @@ from attrs.validators import ge, instance_of, le
 from twisted.internet.endpoints import serverFromString
 
 from cloudnode.api.limits import Limits
+from cloudnode.peers.neighbourhood import PeerSettings
+from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
 
 LogFormat = Literal["text", "json"]
 LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
@@ -29,11 +31,11 @@ DEFAULT_WS = ("tcp:38082",)
 DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
 
-SETTINGS = ("datadir", "http", "ws", "ws-udp", "log-format", "log-level")
-TABLES = ("limits", "ledger")
+SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "log-format", "log-level")
+TABLES = ("limits", "ledger", "peers")
 
 _T = TypeVar("_T")
-_Table = TypeVar("_Table", Limits, "LedgerSettings")
+_Table = TypeVar("_Table", Limits, "LedgerSettings", PeerSettings)
 
 
 class ConfigError(Exception):
@@ -75,17 +77,21 @@ class Config:
     :ivar datadir: Absolute path of the data directory.
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
+    :ivar join: Nodes of the network to join.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
+    :ivar peers: How many links it has.
     """
 
     datadir: Path
     http: tuple[str, ...] = DEFAULT_HTTP
     ws: tuple[str, ...] = DEFAULT_WS
     ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
+    join: tuple[JoinAddress, ...] = ()
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
     ledger: LedgerSettings = attrs.field(factory=LedgerSettings)
+    peers: PeerSettings = attrs.field(factory=PeerSettings)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -117,10 +123,12 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         http=settings.read("http", _read_endpoints, DEFAULT_HTTP),
         ws=settings.read("ws", _read_endpoints, DEFAULT_WS),
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
+        join=settings.read("join", _read_joins, ()),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
         limits=settings.read_table("limits", Limits()),
         ledger=settings.read_table("ledger", LedgerSettings()),
+        peers=settings.read_table("peers", PeerSettings()),
     )
 
 
@@ -218,6 +226,13 @@ def _read_endpoints(value: Any) -> tuple[str, ...]:
                 f"({str(error) or type(error).__name__})"
             ) from None
     return texts
+
+
+def _read_joins(value: Any) -> tuple[JoinAddress, ...]:
+    try:
+        return tuple(parse_join(text) for text in _read_texts(value))
+    except JoinInvalid as error:
+        raise ValueError(str(error)) from None
 
 
 def _read_udp_addresses(value: Any) -> tuple[UdpAddress, ...]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import attrs
 
-from cloudnode.api.facts import Certificate, Interface
+from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts
 from cloudnode.formats.keys import TLS, SigningKey
+from cloudnode.peers.neighbourhood import Neighbourhood
+from cloudnode.peers.peer import Peer
 from cloudnode.service.listening import Listening
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.selfsigned import TLSCertificate
@@ -22,8 +24,18 @@ class ServiceFacts:
     :ivar started: When it started, unix seconds. :ivar listening: What listens; filled as ports are opened.
     """
 
-    def __init__(self, started: float, keeper: CertificateKeeper, node_key: SigningKey) -> None:
+    def __init__(
+        self,
+        started: float,
+        keeper: CertificateKeeper,
+        node_key: SigningKey,
+        neighbourhood: Neighbourhood,
+        wall_offset: Callable[[], float],
+    ) -> None:
+        """:param wall_offset: Unix seconds less the reactor's."""
         self.started = started
+        self._neighbourhood = neighbourhood
+        self._wall_offset = wall_offset
         self.listening: list[Listening] = []
         self._keeper = keeper
         self._key = node_key
@@ -43,6 +55,52 @@ class ServiceFacts:
         known = [each for each in (self._keeper.next, self._keeper.current) if each is not None]
         self._shown = {each.hash: self._shown.get(each.hash) or self._sign(each) for each in known}
         return list(self._shown.values())
+
+    def peers(self) -> Sequence[PeerInfo]:
+        """The peers, as they are now."""
+        offset, height = self._wall_offset(), self._neighbourhood.progress().height
+        return [self._describe(peer, offset, height) for peer in self._neighbourhood]
+
+    def peer_counts(self) -> Peers:
+        """How many they are."""
+        counters = self._neighbourhood.counters()
+        return Peers(counters.inbound, counters.outbound, counters.addresses)
+
+    def sync(self) -> SyncFacts:
+        """How far the node is."""
+        progress, download = self._neighbourhood.progress(), self._neighbourhood.download
+        left = progress.seconds_left
+        return SyncFacts(
+            target=progress.target,
+            operations_second=round(progress.operations_second, 1),
+            seconds_left=None if left is None else round(left, 1),
+            trouble=None if download is None else download.trouble,
+        )
+
+    def _describe(self, peer: Peer, offset: float, height: int) -> PeerInfo:
+        hello = peer.hello
+        return PeerInfo(
+            id=peer.id.hex(),
+            addr=peer.place,
+            services=",".join(sorted({each.transport for each in hello.interfaces})),
+            relaytxes=True,
+            lastsend=int(peer.last_sent + offset),
+            lastrecv=int(peer.last_received + offset),
+            conntime=int(peer.began + offset),
+            timeoffset=round(hello.time / 1000 - peer.began - offset),
+            pingtime=round((peer.ping_seconds or 0.0) * 1e6),
+            protocol="ws",
+            version=hello.software,
+            inbound=peer.inbound,
+            startingheight=hello.height,
+            whitelisted=False,
+            banscore=self._neighbourhood.ban_count(peer),
+            synced_headers=peer.height,
+            synced_blocks=min(peer.height, height),
+            bytessent=peer.sent_bytes,
+            bytesrecv=peer.received_bytes,
+            interfaces=[PeerInterface(each.transport, each.host, each.port, each.secure) for each in hello.interfaces],
+        )
 
     def _sign(self, certificate: TLSCertificate) -> Certificate:
         return Certificate(

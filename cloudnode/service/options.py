@@ -12,7 +12,7 @@ from twisted.python import usage
 from cloudnode import __version__
 from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, Config, ConfigError, make_config
 
-_REPEATABLE = ("http", "ws", "ws-udp")
+_REPEATABLE = ("http", "ws", "ws-udp", "join")
 
 _EXAMPLES = """
 HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
@@ -23,6 +23,10 @@ HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
   unix:/run/cloudnode/http.sock
   systemd:domain=INET:index=0                    a socket that systemd holds
   127.0.0.1:38083                                WS UDP on one address
+
+JOIN names any node of the network to join:
+  ws://node.example:38082
+  cloudnode:NODE@192.0.2.7:38082?network=HASH    its key and the network's hash, both checked
 
 The TOML file holds settings under the same names, and limits; the command line wins:
   http = ["tcp:38081", "unix:/run/cloudnode/http.sock"]
@@ -82,6 +86,11 @@ class Options(usage.Options):
     def opt_ws_udp(self, address: str) -> None:
         """Serve WebSocket over HTTP/3 and WebTransport. Repeatable, or none. Default: 38083"""
         self.setdefault("ws-udp", []).append(address)
+
+    def opt_join(self, url: str) -> None:
+        """Join the network of a node and follow it: its ws://, wss:// or http:// URL, or
+        cloudnode:NODE@HOST:PORT?network=HASH. Repeatable. Remembered nodes are found again without it."""
+        self.setdefault("join", []).append(url)
 
     def getUsage(self, width: int | None = None) -> str:
         """The help, with examples below it."""

@@ -1,7 +1,7 @@
 """One TCP port for everything, told apart by its first bytes.
 
 Ports that a NAT maps are precious, so one port serves TLS (first byte 0x16, with the node's own certificate),
-HTTP and WebSocket in the clear (an ASCII letter), and STUN (RFC 8489: first byte 0 or 1, the magic cookie
+HTTP and WebSocket in the clear (an ASCII letter), links between nodes (inside TLS: a request for ``/peer``), and STUN (RFC 8489: first byte 0 or 1, the magic cookie
 at byte 4). Inside TLS the stream is looked at again. Whatever else comes is closed and counted.
 
 A connection is *unfinished* until its WebSocket is open, or it was handed to STUN. Unfinished connections are
@@ -20,6 +20,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
+    INegotiated,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
@@ -34,6 +35,8 @@ from cloudnode.transports.addresses import LOCAL, address_group, peer_address
 from cloudnode.transports.timers import TimerWheel, WheelCall
 
 STUN_COOKIE = bytes.fromhex("2112a442")
+PEER_REQUEST = b"GET /peer HTTP/1.1\r\n"
+"""How a link between nodes begins, inside TLS."""
 _TLS_HANDSHAKE = 0x16
 
 
@@ -43,6 +46,7 @@ class Speech(enum.Enum):
     UNDECIDED = "undecided"
     TLS = "tls"
     HTTP = "http"
+    PEER = "peer"
     STUN = "stun"
     UNKNOWN = "unknown"
 
@@ -67,6 +71,16 @@ def recognize(begin: bytes) -> Speech:
     return Speech.STUN if len(cookie) == len(STUN_COOKIE) else Speech.UNDECIDED
 
 
+def recognize_request(begin: bytes) -> Speech:
+    """Tell inside TLS what an HTTP request is for.
+
+    :param begin: All bytes received so far; as many as :data:`PEER_REQUEST` has are needed.
+    """
+    if begin.startswith(PEER_REQUEST):
+        return Speech.PEER
+    return Speech.UNDECIDED if PEER_REQUEST.startswith(begin) else Speech.HTTP
+
+
 @attrs.frozen
 class SniffLimits:
     """What the connections of a port may take before they are of use to anyone.
@@ -86,7 +100,7 @@ class SniffCounters:
     """What came to a port, for metrics.
 
     :ivar accepted: Connections. :ivar unfinished: Those that are unfinished now.
-    :ivar tls: :ivar http: :ivar stun: What they spoke; what is inside TLS is counted as well.
+    :ivar tls: :ivar http: :ivar peer: :ivar stun: What they spoke; what is inside TLS is counted as well.
     :ivar stun_refused: STUN connections closed because nothing here speaks it.
     :ivar unknown: Connections closed because of their first bytes.
     :ivar timed_out: Connections closed because they did not finish their handshake in time.
@@ -98,6 +112,7 @@ class SniffCounters:
     unfinished: int = 0
     tls: int = 0
     http: int = 0
+    peer: int = 0
     stun: int = 0
     stun_refused: int = 0
     unknown: int = 0
@@ -176,6 +191,10 @@ class Sniffer(Protocol):
             return
         if speech is Speech.TLS and self._inside_tls:
             speech = Speech.UNKNOWN
+        if speech is Speech.HTTP and (self._inside_tls or INegotiated.providedBy(self.transport)):
+            speech = recognize_request(self._begin)
+            if speech is Speech.UNDECIDED:
+                return
         successor = self._connection.choose(speech)
         if successor is None:
             self.transport.abortConnection()
@@ -251,6 +270,7 @@ class SniffingFactory(ServerFactory):
         tls: IOpenSSLServerConnectionCreator | None = None,
         stun: IProtocolFactory | None = None,
         limits: SniffLimits | None = None,
+        peers: IProtocolFactory | None = None,
     ) -> None:
         """
         :param websocket: Serves HTTP and WebSocket. Its protocols have a Deferred ``is_open``, which fires
@@ -259,8 +279,11 @@ class SniffingFactory(ServerFactory):
         :param tls: Begins TLS connections; None for a port that is inside TLS already, or has none.
         :param stun: Serves STUN over TCP, from its first byte and under its own limits; None refuses it.
         :param limits: What unfinished connections may take; the defaults if None.
+        :param peers: Serves links between nodes, which come inside TLS. Its protocols have ``is_open`` too. Without
+            one, their requests are answered as any other for a path that is not served.
         """
         self.counters = SniffCounters()
+        self._peers = peers
         self.unfinished = UnfinishedConnections(TimerWheel(clock), limits or SniffLimits(), self.counters)
         self._websocket = websocket
         self._stun = stun
@@ -290,9 +313,14 @@ class SniffingFactory(ServerFactory):
         if speech is Speech.TLS and self._tls is not None:
             self.counters.tls += 1
             return self._tls.protocol(self._tls, Sniffer(connection, inside_tls=True))
-        if speech is Speech.HTTP:
-            self.counters.http += 1
-            protocol = self._websocket.buildProtocol(peer)
+        if speech in (Speech.HTTP, Speech.PEER):
+            factory = self._websocket
+            if speech is Speech.PEER and self._peers is not None:
+                self.counters.peer += 1
+                factory = self._peers
+            else:
+                self.counters.http += 1
+            protocol = factory.buildProtocol(peer)
             is_open: Deferred[object] | None = getattr(protocol, "is_open", None)
             if is_open is not None:
                 is_open.addCallback(connection.finish)

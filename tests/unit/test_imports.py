@@ -40,8 +40,9 @@ LAYERS = {
     "consensus": _layer("formats", PURE),
     "node": _layer("consensus store ledger formats", TWISTED),
     "transports": _layer("", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
+    "peers": _layer("transports node consensus store ledger formats", TWISTED | {"automat"}),
     "api": _layer("node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}),
-    "service": _layer("api transports node store ledger formats", TWISTED),
+    "service": _layer("api peers transports node store ledger formats", TWISTED),
     "client": _layer(
         "formats ledger transports",
         TWISTED | {"aioquic", "autobahn", "treq", "txaio", "cryptography", "OpenSSL", "hyperlink", "service_identity"},

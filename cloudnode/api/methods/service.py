@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from cloudnode import __version__
 from cloudnode.api.calls import Call
-from cloudnode.api.facts import Certificate, Interface
+from cloudnode.api.facts import Certificate, Interface, PeerInfo, Peers
 from cloudnode.api.table import Method, NoParams
 from cloudnode.api.types import Hex32, Milliseconds, NodeId, Seconds
 from cloudnode.node.ledger import Ledger
@@ -50,9 +50,16 @@ class Software(Struct, frozen=True):
 class Sync(Struct, frozen=True):
     """How far this node is. ``state`` is ``serving`` once it answers data calls."""
 
-    state: Literal["starting", "serving", "corrupt", "stopped"]
+    state: Literal["starting", "serving", "corrupt", "diverged", "stopped"]
+    role: Annotated[
+        Literal["validator", "follower"], Meta(description="Whether it makes blocks or follows those who do.")
+    ]
     height: int
     provable_height: Annotated[int, Meta(description="The newest height that proofs can be given for.")]
+    target: Annotated[int, Meta(description="The greatest height that this node knows to be final.")]
+    operations_second: Annotated[float, Meta(description="Operations written a second, lately.")]
+    seconds_left: Annotated[float | None, Meta(description="Until the target is reached; null if that can't be said.")]
+    trouble: Annotated[str | None, Meta(description="Why it does not go on; null if it does.")]
 
 
 class Audit(Struct, frozen=True):
@@ -117,33 +124,12 @@ class NodeInfo(Struct, frozen=True):
     software: Software
     started: Seconds
     sync: Sync
+    peers: Peers
     audit: Audit
     interfaces: list[Interface]
     certificates: list[Certificate]
     stun: Stun
     limits: LimitsAnswer
-
-
-class PeerInfo(Struct, frozen=True):
-    """A connected peer; the fields and types are those that Pocketnet's tools read."""
-
-    id: NodeId
-    addr: str
-    services: str
-    relaytxes: bool
-    lastsend: Seconds
-    lastrecv: Seconds
-    conntime: Seconds
-    timeoffset: int
-    pingtime: Annotated[int, Meta(description="Microseconds.")]
-    protocol: str
-    version: str
-    inbound: bool
-    startingheight: int
-    whitelisted: bool
-    banscore: int
-    synced_headers: int
-    synced_blocks: int
 
 
 class Time(Struct, frozen=True):
@@ -164,7 +150,7 @@ def _ports(interfaces: list[Interface]) -> Ports:
     http = _port(interfaces, "http", False)
     https = _port(interfaces, "http", True)
     return Ports(
-        node=0,  # there are no peer links yet, so there is no port for them
+        node=_port(interfaces, "ws"),  # links between nodes come to the same port as WebSocket
         api=http or https,
         rest=http or https,
         wss=_port(interfaces, "ws"),
@@ -194,6 +180,20 @@ def _provable_height(call: Call) -> int:
     return call.served.ledger.provable_height() if call.served.ledger.head.height else 0
 
 
+def _sync(call: Call) -> Sync:
+    ledger, facts = call.served.ledger, call.served.facts.sync()
+    return Sync(
+        state=ledger.state,
+        role=ledger.role,
+        height=ledger.head.height,
+        provable_height=_provable_height(call),
+        target=max(facts.target, ledger.head.height),
+        operations_second=facts.operations_second,
+        seconds_left=facts.seconds_left,
+        trouble=ledger.ordering_trouble or facts.trouble,
+    )
+
+
 def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
     served = call.served
     ledger, limits, audit = served.ledger, served.limits, served.ledger.audit
@@ -211,7 +211,8 @@ def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
         network=ledger.network.hex(),
         software=Software("cloudnode", __version__, API_VERSION),
         started=int(served.facts.started),
-        sync=Sync(ledger.state, ledger.head.height, _provable_height(call)),
+        sync=_sync(call),
+        peers=served.facts.peer_counts(),
         audit=Audit(audit.state, audit.height, audit.finished, audit.rows, audit.progress, list(audit.findings)),
         interfaces=interfaces,
         certificates=list(served.facts.certificates()),
@@ -221,7 +222,7 @@ def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
 
 
 def _getpeerinfo(call: Call, params: NoParams) -> list[PeerInfo]:
-    return []  # the truth until nodes have peer links
+    return list(call.served.facts.peers())
 
 
 def _getstuninfo(call: Call, params: NoParams) -> Stun:

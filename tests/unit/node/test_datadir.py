@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.keys import SigningKey, dump_key
-from cloudnode.node.datadir import Datadir, DatadirError
+from cloudnode.node.datadir import Datadir, DatadirError, lone_genesis
 
 NOW = 1_790_000_000.25
 
@@ -160,11 +160,24 @@ class DatadirTests(SynchronousTestCase):
         (self.path / "ledger.sqlite3").touch()
         self.assertIn("no genesis.json: put it back", self.refusal())
 
-    def test_other_network(self) -> None:
-        """A validator key that the genesis does not name is refused."""
+    def test_other_validator_key(self) -> None:
+        """A directory whose validator key the genesis does not name is a follower's."""
         self.make()
         (self.path / "validator.key").write_text(dump_key(SigningKey(b"\x77" * 32)))
-        self.assertIn("do not belong together", self.refusal())
+        opened = self.open()
+        self.addCleanup(opened.close)
+        self.assertNotIn(opened.validator_key.public, opened.genesis.validators)
+
+    def test_joined(self) -> None:
+        """A directory that was prepared without a network takes the genesis that it is given, and keeps it."""
+        prepared = Datadir.prepare(self.path)
+        self.assertIsNone(prepared.genesis)
+        genesis = lone_genesis(SigningKey(b"\x77" * 32), 1_790_000_000)
+        prepared.complete(genesis).close()
+        again = Datadir.prepare(self.path)
+        self.addCleanup(again.close)
+        assert again.genesis is not None
+        self.assertEqual(again.genesis.network, genesis.network)
 
     def test_write_fails(self) -> None:
         """A file that can't be written is an error with the system's reason, and nothing half is left."""

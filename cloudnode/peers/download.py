@@ -1,0 +1,351 @@
+"""Catching up and following: from what peers have to blocks that the follower writes.
+
+Theory of operation. Blocks go through five stages, in the order of their heights as far as there is an order:
+
+1. *Headers*, with ids and certificates, are fetched from one peer at a time, in a thread checked to form one chain from
+   this node's head on, and appended to the list of wanted blocks. A new block that a peer announces and that is the
+   next one is appended at once.
+2. *Bodies* that are not in the pool are asked for from all peers that have the block, some hundred at a time; each body
+   is compared with its id when it comes, so a wrong one names its sender.
+3. When a block has all bodies, its operations are read and their signatures verified in a thread.
+4. Blocks that are good are handed to the follower in order, which
+5. writes them and compares state roots (:mod:`cloudnode.node.following`).
+
+Every stage is bounded: in blocks, in bytes, in questions on their way. A question that ends without an answer returns
+what it asked for to the list. A peer has the heights that a certificate which it showed says, and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cloudnode.formats.block import Header
+from cloudnode.formats.operation import Operation
+from cloudnode.ledger.reading import Block, FinalBlock
+from cloudnode.node.following import CheckedBlock, Follower
+from cloudnode.node.ledger import Ledger
+from cloudnode.node.threads import RunInThread
+from cloudnode.peers.blockcheck import (
+    Tip,
+    TwoHistories,
+    check_body,
+    check_chain,
+    check_following,
+    check_operations,
+)
+from cloudnode.peers.faults import PeerFault
+from cloudnode.peers.messages import (
+    Answer,
+    Blocks,
+    GetBlocks,
+    GetOperations,
+    Operations,
+    SentBlock,
+    SentOperation,
+    Span,
+)
+from cloudnode.peers.peer import Peer
+
+BLOCKS_ASKED = 200
+BLOCKS_AHEAD = 600
+BYTES_AHEAD = 32 * 1024 * 1024
+WRITING_AHEAD = 16
+CHECKS_AT_ONCE = 2
+QUESTIONS_OF_A_PEER = 2
+OPERATIONS_ASKED = 1_000
+SPANS_ASKED = 200
+UNABLE_SECONDS = 10.0
+
+
+@attrs.define(eq=False)
+class _Wanted:
+    """A block on its way.
+
+    :ivar held: What there is of its operations. :ivar senders: Whom those are from that were fetched, by index.
+    :ivar missing: Indexes that nobody is asked for now, ascending. :ivar coming: How many somebody is asked for.
+    :ivar checked: Whether the check of the whole is under way or done. :ivar ready: The operations, once it is done.
+    """
+
+    block: Block
+    header: Header
+    held: list[Operation | SentOperation | None]
+    missing: list[int]
+    senders: dict[int, Peer] = attrs.Factory(dict)
+    coming: int = 0
+    size: int = 0
+    checked: bool = False
+    ready: Sequence[Operation] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all operations are here."""
+        return not self.missing and not self.coming
+
+
+class Download:
+    """Brings a follower to the height of its peers and keeps it there.
+
+    :ivar trouble: Why it does not go on, or None.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        follower: Follower,
+        clock: IReactorTime,
+        run_in_thread: RunInThread,
+        peers: Callable[[], Iterable[Peer]],
+    ) -> None:
+        """:param peers: All open peers."""
+        self.trouble: str | None = None
+        self._ledger = ledger
+        self._follower = follower
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._peers = peers
+        self._wanted: list[_Wanted] = []
+        head = ledger.head
+        self._tip = Tip(head.height, head.hash, head.time)
+        self._handed = head.height
+        self._is_fetching = False
+        self._checks = 0
+        self._is_stopped = False
+        self._is_pumping = False
+        self._stop_watching = ledger.watch_blocks(self._written)
+
+    @property
+    def target(self) -> int:
+        """The greatest height that a peer has shown a certificate for, or this node's own."""
+        return max((peer.height for peer in self._peers()), default=0)
+
+    def stop(self) -> None:
+        """Fetch nothing more."""
+        self._is_stopped = True
+        self._wanted.clear()
+        self._stop_watching()
+
+    def announced(self, block: Block, header: Header) -> None:
+        """A peer told of a final block (checked by itself) that may be the next one."""
+        if header.height == self._tip.height + 1 and not self._is_stopped and not self._is_fetching:
+            try:
+                check_following(header, self._tip)
+            except TwoHistories as error:
+                self._stop_for(str(error))
+                return
+            self._append(block, header)
+        self.pump()
+
+    def pump(self) -> None:
+        """Do what can be done now in all stages."""
+        if self._is_stopped or self._is_pumping or self._ledger.state not in ("serving", "starting"):
+            return
+        self._is_pumping = True
+        try:
+            self._hand_on()
+            self._check()
+            self._fetch_bodies()
+            self._fetch_blocks()
+        finally:
+            self._is_pumping = False
+
+    def _written(self, final: FinalBlock) -> None:
+        self.pump()
+
+    # Headers
+
+    def _fetch_blocks(self) -> None:
+        if self._is_fetching or len(self._wanted) > BLOCKS_AHEAD - BLOCKS_ASKED:
+            return
+        peer = self._choose(self._tip.height + 1)
+        if peer is None:
+            return
+        self._is_fetching = True
+        count = min(BLOCKS_ASKED, peer.height - self._tip.height)
+        peer.asked += 1
+        asking = peer.ask(GetBlocks, self._tip.height + 1, count)
+        asking.addCallback(self._blocks_came, peer)
+        asking.addErrback(self._fetch_failed, peer)
+        asking.addBoth(self._fetched, peer)
+
+    def _blocks_came(self, answer: Answer, peer: Peer) -> Deferred[None] | None:
+        assert isinstance(answer, Blocks)
+        if not answer.blocks:
+            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
+            return None
+        return Deferred.fromCoroutine(self._check_blocks(answer.blocks))
+
+    async def _check_blocks(self, sent: Sequence[SentBlock]) -> None:
+        blocks = await self._run_in_thread(check_chain, sent, self._tip, self._ledger.genesis)
+        self._append_all(blocks)
+
+    def _append_all(self, blocks: list[tuple[Block, Header]]) -> None:
+        if not self._is_stopped:
+            for block, header in blocks:
+                self._append(block, header)
+
+    def _append(self, block: Block, header: Header) -> None:
+        held: list[Operation | SentOperation | None] = []
+        held.extend(self._ledger.waiting_operation(each) for each in block.operation_ids)
+        missing = [index for index, operation in enumerate(held) if operation is None]
+        self._wanted.append(_Wanted(block, header, held, missing))
+        self._tip = Tip(header.height, block.hash, header.time)
+
+    def _fetch_failed(self, failure: Failure, peer: Peer) -> None:
+        if isinstance(failure.value, TwoHistories):
+            self._stop_for(str(failure.value))
+        elif isinstance(failure.value, PeerFault):
+            peer.end(failure.value)
+        else:
+            self._log.failure("Blocks of {peer} could not be checked", failure, peer=peer)
+            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
+
+    def _fetched(self, _: object, peer: Peer) -> None:
+        self._is_fetching = False
+        peer.asked -= 1
+        self.pump()
+
+    def _stop_for(self, trouble: str) -> None:
+        self.trouble = trouble
+        self._log.critical("This node follows no longer: {trouble}", trouble=trouble)
+        self.stop()
+
+    # Bodies
+
+    def _choose(self, height: int) -> Peer | None:
+        """The peer with the fewest questions of those that have a height."""
+        now = self._clock.seconds()
+        able = [
+            peer
+            for peer in self._peers()
+            if peer.height >= height and peer.unable_until <= now and peer.asked < QUESTIONS_OF_A_PEER
+        ]
+        return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
+
+    def _fetch_bodies(self) -> None:
+        while (asked := self._next_missing()) and (peer := self._choose(asked[-1][0].block.height)) is not None:
+            self._ask_bodies(peer, asked)
+
+    def _next_missing(self) -> list[tuple[_Wanted, int]]:
+        """What to ask for next: not taken off the list yet."""
+        found: list[tuple[_Wanted, int]] = []
+        size = spans = 0
+        for wanted in self._wanted:
+            size += wanted.size
+            if size > BYTES_AHEAD and wanted is not self._wanted[0]:
+                break
+            before = -2
+            for index in wanted.missing:
+                spans += index != before + 1
+                if len(found) == OPERATIONS_ASKED or spans > SPANS_ASKED:
+                    return found
+                found.append((wanted, index))
+                before = index
+        return found
+
+    def _ask_bodies(self, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
+        spans: list[Span] = []
+        for wanted, index in asked:
+            height, last = wanted.block.height, spans[-1] if spans else None
+            if last is not None and last.height == height and last.first + last.count == index:
+                spans[-1] = Span(height, last.first, last.count + 1)
+            else:
+                spans.append(Span(height, index, 1))
+            wanted.coming += 1
+        for wanted in {id(each): each for each, _ in asked}.values():
+            taken = {index for each, index in asked if each is wanted}
+            wanted.missing = [index for index in wanted.missing if index not in taken]
+        peer.asked += 1
+        asking = peer.ask(GetOperations, tuple(spans))
+        asking.addCallback(self._bodies_came, peer, asked)
+        asking.addErrback(self._bodies_failed, peer, asked)
+        asking.addBoth(self._bodies_done, peer)
+
+    def _bodies_came(self, answer: Answer, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
+        assert isinstance(answer, Operations)
+        if len(answer.operations) > len(asked):
+            raise PeerFault("unexpected", "it sent more operations than it was asked for")
+        if not answer.operations:
+            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
+        for sent, (wanted, index) in zip(answer.operations, list(asked), strict=False):
+            check_body(sent, wanted.block.operation_ids[index])
+            asked.pop(0)
+            wanted.coming -= 1
+            wanted.held[index] = sent
+            wanted.senders[index] = peer
+            wanted.size += len(sent.body)
+        self._give_back(asked)
+
+    def _bodies_failed(self, failure: Failure, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
+        self._give_back(asked)
+        if isinstance(failure.value, PeerFault):
+            peer.end(failure.value)
+        else:
+            self._log.failure("Bodies of {peer} could not be taken", failure, peer=peer)
+
+    def _give_back(self, asked: list[tuple[_Wanted, int]]) -> None:
+        for wanted, index in asked:
+            wanted.coming -= 1
+            wanted.missing.append(index)
+        for wanted in {id(each): each for each, _ in asked}.values():
+            wanted.missing.sort()
+        asked.clear()
+
+    def _bodies_done(self, _: object, peer: Peer) -> None:
+        peer.asked -= 1
+        self.pump()
+
+    # Checks and the follower
+
+    def _check(self) -> None:
+        for wanted in self._wanted[: WRITING_AHEAD * 4]:
+            if self._checks == CHECKS_AT_ONCE:
+                return
+            if wanted.checked or not wanted.is_whole:
+                continue
+            wanted.checked = True
+            held = [each for each in wanted.held if each is not None]
+            if all(isinstance(each, Operation) for each in held):
+                wanted.ready = [each for each in held if isinstance(each, Operation)]
+                continue
+            self._checks += 1
+            checking = self._run_in_thread(check_operations, wanted.block, held, self._ledger.genesis)
+            checking.addCallback(self._checked, wanted)
+            checking.addErrback(self._check_failed, wanted)
+            checking.addBoth(self._check_done)
+        self._hand_on()
+
+    def _checked(self, result: tuple[list[Operation], dict[int, PeerFault]], wanted: _Wanted) -> None:
+        operations, faults = result
+        if not faults:
+            wanted.ready = operations
+            return
+        wanted.checked = False
+        for index, fault in faults.items():
+            sender = wanted.senders.pop(index)
+            wanted.held[index] = None
+            wanted.missing.append(index)
+            sender.end(fault)
+        wanted.missing.sort()
+
+    def _check_failed(self, failure: Failure, wanted: _Wanted) -> None:
+        self._log.failure("Block {height} could not be checked", failure, height=wanted.block.height)
+        wanted.checked = False
+
+    def _check_done(self, _: object) -> None:
+        self._checks -= 1
+        self.pump()
+
+    def _hand_on(self) -> None:
+        while self._wanted and self._wanted[0].ready is not None and self._follower.waiting < WRITING_AHEAD:
+            wanted = self._wanted.pop(0)
+            assert wanted.ready is not None
+            self._handed = wanted.block.height
+            self._follower.add(CheckedBlock(wanted.block, wanted.header, wanted.ready))

@@ -1,0 +1,197 @@
+"""Operations on their way to the validators: ids first, bodies once.
+
+Whatever comes into this node's pool is offered by its id to every peer that is not known to have it, many ids at a
+time. Who is offered an id that it has not seen asks for the body, of one peer; if that one does not send it, the next
+one that offered it is asked. So a body comes to each node about once, whatever the number of its links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+import attrs
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cloudnode.formats.errors import CODES, LedgerError
+from cloudnode.formats.operation import Operation
+from cloudnode.ledger.reading import FinalBlock
+from cloudnode.node.ledger import Ledger
+from cloudnode.peers.faults import PeerFault
+from cloudnode.peers.messages import (
+    BODIES_MAX,
+    OFFERED_MAX,
+    Bodies,
+    Offer,
+    SentOperation,
+    Want,
+    split_ids,
+    take_fitting,
+)
+from cloudnode.peers.peer import KnownIds, Peer
+
+OFFER_DELAY = 0.02
+"""Seconds that an id waits for others to be offered together with it."""
+
+BODY_SECONDS = 5.0
+"""After so long without the body, another peer that offered it is asked."""
+
+WANTED_MAX = 20_000
+FIRST_OFFER_MAX = 10_000
+
+_FORM = frozenset(code.name for code in CODES if code.group == "form")
+
+
+@attrs.define
+class _Wanted:
+    """A body that is on its way: who is asked, since when, and who else has it."""
+
+    asked: Peer
+    since: float
+    others: list[Peer]
+
+
+class OperationGossip:
+    """Offers, wants and takes operations."""
+
+    _log = Logger()
+
+    def __init__(self, ledger: Ledger, clock: IReactorTime, peers: Callable[[], Iterable[Peer]]) -> None:
+        """:param peers: All open peers."""
+        self._ledger = ledger
+        self._clock = clock
+        self._peers = peers
+        self._seen = KnownIds(100_000)
+        self._wanted: dict[bytes, _Wanted] = {}
+        self._to_offer: list[bytes] = []
+        self._offering: IDelayedCall | None = None
+        self._stops = [ledger.watch_pool(self._pooled), ledger.watch_blocks(self._final)]
+
+    def stop(self) -> None:
+        """Offer nothing more."""
+        for stop in self._stops:
+            stop()
+        if self._offering is not None:
+            self._offering.cancel()
+            self._offering = None
+
+    def greet(self, peer: Peer) -> None:
+        """Offer a new peer what waits here."""
+        self._offer(peer, self._ledger.waiting_ids()[:FIRST_OFFER_MAX])
+
+    def offered(self, peer: Peer, offer: Offer) -> None:
+        """A peer offers operations."""
+        now = self._clock.seconds()
+        wanted = []
+        for operation_id in split_ids(offer.ids):
+            peer.known.add(operation_id)
+            if operation_id in self._seen or self._ledger.waiting_operation(operation_id) is not None:
+                continue
+            waiting = self._wanted.get(operation_id)
+            if waiting is not None:
+                if peer is not waiting.asked and len(waiting.others) < 8:
+                    waiting.others.append(peer)
+            elif len(self._wanted) < WANTED_MAX:
+                self._wanted[operation_id] = _Wanted(peer, now, [])
+                wanted.append(operation_id)
+        self._want(peer, wanted)
+
+    def wanted(self, peer: Peer, want: Want) -> None:
+        """A peer asks for bodies: it is sent what still waits here, in messages of bounded size."""
+        found = []
+        for operation_id in split_ids(want.ids):
+            operation = self._ledger.waiting_operation(operation_id)
+            if operation is not None:
+                peer.known.add(operation_id)
+                found.append(SentOperation(operation.body, operation.signature))
+        while found:
+            part = take_fitting(found, BODIES_MAX)
+            peer.send(Bodies(tuple(part)))
+            found = found[len(part) :]
+
+    def took(self, peer: Peer, bodies: Bodies) -> None:
+        """A peer sends bodies; those that were asked of it go to the ledger.
+
+        :raises PeerFault: What it sent is no operation, so it should not have passed it on.
+        """
+        for sent in bodies.operations:
+            operation_id = sha256(sent.body).digest()
+            if operation_id in self._seen:
+                continue  # it was late, and somebody else was asked
+            if operation_id not in peer.known:
+                raise PeerFault("unexpected", f"it sent operation {operation_id.hex()}, which it never offered")
+            self._wanted.pop(operation_id, None)
+            self._seen.add(operation_id)
+            try:
+                taking = self._ledger.relay(sent.body, sent.signature)
+            except LedgerError as error:
+                self._refused(peer, operation_id, error)
+                continue
+            taking.addErrback(self._not_taken, peer, operation_id)
+
+    def time_passed(self) -> None:
+        """Ask others for what did not come; to be called about once a second."""
+        late = self._clock.seconds() - BODY_SECONDS
+        again: dict[Peer, list[bytes]] = {}
+        for operation_id, waiting in list(self._wanted.items()):
+            if waiting.since > late and waiting.asked.is_open:
+                continue
+            while waiting.others and not waiting.others[0].is_open:
+                waiting.others.pop(0)
+            if not waiting.others:
+                # Whoever has it offers it again with the next link, or the block comes that holds it.
+                del self._wanted[operation_id]
+                continue
+            waiting.asked, waiting.since = waiting.others.pop(0), self._clock.seconds()
+            again.setdefault(waiting.asked, []).append(operation_id)
+        for peer, ids in again.items():
+            self._want(peer, ids)
+
+    def _want(self, peer: Peer, ids: list[bytes]) -> None:
+        for at in range(0, len(ids), BODIES_MAX):
+            peer.send(Want(b"".join(ids[at : at + BODIES_MAX])))
+
+    def _not_taken(self, failure: Failure, peer: Peer, operation_id: bytes) -> None:
+        failure.trap(LedgerError, CancelledError)
+        if isinstance(failure.value, LedgerError):
+            try:
+                self._refused(peer, operation_id, failure.value)
+            except PeerFault as fault:
+                peer.end(fault)
+
+    def _refused(self, peer: Peer, operation_id: bytes, error: LedgerError) -> None:
+        if error.code in _FORM:
+            raise PeerFault("wrong_operation", f"it passed on operation {operation_id.hex()}: {error}")
+        self._log.debug("Operation {id} of {peer} is not taken: {error}", id=operation_id.hex(), peer=peer, error=error)
+
+    def _pooled(self, operation: Operation) -> None:
+        self._seen.add(operation.id)
+        self._wanted.pop(operation.id, None)
+        self._to_offer.append(operation.id)
+        if self._offering is None:
+            self._offering = self._clock.callLater(OFFER_DELAY, self._offer_all)
+
+    def _final(self, final: FinalBlock) -> None:
+        for operation_id in final.block.operation_ids:
+            self._seen.add(operation_id)
+            self._wanted.pop(operation_id, None)
+
+    def _offer_all(self) -> None:
+        self._offering = None
+        ids, self._to_offer = self._to_offer, []
+        ids = [each for each in ids if self._ledger.waiting_operation(each) is not None]
+        for peer in list(self._peers()):
+            self._offer(peer, ids)
+
+    def _offer(self, peer: Peer, ids: list[bytes]) -> None:
+        fresh = [each for each in ids if each not in peer.known]
+        for at in range(0, len(fresh), OFFERED_MAX):
+            if not peer.has_room:
+                return  # it is told of them with the blocks
+            part = fresh[at : at + OFFERED_MAX]
+            for operation_id in part:
+                peer.known.add(operation_id)
+            peer.send(Offer(b"".join(part)))

@@ -1,0 +1,326 @@
+"""The messages of links between nodes, and the frames in which they travel (``docs/peers.md``).
+
+A message is a MessagePack array whose first element is the number of its type. A frame is one or more messages, each
+behind its length. The type stands in the second byte, so that a message's length is judged before it is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, get_args
+
+import msgspec
+from msgspec import Meta
+
+from cloudnode.formats.genesis import BOUNDS
+from cloudnode.peers.faults import PeerFault
+
+VERSION = 1
+
+NO_NETWORK = bytes(32)
+"""What a newcomer says that does not know its network yet: it may ask for the genesis and nothing else."""
+
+Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Bytes64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
+Header = Annotated[bytes, Meta(min_length=172, max_length=172)]
+CertificateBytes = Annotated[bytes, Meta(max_length=70_000)]
+Unsigned = Annotated[int, Meta(ge=0, le=2**62)]
+RequestId = Annotated[int, Meta(ge=0, lt=2**32)]
+Host = Annotated[str, Meta(max_length=64)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Ids = Annotated[bytes, Meta(max_length=BOUNDS["max_block_operations"][1] * 32)]
+"""Operation ids, 32 bytes each, one after the other."""
+
+ADDRESSES_MAX = 100
+BLOCKS_MAX = 500
+SPANS_MAX = 256
+OFFERED_MAX = 2_000
+BODIES_MAX = 1_000
+
+ANSWER_BYTES = 1024 * 1024
+"""An answer holds what comes first and fits into so many bytes, but one item at least."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What all messages are."""
+
+
+class Interface(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that a node serves.
+
+    :ivar transport: ``http``, ``ws``, ``ws-udp`` or ``webtransport``.
+    :ivar host: Its IP address; empty for whichever address the node is seen at. :ivar secure: Whether it is encrypted.
+    """
+
+    transport: Annotated[str, Meta(max_length=16)]
+    host: Host
+    port: Port
+    secure: bool
+
+
+class Hello(Message, frozen=True, tag=1):
+    """The first message of both sides.
+
+    :ivar versions: Of this protocol, that are spoken. :ivar network: The network id, or :data:`NO_NETWORK`.
+    :ivar node: The node's key. :ivar nonce: Random, of this link alone. :ivar height: Of its newest block.
+    :ivar time: Its clock, in milliseconds since 1970. :ivar software: For people.
+    """
+
+    versions: Annotated[tuple[Annotated[int, Meta(ge=0, le=65_535)], ...], Meta(min_length=1, max_length=16)]
+    network: Bytes32
+    node: Bytes32
+    nonce: Bytes32
+    interfaces: Annotated[tuple[Interface, ...], Meta(max_length=16)]
+    height: Unsigned
+    time: Unsigned
+    software: Annotated[str, Meta(max_length=64)]
+
+
+class Proof(Message, frozen=True, tag=2):
+    """The second message of both sides: the node's signature over :func:`cloudnode.peers.handshake.challenge`."""
+
+    signature: Bytes64
+
+
+class Goodbye(Message, frozen=True, tag=3):
+    """The last message: why the link ends."""
+
+    fault: Annotated[str, Meta(max_length=32)]
+    reason: Annotated[str, Meta(max_length=300)]
+
+
+class Ping(Message, frozen=True, tag=4):
+    """To be answered with a :class:`Pong` of the same number."""
+
+    number: RequestId
+
+
+class Pong(Message, frozen=True, tag=5):
+    """The answer to a :class:`Ping`."""
+
+    number: RequestId
+
+
+class GetGenesis(Message, frozen=True, tag=6):
+    """Asks for the network's genesis."""
+
+    request: RequestId
+
+
+class GenesisText(Message, frozen=True, tag=7):
+    """The exact text of the genesis."""
+
+    request: RequestId
+    text: Annotated[bytes, Meta(max_length=1 << 20)]
+
+
+class GetAddresses(Message, frozen=True, tag=8):
+    """Asks for addresses of other nodes."""
+
+    request: RequestId
+
+
+class NodeAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a node is.
+
+    :ivar node: Its key. :ivar host: An IP address. :ivar port: Where links are taken. :ivar seen: When somebody had a
+        link with it last, unix seconds.
+    """
+
+    node: Bytes32
+    host: Host
+    port: Port
+    seen: Unsigned
+    interfaces: Annotated[tuple[Interface, ...], Meta(max_length=16)]
+
+
+class Addresses(Message, frozen=True, tag=9):
+    """Some addresses of other nodes."""
+
+    request: RequestId
+    addresses: Annotated[tuple[NodeAddress, ...], Meta(max_length=ADDRESSES_MAX)]
+
+
+class GetBlocks(Message, frozen=True, tag=10):
+    """Asks for final blocks from a height on."""
+
+    request: RequestId
+    first: Unsigned
+    count: Annotated[int, Meta(ge=1, le=BLOCKS_MAX)]
+
+
+class SentBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A final block without its operations' bodies."""
+
+    header: Header
+    certificate: CertificateBytes
+    ids: Ids
+
+
+class Blocks(Message, frozen=True, tag=11):
+    """Blocks one after the other, from the height that was asked for; none if there is none of it."""
+
+    request: RequestId
+    blocks: Annotated[tuple[SentBlock, ...], Meta(max_length=BLOCKS_MAX)]
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Some operations of a block, from an index on."""
+
+    height: Unsigned
+    first: Annotated[int, Meta(ge=0, lt=1 << 20)]
+    count: Annotated[int, Meta(ge=1, le=1 << 20)]
+
+
+class GetOperations(Message, frozen=True, tag=12):
+    """Asks for operations of final blocks."""
+
+    request: RequestId
+    spans: Annotated[tuple[Span, ...], Meta(min_length=1, max_length=SPANS_MAX)]
+
+
+class SentOperation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An operation's exact body and its signature."""
+
+    body: Annotated[bytes, Meta(max_length=BOUNDS["max_operation_bytes"][1])]
+    signature: Bytes64
+
+
+class Operations(Message, frozen=True, tag=13):
+    """The operations of the spans in order, as many as fit, from the first one on; none if it has them not."""
+
+    request: RequestId
+    operations: tuple[SentOperation, ...]
+
+
+class NewBlock(Message, frozen=True, tag=14):
+    """Tells of a final block that the sender has executed, bodies and all."""
+
+    block: SentBlock
+
+
+class Offer(Message, frozen=True, tag=15):
+    """Tells ids of operations that wait for a block."""
+
+    ids: Annotated[bytes, Meta(max_length=OFFERED_MAX * 32)]
+
+
+class Want(Message, frozen=True, tag=16):
+    """Asks for bodies of operations that were offered."""
+
+    ids: Annotated[bytes, Meta(max_length=BODIES_MAX * 32)]
+
+
+class Bodies(Message, frozen=True, tag=17):
+    """Operations that were wanted, those which still wait for a block."""
+
+    operations: Annotated[tuple[SentOperation, ...], Meta(max_length=BODIES_MAX)]
+
+
+AnyMessage = (
+    Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
+    | GetOperations | Operations | NewBlock | Offer | Want | Bodies
+)  # fmt: skip
+
+Answer = GenesisText | Addresses | Blocks | Operations
+Question = GetGenesis | GetAddresses | GetBlocks | GetOperations
+
+ANSWERS: dict[type[Question], type[Answer]] = {
+    GetGenesis: GenesisText,
+    GetAddresses: Addresses,
+    GetBlocks: Blocks,
+    GetOperations: Operations,
+}
+
+_K = 1024
+_LIMITS: dict[type[Message], int] = {
+    Hello: 4 * _K, Proof: 128, Goodbye: 512, Ping: 16, Pong: 16, GetGenesis: 16, GenesisText: _K * _K + 16,
+    GetAddresses: 16, Addresses: 64 * _K, GetBlocks: 32, Blocks: 4 * _K * _K, GetOperations: 8 * _K,
+    Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K,
+}  # fmt: skip
+
+LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
+"""The most bytes of a message, by the number of its type."""
+
+COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 10, GetOperations: 10, Ping: 20,
+                                   NewBlock: 2, Offer: 2, Want: 2, Bodies: 2}  # fmt: skip
+"""What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
+
+FRAME_MESSAGES_MAX = 4096
+BUNDLE_BYTES = 64 * 1024
+"""A frame takes messages until it is as long as this; a longer message has a frame of its own."""
+
+assert set(_LIMITS) == set(get_args(AnyMessage))
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(AnyMessage).decode
+
+
+def encode_message(message: Message) -> bytes:
+    """A message behind its length."""
+    body = _encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode_frame(frame: bytes) -> list[AnyMessage]:
+    """Read a frame.
+
+    :raises PeerFault: ``malformed`` or ``oversized``.
+    """
+    messages: list[AnyMessage] = []
+    at, end = 0, len(frame)
+    while at < end:
+        begin = at + 4
+        at = begin + int.from_bytes(frame[at:begin], "big")
+        if begin + 2 > end or at > end:
+            raise PeerFault("malformed", "a frame ends within a message")
+        limit = LIMITS.get(frame[begin + 1], 0) if 0x90 <= frame[begin] <= 0x9F else 0
+        if at - begin > limit:
+            raise PeerFault("oversized" if limit else "malformed", f"a message of type {frame[begin + 1]} has {at - begin} bytes")
+        if len(messages) == FRAME_MESSAGES_MAX:
+            raise PeerFault("oversized", f"a frame has more than {FRAME_MESSAGES_MAX} messages")
+        try:
+            messages.append(_decode(frame[begin:at]))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise PeerFault("malformed", f"a message can't be decoded: {str(error)[:200]}") from None
+    if not messages:
+        raise PeerFault("malformed", "a frame is empty")
+    return messages
+
+
+def bundle(messages: Iterable[bytes]) -> list[bytes]:
+    """Put encoded messages into as few frames as may be."""
+    frames: list[bytes] = []
+    parts: list[bytes] = []
+    size = 0
+    for message in messages:
+        if parts and (size + len(message) > BUNDLE_BYTES or len(parts) == FRAME_MESSAGES_MAX):
+            frames.append(b"".join(parts))
+            parts, size = [], 0
+        parts.append(message)
+        size += len(message)
+    if parts:
+        frames.append(b"".join(parts))
+    return frames
+
+
+def split_ids(ids: bytes) -> list[bytes]:
+    """The 32-byte ids that stand one after the other.
+
+    :raises PeerFault: ``malformed``: that is not what they are.
+    """
+    if len(ids) % 32:
+        raise PeerFault("malformed", "operation ids are 32 bytes each")
+    return [ids[at : at + 32] for at in range(0, len(ids), 32)]
+
+
+def take_fitting(items: Iterable[SentOperation], most: int) -> Sequence[SentOperation]:
+    """The first items whose bodies fit into an answer, one at least."""
+    taken: list[SentOperation] = []
+    size = 0
+    for item in items:
+        size += len(item.body) + 72
+        if taken and (size > ANSWER_BYTES or len(taken) == most):
+            break
+        taken.append(item)
+    return taken

@@ -1,0 +1,522 @@
+"""The nodes that this one is linked with: whom it dials, whom it takes, whom it keeps away, and what they are told.
+
+Two nodes have one link. If both dialled each other, the one that the node with the smaller key dialled stays, on
+both sides alike; of two that the same side dialled, the newer stays, for whoever dials again has lost the older one.
+
+Links that this node dials are spread over networks (:func:`cloudnode.peers.places.place_group`), so that somebody who
+has many addresses in one network gets few of them; links that others dial are bounded in all and by network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+import attrs
+from attrs.validators import ge, instance_of
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from cloudnode.ledger.reading import FinalBlock
+from cloudnode.node.datadir import DatadirError, write_whole
+from cloudnode.node.ledger import Ledger
+from cloudnode.node.threads import RunInThread
+from cloudnode.peers.blockcheck import check_final
+from cloudnode.peers.book import AddressBook, Entry
+from cloudnode.peers.download import Download
+from cloudnode.peers.faults import PeerFault
+from cloudnode.peers.gossip import OperationGossip
+from cloudnode.peers.link import Closed, Link, LinkLimits
+from cloudnode.peers.messages import (
+    ADDRESSES_MAX,
+    NO_NETWORK,
+    VERSION,
+    Addresses,
+    Answer,
+    AnyMessage,
+    Bodies,
+    GetAddresses,
+    GetBlocks,
+    GetGenesis,
+    GetOperations,
+    Hello,
+    Interface,
+    NewBlock,
+    NodeAddress,
+    Offer,
+    Want,
+)
+from cloudnode.peers.peer import Channel, KnownIds, Peer
+from cloudnode.peers.places import JoinAddress, may_be_told, place_group, reach
+from cloudnode.peers.progress import Progress, ProgressMeter
+from cloudnode.peers.serving import Serving, sent_block
+
+SAVE_SECONDS = 30.0
+ADDRESSES_SECONDS = 300.0
+FEELER_SECONDS = 120.0
+NEWCOMER_SECONDS = 30.0
+LOG_SECONDS = 5.0
+
+
+@attrs.frozen
+class PeerSettings:
+    """What an operator may set.
+
+    :ivar outbound: Links that this node dials. :ivar inbound: Links that it takes. :ivar inbound_group: Of one /16 or
+        IPv6 /32 network; this machine's and private networks are not bounded by it.
+    :ivar dial_timeout: Seconds.
+    """
+
+    outbound: int = attrs.field(default=8, validator=[instance_of(int), ge(0)])
+    inbound: int = attrs.field(default=64, validator=[instance_of(int), ge(0)])
+    inbound_group: int = attrs.field(default=8, validator=[instance_of(int), ge(1)])
+    dial_timeout: float = attrs.field(default=5.0, converter=float, validator=ge(0.1))
+
+
+class Dial(Protocol):
+    """Opens a channel, as :func:`cloudnode.transports.peersocket.dial_peer`."""
+
+    def __call__(self, host: str, port: int, make_end: Callable[[Channel], Peer]) -> Awaitable[object]:
+        """Open a channel on which ``make_end`` makes what lives there."""
+
+
+@attrs.define
+class PeerCounters:
+    """What the links did, for metrics; bytes are those of links that are over, and of those that are not."""
+
+    opened: int = 0
+    refused: int = 0
+    dials: int = 0
+    dials_failed: int = 0
+    banned: int = 0
+    messages_received: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    inbound: int = 0
+    outbound: int = 0
+    addresses: int = 0
+
+
+class Neighbourhood:
+    """All links of a node (:class:`cloudnode.peers.peer.PeerOwner`).
+
+    :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
+    :ivar download: What follows the validators; None on a node that makes the blocks.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        run_in_thread: RunInThread,
+        ledger: Ledger,
+        book_path: Path | None,
+        dial: Dial,
+        *,
+        join: Sequence[JoinAddress] = (),
+        settings: PeerSettings = PeerSettings(),
+        link_limits: LinkLimits = LinkLimits(),
+        random: Random,
+        secret: Callable[[int], bytes],
+        wall_time: Callable[[], float],
+        software: str,
+    ) -> None:
+        """
+        :param book_path: Where the address book is kept; None keeps none.
+        :param dial: Opens channels. :param join: Nodes that are always dialled.
+        :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
+        :param software: Name and version, for people.
+        """
+        self.settings = settings
+        self.book = AddressBook(random)
+        self._clock = clock
+        self._ledger = ledger
+        self._book_path = book_path
+        self._dial = dial
+        self.listening: list[Interface] = []
+        self._link_limits = link_limits
+        self._random = random
+        self._secret = secret
+        self._wall_time = wall_time
+        self._software = software
+        self._counters = PeerCounters()
+        self._peers: dict[bytes, Peer] = {}
+        self._others: set[Peer] = set()
+        self._dialling: dict[tuple[str, int], Deferred[None]] = {}
+        self._serving = Serving(ledger)
+        self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
+        self._verified = KnownIds(4_000)
+        self._meter = ProgressMeter()
+        follower = ledger.follower
+        self.download: Download | None = None
+        if follower is not None:
+            self.download = Download(ledger, follower, clock, run_in_thread, lambda: self._peers.values())
+        self._stop_watching = ledger.watch_blocks(self._final)
+        self._timer: IDelayedCall | None = None
+        self._is_stopped = False
+        self._next_save = self._next_feeler = self._next_addresses = self._next_log = clock.seconds()
+        self._load_book()
+        for each in join:
+            if each.scheme != "http":
+                self.book.join(each.host, each.port, each.node)
+
+    # Life
+
+    def start(self) -> None:
+        """Begin to dial."""
+        self._tick()
+
+    async def stop(self) -> None:
+        """End all links and save the address book."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._stop_watching()
+        self._gossip.stop()
+        if self.download is not None:
+            self.download.stop()
+        for dialling in list(self._dialling.values()):
+            dialling.cancel()
+        for peer in [*self._peers.values(), *self._others]:
+            peer.end(PeerFault("going_away", "the node is stopping"))
+        self._save_book()
+
+    def _tick(self) -> None:
+        self._timer = self._clock.callLater(0.5 + 0.5 * self._random.random(), self._tick)
+        try:
+            self._look_after()
+        except Exception:
+            # The next tick is set already: one failure must not end the whole.
+            self._log.failure("Looking after the peers failed")
+
+    def _look_after(self) -> None:
+        now = self._clock.seconds()
+        for peer in [*self._peers.values(), *self._others]:
+            peer.time_passed()
+            if peer in self._others and peer.is_open and now - peer.began > NEWCOMER_SECONDS:
+                peer.end(PeerFault("going_away", "a newcomer has what it needs by now"))
+        self._gossip.time_passed()
+        self._dial_more()
+        if self.download is not None:
+            self._meter.mark(now, self._ledger.head.height)
+            self.download.pump()
+            self._log_progress(now)
+        if now >= self._next_addresses:
+            self._next_addresses = now + ADDRESSES_SECONDS * (0.5 + self._random.random())
+            for peer in list(self._peers.values()):
+                self._ask_addresses(peer)
+        if now >= self._next_save and self.book.changed:
+            self._next_save = now + SAVE_SECONDS
+            self._save_book()
+
+    def _log_progress(self, now: float) -> None:
+        progress = self.progress()
+        if progress.target - progress.height < 10 or now < self._next_log:
+            return
+        self._next_log = now + LOG_SECONDS
+        self._log.info(
+            "Catching up: height {height} of {target}, {rate:.0f} operations/s, {left}",
+            height=progress.height,
+            target=progress.target,
+            rate=progress.operations_second,
+            left="" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left",
+        )
+
+    # What others ask
+
+    def __iter__(self) -> Iterator[Peer]:
+        """All open peers."""
+        return iter(list(self._peers.values()))
+
+    def progress(self) -> Progress:
+        """How far this node is."""
+        target = 0 if self.download is None else self.download.target
+        return self._meter.progress(self._ledger.head.height, target)
+
+    def counters(self) -> PeerCounters:
+        """What the links did."""
+        open_peers = list(self)
+        counted = attrs.evolve(self._counters)
+        counted.inbound = sum(peer.inbound for peer in open_peers)
+        counted.outbound = len(open_peers) - counted.inbound
+        counted.addresses = len(self.book)
+        for peer in open_peers:
+            self._count_traffic(counted, peer)
+        return counted
+
+    def ban_count(self, peer: Peer) -> int:
+        """How often a peer was banned."""
+        return self.book.ban_count(peer.id)
+
+    # Dialling
+
+    def _dial_more(self) -> None:
+        now, wall = self._clock.seconds(), self._wall_time()
+        outbound = sum(not peer.inbound for peer in self._peers.values()) + len(self._dialling)
+        feels = now >= self._next_feeler
+        while outbound < self.settings.outbound or feels:
+            groups = Counter(place_group(peer.address) for peer in self._peers.values() if not peer.inbound)
+            linked = {*self._peers, self._ledger.node_key.public}
+            entry = self.book.choose(wall, linked, self._dialling, groups)
+            if entry is None:
+                return
+            is_feeler = outbound >= self.settings.outbound
+            feels = False
+            if is_feeler:
+                self._next_feeler = now + FEELER_SECONDS
+            outbound += 1
+            self._begin_dial(entry, is_feeler)
+
+    def _begin_dial(self, entry: Entry, is_feeler: bool) -> None:
+        self._counters.dials += 1
+        place = entry.place
+        done = Deferred.fromCoroutine(self._dial_place(entry, is_feeler))
+        if not done.called:
+            self._dialling[place] = done
+            done.addBoth(lambda _: self._dialling.pop(place, None))
+
+    async def _dial_place(self, entry: Entry, is_feeler: bool) -> None:
+        def make_end(channel: Channel) -> Peer:
+            peer = self._make_peer(channel, entry.node or None)
+            peer.dialled = entry.place
+            peer.is_feeler = is_feeler
+            return peer
+
+        # Until the handshake is done, or has failed, it is not tried again.
+        entry.next_try = self._wall_time() + self._link_limits.handshake + 2 * self.settings.dial_timeout
+        try:
+            await self._dial(entry.host, entry.port, make_end)
+        except CancelledError:
+            return
+        except Exception as error:
+            self._counters.dials_failed += 1
+            self.book.failed(entry.place, self._wall_time())
+            self._log.debug("Cannot link with {place}: {error}", place=f"{entry.host}:{entry.port}", error=error)
+
+    # Links that others dial
+
+    def check_admission(self, address: str) -> None:
+        """Raise :class:`PeerFault` if no link with whoever is at an address would be taken."""
+        if self._is_stopped:
+            raise PeerFault("going_away", "the node is stopping")
+        if self.book.is_banned(b"", address, self._wall_time()):
+            raise PeerFault("banned", "this address is banned for now")
+        inbound = [peer for peer in [*self._peers.values(), *self._others] if peer.inbound]
+        group = place_group(address)
+        of_group = sum(place_group(peer.address) == group for peer in inbound)
+        if len(inbound) >= self.settings.inbound or (reach(address) == 2 and of_group >= self.settings.inbound_group):
+            self._counters.refused += 1
+            raise PeerFault("refused", "this node has as many links as it takes")
+
+    def accept(self, channel: Channel) -> Peer:
+        """Make what lives on a channel that somebody dialled.
+
+        :raises PeerFault: See :meth:`check_admission`.
+        """
+        self.check_admission(channel.address)
+        return self._make_peer(channel, None)
+
+    def _make_peer(self, channel: Channel, expected: bytes | None) -> Peer:
+        ours = Hello(
+            versions=(VERSION,),
+            network=self._ledger.network,
+            node=self._ledger.node_key.public,
+            nonce=self._secret(32),
+            interfaces=tuple(self.listening[:16]),
+            height=self._ledger.head.height,
+            time=int(self._wall_time() * 1000),
+            software=self._software,
+        )
+        link = Link(
+            self._ledger.node_key,
+            ours,
+            channel.binding,
+            dials=not channel.inbound,
+            now=self._clock.seconds(),
+            expected=expected,
+            limits=self._link_limits,
+        )
+        peer = Peer(channel, link, self._clock, self)
+        self._others.add(peer)
+        return peer
+
+    # What peers do
+
+    def peer_opened(self, peer: Peer) -> None:
+        """A peer proved who it is: keep the link, or end it."""
+        if peer.hello.network == NO_NETWORK:
+            return  # a newcomer, who asks for the genesis and goes
+        if self.book.is_banned(peer.id, "", self._wall_time()):
+            raise PeerFault("banned", "this node is banned for now")
+        self._note_places(peer)
+        if peer.is_feeler:
+            raise PeerFault("going_away", "this was to see who is there")
+        before = self._peers.get(peer.id)
+        if before is not None and before.inbound != peer.inbound and not self._is_kept(peer):
+            raise PeerFault("second_link", "there is another link between these two nodes")
+        if before is not None:
+            before.end(PeerFault("second_link", "there is another link between these two nodes"))
+        self._others.discard(peer)
+        self._peers[peer.id] = peer
+        self._counters.opened += 1
+        self._log.info(
+            "Linked with node {node} at {place} ({who} dialled), height {height}",
+            node=peer.id.hex(), place=peer.place, who="it" if peer.inbound else "this node", height=peer.hello.height,
+        )  # fmt: skip
+        self._greet(peer)
+
+    def _is_kept(self, peer: Peer) -> bool:
+        """Whether of two links that both sides dialled this is the one that stays."""
+        ours = self._ledger.node_key.public
+        return min(ours, peer.id) == (peer.id if peer.inbound else ours)
+
+    def _note_places(self, peer: Peer) -> None:
+        """Note where a peer was reached, or says that it can be."""
+        if peer.dialled is not None:
+            place = (peer.address, peer.dialled[1])
+            if place != peer.dialled:
+                # A name that the operator wrote: its address is noted besides.
+                self.book.succeeded(place, peer.id, self._wall_time())
+            self.book.succeeded(peer.dialled, peer.id, self._wall_time())
+            self._save_soon()
+        for each in peer.hello.interfaces:
+            host = each.host or peer.address
+            if each.transport == "ws" and may_be_told(host, peer.address):
+                place_told = NodeAddress(peer.id, host, each.port, 0, peer.hello.interfaces)
+                self.book.learn(place_told, peer.address)
+
+    def _greet(self, peer: Peer) -> None:
+        head = self._serving.head()
+        if head is not None:
+            peer.send(NewBlock(head))
+        self._gossip.greet(peer)
+        self._ask_addresses(peer)
+
+    def _ask_addresses(self, peer: Peer) -> None:
+        peer.ask(GetAddresses).addCallbacks(self._addresses_came, lambda failure: None, callbackArgs=(peer,))
+
+    def _addresses_came(self, answer: Answer, peer: Peer) -> None:
+        assert isinstance(answer, Addresses)
+        for each in answer.addresses:
+            if each.node != self._ledger.node_key.public and may_be_told(each.host, peer.address):
+                self.book.learn(each, peer.address)
+        self._dial_more()
+
+    def peer_said(self, peer: Peer, message: AnyMessage) -> None:
+        """Answer a peer.
+
+        :raises PeerFault: It said what it should not.
+        """
+        match message:
+            case GetGenesis():
+                peer.send(self._serving.genesis(message))
+            case GetBlocks():
+                peer.send(self._serving.blocks(message))
+            case GetOperations():
+                peer.send(self._serving.operations(message))
+            case GetAddresses():
+                told = [each for each in self.book.tell(ADDRESSES_MAX, self._wall_time())
+                        if each.node != peer.id and may_be_told(each.host, peer.address)]  # fmt: skip
+                peer.send(Addresses(message.request, tuple(told)))
+            case NewBlock():
+                self._announced(peer, message)
+            case Offer():
+                self._gossip.offered(peer, message)
+            case Want():
+                self._gossip.wanted(peer, message)
+            case Bodies():
+                self._gossip.took(peer, message)
+            case _:
+                raise PeerFault("unexpected", f"{type(message).__name__} has no place here")
+
+    def _announced(self, peer: Peer, message: NewBlock) -> None:
+        sent = message.block
+        key = sha256(b"".join((sent.header, sent.certificate, sent.ids))).digest()
+        block, header = check_final(sent, self._ledger.genesis) if key not in self._verified else (None, None)
+        height = int.from_bytes(sent.header[48:56], "big") if header is None else header.height
+        peer.height = max(peer.height, height)
+        if block is not None and header is not None:
+            self._verified.add(key)
+            if self.download is not None:
+                self.download.announced(block, header)
+        elif self.download is not None:
+            self.download.pump()
+
+    def _final(self, final: FinalBlock) -> None:
+        """A block is on disk here: tell those who have it not."""
+        self._meter.wrote(len(final.operations))
+        height = final.head.height
+        if self.download is not None and height < self.download.target - 2:
+            return  # while this node catches up, nobody learns anything from it
+        told = NewBlock(sent_block(final.block))
+        for peer in list(self._peers.values()):
+            if peer.height < height and peer.has_room:
+                peer.send(told)
+
+    def peer_closed(self, peer: Peer, closed: Closed) -> None:
+        """A link is over: forget it, and ban a liar."""
+        self._others.discard(peer)
+        if peer.said_hello and self._peers.get(peer.id) is peer:
+            del self._peers[peer.id]
+        self._count_traffic(self._counters, peer)
+        fault, now = closed.fault, self._wall_time()
+        if fault.is_lie:
+            self._ban(peer, fault, now)
+        elif peer.was_open and not peer.is_feeler and not self._is_stopped:
+            self._log.info("The link with {peer} is over: {fault}", peer=peer, fault=fault)
+        if peer.dialled is None or self._is_stopped:
+            return
+        if fault.name == "itself":
+            self.book.forget(peer.dialled)
+        elif fault.name in ("other_network", "other_node", "other_version"):
+            self._log.warn("{place} is not what it should be: {fault}", place=peer.place, fault=fault)
+            self.book.failed(peer.dialled, now)
+        elif fault.name != "second_link" and not peer.is_feeler:
+            self.book.failed(peer.dialled, now)
+
+    def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:
+        self._counters.banned += 1
+        # Before its proof a node's name is what somebody says: then only the address can be held to it, and this
+        # machine's own address is not one caller's.
+        whom = peer.id.hex() if peer.was_open else peer.address if reach(peer.address) else ""
+        seconds = self.book.ban(whom, fault.name, now) if whom else 0.0
+        self._log.warn("Banned {peer} for {seconds:.0f} s: {fault}", peer=peer, seconds=seconds, fault=fault,
+                       node=peer.id.hex() if peer.said_hello else "")  # fmt: skip
+        self._save_soon()
+
+    @staticmethod
+    def _count_traffic(counters: PeerCounters, peer: Peer) -> None:
+        counters.messages_received += peer.messages_received
+        counters.bytes_received += peer.received_bytes
+        counters.bytes_sent += peer.sent_bytes
+
+    # The book's file
+
+    def _save_soon(self) -> None:
+        self._next_save = min(self._next_save, self._clock.seconds() + 0.5)
+
+    def _load_book(self) -> None:
+        if self._book_path is None:
+            return
+        try:
+            self.book.load(self._book_path.read_bytes(), self._ledger.network)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            self._log.warn("{path} can't be used and is begun anew: {error}", path=self._book_path, error=error)
+
+    def _save_book(self) -> None:
+        if self._book_path is None or not self.book.changed:
+            return
+        self.book.changed = False
+        try:
+            write_whole(self._book_path, self.book.dump(self._ledger.network))
+        except DatadirError as error:
+            self._log.warn("The address book is not saved: {error}", error=error)

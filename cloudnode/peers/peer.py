@@ -1,0 +1,266 @@
+"""A link with its channel: what the node's other parts know as a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from cloudnode.peers.faults import PeerFault
+from cloudnode.peers.link import Answered, Closed, Link, Opened, Received
+from cloudnode.peers.messages import AnyMessage, Answer, Hello, Message, Question
+
+OFFERS_REMEMBERED = 50_000
+
+
+class Channel(Protocol):
+    """The part of :class:`cloudnode.transports.peersocket.PeerChannel` that is used here."""
+
+    address: str
+    port: int
+    inbound: bool
+    binding: bytes
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a binary message."""
+
+    def expect_long_messages(self) -> None:
+        """Take messages of the full size."""
+
+    def close(self, reason: str) -> None:
+        """Close after what was sent."""
+
+
+class PeerOwner(Protocol):
+    """Who is told what peers do."""
+
+    def peer_opened(self, peer: Peer) -> None:
+        """A peer proved who it is."""
+
+    def peer_said(self, peer: Peer, message: AnyMessage) -> None:
+        """A message came that is no answer; a :class:`PeerFault` from here ends the link."""
+
+    def peer_closed(self, peer: Peer, closed: Closed) -> None:
+        """The link is over; called exactly once."""
+
+
+class KnownIds:
+    """The ids that the other side is known to have, the last so many."""
+
+    def __init__(self, most: int = OFFERS_REMEMBERED) -> None:
+        self._most = most
+        self._ids: dict[bytes, None] = {}
+
+    def __contains__(self, operation_id: bytes) -> bool:
+        return operation_id in self._ids
+
+    def add(self, operation_id: bytes) -> None:
+        """Remember an id, and forget the oldest if there are too many."""
+        self._ids[operation_id] = None
+        if len(self._ids) > self._most:
+            del self._ids[next(iter(self._ids))]
+
+
+class Peer:
+    """The other end of a link (:class:`cloudnode.transports.peersocket.PeerEnd`).
+
+    :ivar height: Of the newest block that it is known to have: one whose certificate was checked.
+    :ivar known: Operations that it offered or was offered. :ivar unable_until: It had not what it was asked for;
+        until then it is not asked again. :ivar asked: Questions on their way, for those who share it out.
+    :ivar began: :ivar last_sent: :ivar last_received: Times by the reactor's clock.
+    """
+
+    _log = Logger()
+
+    def __init__(self, channel: Channel, link: Link, clock: IReactorTime, owner: PeerOwner) -> None:
+        self.height = 0
+        self.known = KnownIds()
+        self.unable_until = 0.0
+        self.asked = 0
+        self.sent_bytes = 0
+        self.received_bytes = 0
+        self.messages_received = 0
+        self.began = self.last_sent = self.last_received = clock.seconds()
+        self.dialled: tuple[str, int] | None = None
+        self.is_feeler = False
+        self.was_open = False
+        self._channel = channel
+        self._link = link
+        self._clock = clock
+        self._owner = owner
+        self._questions: dict[int, Deferred[Answer]] = {}
+        self._flush_call: IDelayedCall | None = None
+        self._is_paused = False
+        self._is_over = False
+        self._soon()
+
+    @property
+    def hello(self) -> Hello:
+        """What it said of itself; only once it did."""
+        assert self._link.hello is not None
+        return self._link.hello
+
+    @property
+    def said_hello(self) -> bool:
+        """Whether it said anything of itself."""
+        return self._link.hello is not None
+
+    @property
+    def id(self) -> bytes:
+        """Its node key."""
+        return self.hello.node
+
+    @property
+    def inbound(self) -> bool:
+        """Whether it dialled."""
+        return self._channel.inbound
+
+    @property
+    def address(self) -> str:
+        """Its IP address."""
+        return self._channel.address
+
+    @property
+    def place(self) -> str:
+        """Address and port, for people."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self._channel.port}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages may be sent."""
+        return self._link.is_open
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes what can as well be left out."""
+        return self._link.is_open and self._link.has_room
+
+    @property
+    def ping_seconds(self) -> float | None:
+        """The time to it and back, as last measured."""
+        return self._link.ping_seconds
+
+    def __repr__(self) -> str:
+        name = self.id.hex()[:12] if self.said_hello else "?"
+        return f"<Peer {name} at {self.place}>"
+
+    def send(self, message: Message) -> None:
+        """Send a message that needs no answer."""
+        self._link.send(message)
+        self._after()
+
+    def ask(self, question: type[Question], *arguments: object) -> Deferred[Answer]:
+        """Ask something.
+
+        :return: Fires with the answer, or with :class:`PeerFault` when the link ends before.
+        """
+        done: Deferred[Answer] = Deferred()
+        if not self._link.is_open:
+            done.errback(PeerFault("going_away", "the link is over"))
+            return done
+        self._questions[self._link.ask(question, *arguments)] = done
+        self._after()
+        return done
+
+    def end(self, fault: PeerFault) -> None:
+        """End the link, saying why."""
+        self._link.end(fault)
+        self._after()
+
+    def time_passed(self) -> None:
+        """See what is due."""
+        self._link.time_passed(self._clock.seconds())
+        self._after()
+
+    # What the channel tells
+
+    def frame_received(self, frame: bytes) -> None:
+        """A frame came."""
+        if self._is_over:
+            return
+        self.last_received = self._clock.seconds()
+        self.received_bytes += len(frame)
+        self._link.frame_received(frame, self.last_received)
+        self._after()
+
+    def sending_paused(self) -> None:
+        """The channel's buffer is full."""
+        self._is_paused = True
+
+    def sending_resumed(self) -> None:
+        """The channel's buffer has room."""
+        self._is_paused = False
+        self._soon()
+
+    def channel_lost(self, reason: str) -> None:
+        """The channel is gone."""
+        self._link.lose(reason)
+        self._after()
+        if self._flush_call is not None:
+            self._flush_call.cancel()
+            self._flush_call = None
+
+    # Inside
+
+    def _after(self) -> None:
+        """Hand on what happened, and have what waits sent at the end of this turn."""
+        for event in self._link.take_events():
+            match event:
+                case Opened():
+                    self.was_open = True
+                    self._channel.expect_long_messages()
+                    self._tell(self._owner.peer_opened)
+                case Received(message):
+                    self.messages_received += 1
+                    if self._link.is_open:
+                        self._tell(partial(self._say, message))
+                case Answered(request, answer):
+                    done = self._questions.pop(request, None)
+                    if done is not None:
+                        done.callback(answer)
+                case Closed():
+                    self._close(event)
+        if self._link.queued_bytes:
+            self._soon()
+
+    def _say(self, message: AnyMessage, peer: Peer) -> None:
+        self._owner.peer_said(peer, message)
+
+    def _tell(self, notice: Callable[[Peer], None]) -> None:
+        try:
+            notice(self)
+        except PeerFault as fault:
+            self.end(fault)
+
+    def _soon(self) -> None:
+        if self._flush_call is None and not self._is_paused and not self._is_over:
+            self._flush_call = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_call = None
+        if self._is_paused:
+            return
+        frames = self._link.take_frames()
+        if frames:
+            self.last_sent = self._clock.seconds()
+        for frame in frames:
+            self.sent_bytes += len(frame)
+            self._channel.send_frame(frame)
+
+    def _close(self, closed: Closed) -> None:
+        self._is_over = True
+        if self._flush_call is not None:
+            self._flush_call.cancel()
+            self._flush_call = None
+        for frame in self._link.take_frames():
+            self._channel.send_frame(frame)
+        self._channel.close(closed.fault.name)
+        questions, self._questions = self._questions, {}
+        for done in questions.values():
+            done.errback(closed.fault)
+        self._owner.peer_closed(self, closed)
