@@ -55,7 +55,12 @@ _Outcome = tuple[str, bytes, bytes, bytes | None]
 
 _MALFORMED = "malformed"
 _UNKNOWN = "unknown"
-_NOT_SERVING = {"starting": "node_starting", "corrupt": "data_corrupt", "diverged": "data_diverged", "stopped": "node_stopping"}
+_NOT_SERVING = {
+    "starting": "node_starting",
+    "corrupt": "data_corrupt",
+    "diverged": "data_diverged",
+    "stopped": "node_stopping",
+}
 
 _encode = msgspec.json.Encoder().encode
 

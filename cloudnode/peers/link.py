@@ -27,8 +27,8 @@ from cloudnode.peers.messages import (
     COSTS,
     NO_NETWORK,
     Addresses,
-    AnyMessage,
     Answer,
+    AnyMessage,
     Blocks,
     GenesisText,
     GetGenesis,
@@ -331,7 +331,8 @@ class Link:
         self._requests.clear()
         fault = closed.fault
         if isinstance(fault, _Told):
-            closed = Closed(PeerFault("going_away", f"it said {fault.goodbye.fault}: {fault.goodbye.reason}"), told=True)
+            said = f"it said {fault.goodbye.fault}: {fault.goodbye.reason}"
+            closed = Closed(PeerFault("going_away", said), told=True)
         elif fault.name != "going_away" or self.hello is not None:
             encoded = encode_message(Goodbye(fault.name, fault.message[:300]))
             self._queue = [encoded] if fault.name == "slow" else [*self._queue, encoded]

@@ -217,9 +217,16 @@ class Bodies(Message, frozen=True, tag=17):
     operations: Annotated[tuple[SentOperation, ...], Meta(max_length=BODIES_MAX)]
 
 
+class Have(Message, frozen=True, tag=18):
+    """Tells of a final block that the receiver is known to have that the sender has executed it as well."""
+
+    height: Unsigned
+    hash: Bytes32
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
-    | GetOperations | Operations | NewBlock | Offer | Want | Bodies
+    | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have
 )  # fmt: skip
 
 Answer = GenesisText | Addresses | Blocks | Operations
@@ -236,7 +243,7 @@ _K = 1024
 _LIMITS: dict[type[Message], int] = {
     Hello: 4 * _K, Proof: 128, Goodbye: 512, Ping: 16, Pong: 16, GetGenesis: 16, GenesisText: _K * _K + 16,
     GetAddresses: 16, Addresses: 64 * _K, GetBlocks: 32, Blocks: 4 * _K * _K, GetOperations: 8 * _K,
-    Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K,
+    Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K, Have: 64,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
@@ -276,7 +283,8 @@ def decode_frame(frame: bytes) -> list[AnyMessage]:
             raise PeerFault("malformed", "a frame ends within a message")
         limit = LIMITS.get(frame[begin + 1], 0) if 0x90 <= frame[begin] <= 0x9F else 0
         if at - begin > limit:
-            raise PeerFault("oversized" if limit else "malformed", f"a message of type {frame[begin + 1]} has {at - begin} bytes")
+            what = f"a message of type {frame[begin + 1]} has {at - begin} bytes"
+            raise PeerFault("oversized" if limit else "malformed", what)
         if len(messages) == FRAME_MESSAGES_MAX:
             raise PeerFault("oversized", f"a frame has more than {FRAME_MESSAGES_MAX} messages")
         try:

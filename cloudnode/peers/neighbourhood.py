@@ -44,6 +44,7 @@ from cloudnode.peers.messages import (
     GetBlocks,
     GetGenesis,
     GetOperations,
+    Have,
     Hello,
     Interface,
     NewBlock,
@@ -61,6 +62,7 @@ ADDRESSES_SECONDS = 300.0
 FEELER_SECONDS = 120.0
 NEWCOMER_SECONDS = 30.0
 LOG_SECONDS = 5.0
+RECENT_HEIGHTS = 1_000
 
 
 @attrs.frozen
@@ -121,7 +123,7 @@ class Neighbourhood:
         *,
         join: Sequence[JoinAddress] = (),
         settings: PeerSettings = PeerSettings(),
-        link_limits: LinkLimits = LinkLimits(),
+        link_limits: LinkLimits | None = None,
         random: Random,
         secret: Callable[[int], bytes],
         wall_time: Callable[[], float],
@@ -140,7 +142,7 @@ class Neighbourhood:
         self._book_path = book_path
         self._dial = dial
         self.listening: list[Interface] = []
-        self._link_limits = link_limits
+        self._link_limits = link_limits or LinkLimits()
         self._random = random
         self._secret = secret
         self._wall_time = wall_time
@@ -152,6 +154,7 @@ class Neighbourhood:
         self._serving = Serving(ledger)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
         self._verified = KnownIds(4_000)
+        self._recent: dict[int, bytes] = {}
         self._meter = ProgressMeter()
         follower = ledger.follower
         self.download: Download | None = None
@@ -427,6 +430,9 @@ class Neighbourhood:
                 peer.send(Addresses(message.request, tuple(told)))
             case NewBlock():
                 self._announced(peer, message)
+            case Have():
+                if self._recent.get(message.height) == message.hash:
+                    peer.height = max(peer.height, message.height)
             case Offer():
                 self._gossip.offered(peer, message)
             case Want():
@@ -453,12 +459,15 @@ class Neighbourhood:
         """A block is on disk here: tell those who have it not."""
         self._meter.wrote(len(final.operations))
         height = final.head.height
+        self._recent[height] = final.head.hash
+        self._recent.pop(height - RECENT_HEIGHTS, None)
         if self.download is not None and height < self.download.target - 2:
             return  # while this node catches up, nobody learns anything from it
         told = NewBlock(sent_block(final.block))
+        have = Have(height, final.head.hash)
         for peer in list(self._peers.values()):
-            if peer.height < height and peer.has_room:
-                peer.send(told)
+            if peer.has_room:
+                peer.send(told if peer.height < height else have)
 
     def peer_closed(self, peer: Peer, closed: Closed) -> None:
         """A link is over: forget it, and ban a liar."""

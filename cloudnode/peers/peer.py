@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Answered, Closed, Link, Opened, Received
-from cloudnode.peers.messages import AnyMessage, Answer, Hello, Message, Question
+from cloudnode.peers.messages import Answer, AnyMessage, Hello, Message, Question
 
 OFFERS_REMEMBERED = 50_000
 

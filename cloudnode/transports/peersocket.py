@@ -350,7 +350,7 @@ class _PeerTLS:
 
 
 def export_binding(transport: Any) -> bytes | None:
-    """The channel binding of a TLS transport; None below TLS 1.3, where it may not be unique (RFC 9266, section 4.2)."""
+    """The channel binding of a TLS transport; None below TLS 1.3, where it may not be unique (RFC 9266, section 4)."""
     handle = getattr(transport, "getHandle", lambda: None)()
     if not isinstance(handle, SSL.Connection) or handle.get_protocol_version_name() != "TLSv1.3":
         return None
