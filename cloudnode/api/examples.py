@@ -6,23 +6,23 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, str]] = {
     "getnodeinfo": (
-        "{}",
-        '{"version": "0.1.0", "time": 1790000001, "chain": "test", "proxy": false, "netstakeweight": 0, "lastblock": {"height": 5, "hash": "8b1bbab0e4ad044e6d163c05e468be3b290397b614c3a701a3d14f20af1f528a", "time": 1790000000, "ntx": 0}, "proxies": [], "ports": {"node": 0, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}, "node": "7422b9887598068e32c4448a949adb290d0f4e35b9e01b0ee5f1a1e600fe2674", "network": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f", "software": {"name": "cloudnode", "version": "0.1.0", "api": 1}, "started": 1790000000, "sync": {"state": "serving", "height": 5, "provable_height": 4}, "audit": {"state": "never", "height": null, "finished": null, "rows": 0, "progress": 0.0, "findings": []}, "interfaces": [{"transport": "http", "protocol": "tcp", "address": "0.0.0.0", "port": 38081, "secure": false}, {"transport": "ws", "protocol": "tcp", "address": "0.0.0.0", "port": 38082, "secure": false}], "certificates": [{"hash": "abababababababababababababababababababababababababababababababab", "not_before": 1790000000, "not_after": 1790864000, "signature": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"}], "stun": {"mappings": [], "nat": null}, "limits": {"message_bytes": 1048576, "batch_length": 100, "page_length": 200, "outstanding": 1024, "wait_seconds": 15.0, "subscriptions": 32, "connections_address": 128, "requests_second": 100.0, "requests_burst": 1000}}',
+        '{}',
+        '{"version": "0.1.0", "time": 1790000001, "chain": "test", "proxy": false, "netstakeweight": 0, "lastblock": {"height": 5, "hash": "8b1bbab0e4ad044e6d163c05e468be3b290397b614c3a701a3d14f20af1f528a", "time": 1790000000, "ntx": 0}, "proxies": [], "ports": {"node": 38082, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}, "node": "7422b9887598068e32c4448a949adb290d0f4e35b9e01b0ee5f1a1e600fe2674", "network": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f", "software": {"name": "cloudnode", "version": "0.1.0", "api": 1}, "started": 1790000000, "sync": {"state": "serving", "role": "validator", "height": 5, "provable_height": 4, "target": 5, "operations_second": 0.0, "seconds_left": 0.0, "trouble": null}, "peers": {"inbound": 0, "outbound": 1, "known": 3}, "audit": {"state": "never", "height": null, "finished": null, "rows": 0, "progress": 0.0, "findings": []}, "interfaces": [{"transport": "http", "protocol": "tcp", "address": "0.0.0.0", "port": 38081, "secure": false}, {"transport": "ws", "protocol": "tcp", "address": "0.0.0.0", "port": 38082, "secure": false}], "certificates": [{"hash": "abababababababababababababababababababababababababababababababab", "not_before": 1790000000, "not_after": 1790864000, "signature": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"}], "stun": {"mappings": [], "nat": null}, "limits": {"message_bytes": 1048576, "batch_length": 100, "page_length": 200, "outstanding": 1024, "wait_seconds": 15.0, "subscriptions": 32, "connections_address": 128, "requests_second": 100.0, "requests_burst": 1000}}',
     ),
     "getpeerinfo": (
-        "{}",
-        "[]",
+        '{}',
+        '[{"id": "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef", "addr": "192.0.2.9:38082", "services": "http,ws", "relaytxes": true, "lastsend": 1790000001, "lastrecv": 1790000001, "conntime": 1790000000, "timeoffset": 0, "pingtime": 21500, "protocol": "ws", "version": "cloudnode 0.1.0", "inbound": false, "startingheight": 3, "whitelisted": false, "banscore": 0, "synced_headers": 5, "synced_blocks": 5, "bytessent": 2048, "bytesrecv": 4096, "interfaces": [{"transport": "ws", "address": "", "port": 38082, "secure": true}]}]',
     ),
     "getstuninfo": (
-        "{}",
+        '{}',
         '{"mappings": [], "nat": null}',
     ),
     "gettime": (
-        "{}",
+        '{}',
         '{"time": 1790000001, "milliseconds": 1790000001500}',
     ),
     "ping": (
-        "{}",
+        '{}',
         '"pong"',
     ),
     "submit": (
@@ -50,7 +50,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         '{"records": [{"account": "01c6b12926ac8cb8778f97ace4de6e6d718c242112dc93d51166303c61104bcc", "collection": "film", "key": "metropolis", "data": {"title": "Metropolis", "year": 1927}, "ref": null, "version": 1, "deleted": false, "created": {"height": 2, "index": 0}, "updated": {"height": 2, "index": 0}, "time": 1790000000002, "ratings_sum": 5, "ratings_count": 1}], "next": null}',
     ),
     "getdatahash": (
-        "{}",
+        '{}',
         '{"height": 5, "root": "df822ad0c019069eec4eb7b82882161bd5518b37c8a5285f7ea651451f2ffa28", "ratings_sum": 5, "ratings_count": 1, "records": 2, "accounts": 2}',
     ),
     "getproof": (
@@ -74,16 +74,16 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         '{"height": 2, "hash": "b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a", "certificate": "0300000000000000000000000000000001b2b5d2fc35b855e635ab46b0e71a3a565ff8944cd2666e106bec10edcf23c29a00010000554837a9b29b6bb64065da45d680a938ea64ab8a6da33a5f028ef63b5b45a63b0f76e29eb7d3ca1c6e4bae2038465b832f81f545e4749acbf4c498e93cabcb0a"}',
     ),
     "getepochs": (
-        "{}",
+        '{}',
         '[{"epoch": 0, "first_height": 1, "validators": ["4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29"], "quorum": 1}]',
     ),
     "getgenesis": (
-        "{}",
+        '{}',
         '{"network": "8c2425c15690e83fd9cb8a6f5ecb8e33c3f67aac02276019bb49ee17238e6d7f", "name": "test", "genesis": "{\\n  \\"format\\": 1,\\n  \\"name\\": \\"test\\",\\n  \\"time\\": 1790000000000,\\n  \\"validators\\": [\\n    \\"4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29\\"\\n  ],\\n  \\"parameters\\": {\\n    \\"pace_ms\\": 200,\\n    \\"heartbeat_ms\\": 10000,\\n    \\"window\\": 1000,\\n    \\"max_operation_bytes\\": 131072,\\n    \\"max_block_operations\\": 2000,\\n    \\"max_block_bytes\\": 4194304,\\n    \\"admission\\": {\\n      \\"policy\\": \\"open\\"\\n    }\\n  }\\n}\\n"}',
     ),
     "getevidence": (
-        "{}",
-        "[]",
+        '{}',
+        '[]',
     ),
     "subscribe": (
         '{"topic": "records", "filter": {"collection": "film"}, "after": {"height": 2, "index": 0}}',

@@ -40,6 +40,7 @@ class Entry:
     :ivar node: Its key; empty if that is not known. :ivar seen: When a link with it was had, unix seconds, or 0.
     :ivar tried: When it was dialled last. :ivar failures: In a row. :ivar teller: The network of who told it.
     :ivar joined: Whether the operator named it.
+    :ivar group: The network that the place is in.
     """
 
     host: str
@@ -52,6 +53,7 @@ class Entry:
     failures: int = 0
     teller: str = ""
     joined: bool = False
+    group: str = attrs.field(init=False, default=attrs.Factory(lambda entry: place_group(entry.host), takes_self=True))
 
     @property
     def place(self) -> tuple[str, int]:
@@ -130,8 +132,8 @@ class AddressBook:
                 known.interfaces = address.interfaces or known.interfaces
             return True
         if reach(address.host):
-            groups = Counter(place_group(entry.host) for entry in self._entries.values())
-            if groups[place_group(address.host)] >= OF_ONE_GROUP_MAX:
+            own = place_group(address.host)
+            if sum(entry.group == own for entry in self._entries.values()) >= OF_ONE_GROUP_MAX:
                 return False
         if sum(entry.teller == group for entry in self._entries.values()) >= OF_ONE_TELLER_MAX:
             return False
@@ -189,7 +191,7 @@ class AddressBook:
             due,
             key=lambda entry: (
                 not entry.joined,
-                groups[place_group(entry.host)],
+                groups[entry.group],
                 not entry.seen,
                 self._random.random(),
             ),

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
-from cloudnode.api.facts import Certificate, Interface
+from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts
 from cloudnode.api.limits import Limits
 from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
@@ -50,6 +50,21 @@ class Facts:
 
     def certificates(self) -> Sequence[Certificate]:
         return [Certificate("ab" * 32, 1_790_000_000, 1_790_864_000, "cd" * 64)]
+
+    def peers(self) -> Sequence[PeerInfo]:
+        return [
+            PeerInfo(
+                "ef" * 32, "192.0.2.9:38082", "http,ws", True, 1_790_000_001, 1_790_000_001, 1_790_000_000, 0, 21_500,
+                "ws", "cloudnode 0.1.0", False, 3, False, 0, 5, 5, 2_048, 4_096,
+                [PeerInterface("ws", "", 38082, True)],
+            )
+        ]  # fmt: skip
+
+    def peer_counts(self) -> Peers:
+        return Peers(0, 1, 3)
+
+    def sync(self) -> SyncFacts:
+        return SyncFacts(5, 0.0, 0.0, None)
 
 
 class MemoryConnection:

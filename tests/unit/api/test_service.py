@@ -20,7 +20,7 @@ class NodeInfoTests(NodeTestCase):
             {"height": head.height, "hash": head.hash.hex(), "time": head.time // 1000, "ntx": 1},
         )
         self.assertEqual(
-            info["ports"], {"node": 0, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}
+            info["ports"], {"node": 38082, "api": 38081, "rest": 38081, "wss": 38082, "http": 38081, "https": 0}
         )
         for name, kind in (
             ("version", str),
@@ -39,13 +39,20 @@ class NodeInfoTests(NodeTestCase):
         self.assertEqual([interface["port"] for interface in info["interfaces"]], [38081, 38082])
         self.assertEqual(info["certificates"][0]["hash"], "ab" * 32)
         self.assertEqual(info["audit"]["findings"], [])
-        self.assertEqual(info["sync"]["state"], "serving")
+        self.assertEqual((info["sync"]["state"], info["sync"]["role"]), ("serving", "validator"))
+        self.assertEqual(info["sync"]["target"], max(5, info["sync"]["height"]))
+        self.assertEqual(info["peers"], {"inbound": 0, "outbound": 1, "known": 3})
         self.assertEqual(info["limits"]["batch_length"], Limits().batch_length)
 
     def test_nothing_made_up(self) -> None:
-        """There are no peers and no mappings, and none are told of."""
-        self.assertEqual(self.node.call("getpeerinfo"), [])
+        """There are no mappings, and none are told of."""
         self.assertEqual(self.node.call("getstuninfo"), {"mappings": [], "nat": None})
+
+    def test_peers(self) -> None:
+        """A peer is told of with the fields that Pocketnet's tools read, and those of our own."""
+        [peer] = self.node.call("getpeerinfo")
+        self.assertEqual((peer["addr"], peer["pingtime"], peer["inbound"]), ("192.0.2.9:38082", 21_500, False))
+        self.assertEqual((peer["bytessent"], peer["interfaces"][0]["port"]), (2_048, 38082))
 
     def test_time(self) -> None:
         """The clock is told in seconds and in milliseconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import attrs
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -15,6 +16,7 @@ from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.keys import TLS, SigningKey, verify
+from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.service.compose import _port_in
 from cloudnode.service.facts import ServiceFacts, make_gauges, measure_process
 from cloudnode.service.listening import Listening, describe, listen_stream
@@ -79,7 +81,7 @@ class FactsTests(SynchronousTestCase):
         self.keeper = CertificateKeeper(
             Path(self.mktemp()), [], Clock(), lambda text: self.key.sign(b"", text), lambda: self.now
         )
-        self.facts = ServiceFacts(NOW, self.keeper, self.key)
+        self.facts = ServiceFacts(NOW, self.keeper, self.key, cast(Neighbourhood, None), lambda: 0.0)
 
     def test_interfaces(self) -> None:
         """Each transport of a port is an interface; a Unix socket is none."""

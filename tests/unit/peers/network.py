@@ -1,0 +1,165 @@
+"""Whole nodes in one process, linked in memory: real ledgers and neighbourhoods, one clock, no sockets, no threads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import Envelope, build_put, sign_operation
+from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.peers.messages import Interface
+from cloudnode.peers.neighbourhood import Neighbourhood, PeerSettings
+from cloudnode.peers.peer import Channel, Peer
+from cloudnode.peers.places import JoinAddress
+from cloudnode.store.sqlite import SqliteStore
+from tests.unit.node.nodes import run_at_once
+from tests.unit.store.network import TIME, make_key
+
+PORT = 38082
+
+
+class MemoryChannel:
+    """One end of a channel (:class:`cloudnode.peers.peer.Channel`); frames come in the clock's next turn."""
+
+    def __init__(self, clock: Clock, address: str, port: int, inbound: bool, binding: bytes) -> None:
+        self.address, self.port, self.inbound, self.binding = address, port, inbound, binding
+        self.end: Peer | None = None
+        self.other: MemoryChannel | None = None
+        self.closed_with: str | None = None
+        self._clock = clock
+
+    def send_frame(self, frame: bytes) -> None:
+        assert self.other is not None
+        self._clock.callLater(0.001, self.other._deliver, frame)
+
+    def _deliver(self, frame: bytes) -> None:
+        if self.end is not None:
+            self.end.frame_received(frame)
+
+    def expect_long_messages(self) -> None:
+        """Frames of any length come here."""
+
+    def close(self, reason: str) -> None:
+        if self.closed_with is None:
+            self.closed_with = reason
+            self._clock.callLater(0.002, self._lose)
+
+    def _lose(self) -> None:
+        for channel in (self, self.other):
+            assert channel is not None
+            end, channel.end = channel.end, None
+            if end is not None:
+                end.channel_lost("closed")
+
+
+class MemoryNode:
+    """A node at an address of its own.
+
+    :ivar host: Its IP address.
+    """
+
+    def __init__(self, network: MemoryNetwork, number: int, path: str, join: Sequence[str]) -> None:
+        self.network = network
+        self.host = f"10.{number}.0.1"
+        self.key = make_key(200 + number)
+        self.store = SqliteStore.open(path, network.genesis)
+        validator = network.validator if number == 1 else make_key(300 + number)
+        self.ledger = Ledger(
+            network.clock, run_at_once, self.store, network.genesis, self.key, validator,
+            LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
+        )  # fmt: skip
+        counter = itertools.count(1)
+        self.neighbourhood = Neighbourhood(
+            network.clock, run_at_once, self.ledger, None, self._dial,
+            join=[JoinAddress(host, "ws", host, PORT) for host in join],
+            settings=PeerSettings(), random=Random(number),
+            secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
+            wall_time=network.clock.seconds, software="test",
+        )  # fmt: skip
+        self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
+        self.is_up = False
+
+    def start(self) -> None:
+        self.is_up = True
+        Deferred.fromCoroutine(self.ledger.start())
+        self.neighbourhood.start()
+
+    def stop(self) -> None:
+        self.is_up = False
+        for stop in (self.neighbourhood.stop, self.ledger.stop):
+            stopping = Deferred.fromCoroutine(stop())
+            self.network.advance(0.1)
+            assert stopping.called
+
+    async def _dial(self, host: str, port: int, make_end: Callable[[Channel], Peer]) -> None:
+        other = self.network.nodes.get(host)
+        if other is None or not other.is_up:
+            raise ConnectionRefusedError("nobody is there")
+        binding = next(self.network.bindings)
+        here = MemoryChannel(self.network.clock, host, port, False, binding)
+        there = MemoryChannel(self.network.clock, self.host, 50_000, True, binding)
+        here.other, there.other = there, here
+        there.end = other.neighbourhood.accept(there)
+        here.end = make_end(here)
+
+    @property
+    def peers(self) -> set[str]:
+        """The addresses of its peers."""
+        return {peer.address for peer in self.neighbourhood}
+
+    @property
+    def rows(self) -> list[object]:
+        """What is in its database: the log, the ratings, the records."""
+        log, state = ("blocks", "operations"), ("records", "ratings", "window", "accounts", "system")
+        tables = (*log, *state, "trie", "scores", "totals")
+        return [self.store._read.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in tables]
+
+    def put(self, name: str, author: SigningKey | None = None) -> Deferred[object]:
+        """Submit a record and wait until it is final."""
+        key = author or make_key(100)
+        height = self.ledger.head.height
+        envelope = Envelope(self.ledger.network, key.public, TIME, height, height + 50)
+        body = build_put(envelope, "film", name, {"t": name})
+        accepting = self.ledger.submit(body, sign_operation(key, body))
+        return accepting.addCallback(lambda accepted: self.ledger.when_final(accepted.id, accepted.expiry))
+
+
+class MemoryNetwork:
+    """A network with its validator at ``10.1.0.1``.
+
+    :ivar nodes: By address.
+    """
+
+    def __init__(self, test: SynchronousTestCase) -> None:
+        self.clock = Clock()
+        self.clock.advance(TIME / 1000)
+        self.validator = make_key(1)
+        self.genesis: Genesis = build_genesis(
+            name="test", time=TIME, validators=[self.validator.public], parameters=Parameters(heartbeat_ms=2_000)
+        )
+        self.nodes: dict[str, MemoryNode] = {}
+        self.bindings = (sha256(b"%d" % number).digest() for number in itertools.count())
+        self._test = test
+
+    def add(self, *join: str, start: bool = True) -> MemoryNode:
+        """A further node, which joins those; the first one is the validator."""
+        number = len(self.nodes) + 1
+        node = MemoryNode(self, number, self._test.mktemp(), join)
+        self.nodes[node.host] = node
+        if start:
+            node.start()
+        self._test.addCleanup(lambda: node.is_up and node.stop())
+        return node
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, in steps of 10 ms."""
+        for _ in range(round(seconds * 100)):
+            self.clock.advance(0.01)

@@ -1,0 +1,274 @@
+"""Nodes that follow a validator, in memory: what they agree on, and what becomes of liars."""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.block import FINALIZE, Certificate, Header, sign_vote
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import Envelope, build_put, sign_operation
+from cloudnode.ledger.reading import Outcome
+from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
+from cloudnode.peers.serving import Serving
+from tests.unit.peers.network import MemoryNetwork, MemoryNode
+from tests.unit.store.network import make_key
+
+
+class FollowingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(self)
+        self.validator = self.network.add()
+
+    def fill(self, count: int = 30) -> None:
+        """Have the validator make some blocks with operations in them."""
+        for number in range(count):
+            done = self.validator.put(f"r{number}")
+            if number % 5 == 4:
+                self.network.advance(0.3)
+        self.network.advance(1)
+        self.successResultOf(done)
+
+    def check_same(self, *nodes: MemoryNode) -> None:
+        for node in nodes:
+            self.assertEqual(node.ledger.head, self.validator.ledger.head)
+            self.assertEqual(node.rows, self.validator.rows)
+
+    def test_catches_up_and_follows(self) -> None:
+        """A new node has the validator's rows, all of them, a moment after it joined, and every block after that."""
+        self.fill()
+        follower = self.network.add(self.validator.host)
+        self.network.advance(2)
+        self.check_same(follower)
+        self.fill(7)
+        self.check_same(follower)
+
+    def test_chain_of_nodes(self) -> None:
+        """Nodes that joined one another learn of each other and hold the same; addresses travel with gossip."""
+        first = self.network.add(self.validator.host)
+        self.network.advance(1)
+        second = self.network.add(first.host)
+        self.network.advance(3)
+        self.assertEqual(second.peers, {self.validator.host, first.host})
+        self.fill()
+        self.check_same(first, second)
+
+    def test_submit_anywhere(self) -> None:
+        """An operation that a follower took is final there after it went to the validator and came back."""
+        first = self.network.add(self.validator.host)
+        self.network.advance(1)
+        second = self.network.add(first.host, start=False)
+        second.neighbourhood.settings = attrs.evolve(second.neighbourhood.settings, outbound=1)
+        second.start()
+        self.network.advance(1)
+        final = second.put("far away")
+        self.network.advance(1)
+        outcome = self.successResultOf(final)
+        assert isinstance(outcome, Outcome)
+        self.assertEqual(outcome.result, 0)
+        self.network.advance(1)
+        self.check_same(first, second)
+        self.assertEqual(second.ledger.pool_operations, 0)
+
+    def test_bodies_travel_once(self) -> None:
+        """With several links between nodes a body comes to each node once."""
+        nodes = [self.network.add(self.validator.host) for _ in range(3)]
+        self.network.advance(3)
+        before = sum(peer.received_bytes for node in nodes for peer in node.neighbourhood)
+        size = 40_000
+        done = nodes[0].put("x" * 100)
+        self.network.advance(0.5)
+        body = b'{"t":"' + b"y" * size + b'"}'
+        key = make_key(100)
+        envelope = Envelope(self.network.genesis.network, key.public, 1, 0, 50)
+        text = build_put(envelope, "film", "long", body)
+        nodes[0].ledger.submit(text, sign_operation(key, text))
+        self.network.advance(2)
+        self.successResultOf(done)
+        after = sum(peer.received_bytes for node in nodes for peer in node.neighbourhood)
+        self.check_same(*nodes)
+        # Two of the three followers are sent it, by whomever.
+        self.assertTrue(2 * size < after - before < 3 * size, after - before)
+
+    def test_one_link(self) -> None:
+        """Two nodes that dial each other at the same moment keep one link, the same on both sides."""
+        first = self.network.add(self.validator.host, start=False)
+        self.validator.neighbourhood.book.join(first.host, 38082, None)
+        first.start()
+        self.validator.neighbourhood._dial_more()
+        self.network.advance(3)
+        self.assertEqual(self.validator.neighbourhood.counters().dials, 1)
+        [here], [there] = list(first.neighbourhood), list(self.validator.neighbourhood)
+        self.assertNotEqual(here.inbound, there.inbound)
+        smaller = min((first.key.public, first), (self.validator.key.public, self.validator), key=lambda pair: pair[0])
+        self.assertEqual([peer.inbound for peer in smaller[1].neighbourhood], [False])
+
+    def test_itself(self) -> None:
+        """A node that is told its own address finds that out and forgets it."""
+        self.validator.neighbourhood.book.join(self.validator.host, 38082, None)
+        self.network.advance(2)
+        self.assertEqual((self.validator.peers, len(self.validator.neighbourhood.book)), (set(), 0))
+
+    def test_comes_back(self) -> None:
+        """A node whose only known peer is gone finds the others that it was told of."""
+        first = self.network.add(self.validator.host)
+        self.network.advance(1)
+        second = self.network.add(first.host)
+        self.network.advance(3)
+        book = second.neighbourhood.book.dump(self.network.genesis.network)
+        first.stop()
+        second.stop()
+        self.network.nodes.pop(second.host)
+        self.network.nodes[second.host] = again = MemoryNode(self.network, 3, self.mktemp(), ())
+        again.neighbourhood.book.load(book, self.network.genesis.network)
+        self.addCleanup(again.stop)
+        again.start()
+        self.network.advance(3)
+        self.assertEqual(again.peers, {self.validator.host})
+        self.check_same(again)
+
+    def test_diverged(self) -> None:
+        """A node whose state is not what the validators signed serves nothing more, says why, and remembers it."""
+        follower = self.network.add(self.validator.host)
+        self.fill()
+        self.check_same(follower)
+        wrong = follower.store.state.with_entry(1, follower.store.state.entries[0])
+        follower.store._at_head._state = wrong
+        follower.store.state = wrong
+        self.fill(5)
+        self.assertEqual(follower.ledger.state, "diverged")
+        [finding] = follower.ledger.audit.findings
+        self.assertIn("but the validators signed", finding)
+        self.assertLess(follower.ledger.head.height, self.validator.ledger.head.height)
+        follower.ledger._database_sound()
+        self.assertEqual(follower.ledger.state, "diverged")
+
+
+class LiarTests(SynchronousTestCase):
+    """A follower whose only peer lies: it believes nothing, bans the liar, and goes on with an honest one."""
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(self)
+        self.validator = self.network.add()
+        self.liar = self.network.add(self.validator.host)
+        for number in range(20):
+            self.validator.put(f"r{number}")
+        self.network.advance(3)
+
+    def check(self, serving: Serving, fault: str) -> None:
+        """Let somebody follow the liar, and then an honest node as well."""
+        self.liar.neighbourhood._serving = serving
+        victim = self.network.add(self.liar.host, start=False)
+        victim.neighbourhood.settings = attrs.evolve(victim.neighbourhood.settings, outbound=1)
+        victim.start()
+        self.network.advance(3)
+        [(whom, ban)] = victim.neighbourhood.book.bans(self.network.clock.seconds()).items()
+        self.assertEqual((whom, ban.fault), (self.liar.key.public.hex(), fault))
+        self.assertEqual(victim.neighbourhood.counters().banned, 1)
+        victim.neighbourhood.book.join(self.validator.host, 38082, None)
+        self.network.advance(5)
+        self.assertEqual(victim.peers, {self.validator.host})
+        self.assertEqual(victim.ledger.head, self.validator.ledger.head)
+        self.assertEqual(victim.rows, self.validator.rows)
+
+    def test_wrong_body(self) -> None:
+        """A body that is not the one of its id names its sender."""
+
+        class Lies(Serving):
+            def operations(self, question: GetOperations) -> Operations:
+                told = super().operations(question)
+                first = msgspec.structs.replace(told.operations[0], body=told.operations[0].body + b" ")
+                return Operations(told.request, (first, *told.operations[1:]))
+
+        self.check(Lies(self.liar.ledger), "wrong_body")
+
+    def test_wrong_signature(self) -> None:
+        """So does a signature that is not the author's."""
+
+        class Lies(Serving):
+            def operations(self, question: GetOperations) -> Operations:
+                told = super().operations(question)
+                last = msgspec.structs.replace(told.operations[-1], signature=bytes(64))
+                return Operations(told.request, (*told.operations[:-1], last))
+
+        self.check(Lies(self.liar.ledger), "wrong_signature")
+
+    def test_wrong_certificate(self) -> None:
+        """A block that no quorum signed is believed of nobody."""
+        impostor = make_key(66)
+
+        class Lies(Serving):
+            def blocks(self, question: GetBlocks) -> Blocks:
+                told = super().blocks(question)
+                return Blocks(told.request, tuple(_sign_again(block, impostor) for block in told.blocks))
+
+        self.check(Lies(self.liar.ledger), "wrong_certificate")
+
+    def test_wrong_announcement(self) -> None:
+        """Nor is one that is announced."""
+        impostor = make_key(66)
+
+        class Lies(Serving):
+            def head(self) -> SentBlock | None:
+                head = super().head()
+                return None if head is None else _sign_again(head, impostor)
+
+        self.check(Lies(self.liar.ledger), "wrong_certificate")
+
+    def test_wrong_operations(self) -> None:
+        """Ids that are not the block's are found out before any body is asked for."""
+
+        class Lies(Serving):
+            def blocks(self, question: GetBlocks) -> Blocks:
+                told = super().blocks(question)
+                changed = [msgspec.structs.replace(block, ids=block.ids + bytes(32)) for block in told.blocks]
+                return Blocks(told.request, tuple(changed))
+
+        self.check(Lies(self.liar.ledger), "wrong_block")
+
+    def test_wrong_height(self) -> None:
+        """Blocks of other heights than were asked for are no answer."""
+
+        class Lies(Serving):
+            def blocks(self, question: GetBlocks) -> Blocks:
+                told = super().blocks(question)
+                return Blocks(told.request, told.blocks[1:])
+
+        self.check(Lies(self.liar.ledger), "wrong_block")
+
+    def test_says_nothing(self) -> None:
+        """A peer that has not what it announced is no liar, but others are asked in its place."""
+
+        class Nothing(Serving):
+            def blocks(self, question: GetBlocks) -> Blocks:
+                return Blocks(question.request, ())
+
+        self.liar.neighbourhood._serving = Nothing(self.liar.ledger)
+        victim = self.network.add(self.liar.host, self.validator.host)
+        self.network.advance(15)
+        self.assertEqual(victim.ledger.head, self.validator.ledger.head)
+        self.assertEqual(victim.peers, {self.liar.host, self.validator.host})
+
+    def test_unknown_target(self) -> None:
+        """The height to be reached is only one for which a certificate was shown."""
+        victim = self.network.add(self.liar.host)
+        self.network.advance(2)
+        assert victim.neighbourhood.download is not None
+        target = victim.neighbourhood.download.target
+        self.assertEqual(target, self.validator.ledger.head.height)
+        [peer] = [each for each in self.liar.neighbourhood if each.id == victim.key.public]
+        head = self.validator.neighbourhood._serving.head()
+        assert head is not None
+        header = msgspec.structs.replace(Header.decode(head.header), height=target + 1000)
+        peer.send(NewBlock(SentBlock(header.encode(), head.certificate, head.ids)))
+        self.network.advance(0.5)
+        self.assertLess(victim.neighbourhood.download.target, target + 100)
+        self.assertTrue(victim.neighbourhood.book.is_banned(self.liar.key.public, "", self.network.clock.seconds()))
+
+
+def _sign_again(block: SentBlock, key: SigningKey) -> SentBlock:
+    header = Header.decode(block.header)
+    signature = sign_vote(key, header.network, FINALIZE, header.epoch, header.view, header.hash)
+    certificate = Certificate(FINALIZE, header.epoch, header.view, header.hash, ((0, signature),))
+    return SentBlock(block.header, certificate.encode(), block.ids)
