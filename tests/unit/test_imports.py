@@ -38,6 +38,7 @@ LAYERS = {
     "ledger": _layer("formats", PURE),
     "store": _layer("ledger formats", PURE),
     "consensus": _layer("formats", PURE),
+    "simulator": _layer("consensus ledger formats", PURE),
     "node": _layer("consensus store ledger formats", TWISTED),
     "transports": _layer("", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
     "api": _layer("node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}),
