@@ -103,6 +103,10 @@ class ApiRequest(Request):
         self._uncount()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def getRequestHostname(self) -> bytes:
+        """Not what the Host header says, which may be any bytes: nothing here depends on the name."""
+        return b"localhost"
+
     def render(self, resrc: IResource) -> None:
         """Have a resource answer."""
         self.responseHeaders.setRawHeaders(b"Server", [SERVER])

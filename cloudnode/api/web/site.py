@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
 from cloudnode.api.answerer import Answer, Answerer, over_rate
@@ -115,8 +115,27 @@ class HttpApi:
         app.handle_errors(Exception)(
             lambda request, failure: self._limited(lambda request: self.failed(request, failure))(request)
         )
-        resource: IResource = app.resource()
-        return resource
+        unreadable = self._limited(lambda request: respond_error(request, ApiError("path_unknown")))
+        return _ReadablePaths(app.resource(), unreadable)
+
+
+class _ReadablePaths(Resource):
+    """Routes only paths that are UTF-8: Klein would log a failure for each other one."""
+
+    isLeaf = True
+
+    def __init__(self, routes: IResource, unreadable: Callable[[Request], bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._routes = routes
+        self._unreadable = unreadable
+
+    def render(self, request: Request) -> Any:
+        """Have the routes answer, or say that there is nothing at such a path."""
+        try:
+            b"/".join(request.postpath or ()).decode()
+        except UnicodeDecodeError:
+            return self._unreadable(request)
+        return self._routes.render(request)
 
 
 def _route(app: Any, path: str, method: str, answer: Callable[..., Any]) -> None:

@@ -137,6 +137,13 @@ class RoutesTests(NodeTestCase):
             response, body = self.request("GET", path)
             self.assertEqual((response.code, json.loads(body)["error"]["data"]["code"]), (status, name), path)
 
+    def test_unreadable_path(self) -> None:
+        """A path that is not UTF-8 is one at which nothing is, and nothing to log."""
+        for path in ("/%ff", f"/records/{'ab' * 32}/film/%c0%af"):
+            response, body = self.request("GET", path)
+            self.assertEqual((response.code, json.loads(body)["error"]["data"]["code"]), (404, "path_unknown"))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_method_not_allowed(self) -> None:
         """A path that does not take a method says which it takes."""
         response, body = self.request("DELETE", "/status")
@@ -316,6 +323,13 @@ class ChannelTests(NodeTestCase):
         third, three = self.connect("192.0.2.3")
         third.dataReceived(self.post(PING))
         self.assertEqual(self.take(three)[0], 200)
+
+    def test_unreadable_host(self) -> None:
+        """What the caller calls this host, in whatever bytes, makes no difference."""
+        channel, transport = self.connect()
+        channel.dataReceived(self.post(PING).replace(b"Host: node", b"Host: \xff\xfe"))
+        self.assertEqual(self.take(transport)[0], 200)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_malformed(self) -> None:
         """Bytes that are not HTTP close that connection alone."""
