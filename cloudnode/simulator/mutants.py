@@ -5,6 +5,7 @@ Nothing outside the simulator imports them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,7 +16,8 @@ from cloudnode.consensus.epoch import Epoch
 from cloudnode.consensus.messages import Block
 from cloudnode.consensus.seams import Tip
 from cloudnode.consensus.simplex import Simplex
-from cloudnode.formats.block import SKIP
+from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote, vote_message
+from cloudnode.formats.keys import VOTE
 
 if TYPE_CHECKING:
     from cloudnode.consensus.ballots import View
@@ -89,12 +91,32 @@ class Lawless(VotesNotJournaled, FinalizeAfterSkip, SkipAfterFinalize, NoSkipChe
     def _parent(self) -> tuple[Tip, tuple[Block, ...]] | None:
         """In some of its views it builds beside the last block, as if that weren't there."""
         parent = super()._parent()
-        if parent is None or self.view // len(self.epoch.validators) % 2:
+        if parent is None or not self._is_plotting():
             return parent
         tip, ancestors = parent
         block = self.chain.get(tip.hash)
         before = None if block is None else self.chain.tip(block.header.parent)
         return parent if before is None else (before, ancestors[:-1])
+
+    def count(self, vote: Vote) -> None:
+        """Whatever is voted for by anyone, it votes for too."""
+        super().count(vote)
+        if vote.validator != self.index and self.index is not None and vote.view > self.final_view:
+            for kind in {vote.kind, FINALIZE if vote.kind == NOTARIZE else vote.kind}:
+                self._abet(kind, vote)
+
+    def _abet(self, kind: int, vote: Vote) -> None:
+        assert self._signer is not None and self.index is not None
+        message = vote_message(self.network, kind, vote.epoch, vote.view, vote.hash)
+        signature = self._signer.sign(VOTE, message)
+        self.broadcast(Vote(kind, vote.epoch, vote.view, vote.hash, self.index, signature))
+
+    def _is_plotting(self) -> bool:
+        return self.view // len(self.epoch.validators) % 2 == 0
+
+    def _has_ended(self, ancestors: Iterable[Block]) -> bool:
+        """The block beside the last one is empty, so that no operation in it can betray it."""
+        return self._is_plotting() or super()._has_ended(ancestors)
 
 
 MUTANTS: dict[str, type[Simplex]] = {

@@ -229,7 +229,7 @@ class Simulation:
         """A sync begins."""
         if not self._is_healed and self._random.random() < self._scenario.sync_crash:
             seconds = self._random.uniform(0, 2 * self._scenario.sync_time)
-            self.clock.later(seconds, self._crash, host, self._random.uniform(0.01, 1.0))
+            self.clock.later(seconds, self._crash, host, self._random.choice((0.005, 0.05, 1.0)))
 
     def transmit(self, host: Host, peer: int, message: Message) -> None:
         """Put a message on the way: it may be lost, late or doubled, and be for one twin alone."""
