@@ -53,6 +53,9 @@ class Sync(Struct, frozen=True):
     state: Literal["starting", "serving", "corrupt", "stopped"]
     height: int
     provable_height: Annotated[int, Meta(description="The newest height that proofs can be given for.")]
+    trouble: Annotated[
+        str | None, Meta(description="Why no block can be written now, such as a full disk; null if all is well.")
+    ]
 
 
 class Audit(Struct, frozen=True):
@@ -211,7 +214,7 @@ def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
         network=ledger.network.hex(),
         software=Software("cloudnode", __version__, API_VERSION),
         started=int(served.facts.started),
-        sync=Sync(ledger.state, ledger.head.height, _provable_height(call)),
+        sync=Sync(ledger.state, ledger.head.height, _provable_height(call), ledger.ordering_trouble),
         audit=Audit(audit.state, audit.height, audit.finished, audit.rows, audit.progress, list(audit.findings)),
         interfaces=interfaces,
         certificates=list(served.facts.certificates()),

@@ -169,6 +169,14 @@ class RoutesTests(NodeTestCase):
             self.assertEqual(self.request("GET", path)[0].code, status)
         self.assertEqual(json.loads(self.request("GET", "/health")[1])["state"], "corrupt")
 
+    def test_trouble(self) -> None:
+        """A node that can't write, to a full disk for instance, says why, and is ready for reads all the same."""
+        self.assertIsNone(json.loads(self.request("GET", "/health")[1])["trouble"])
+        self.node.ledger._ordering.trouble = "no block can be written: the disk is full"
+        response, body = self.request("GET", "/health")
+        self.assertEqual((response.code, json.loads(body)["trouble"][:23]), (200, "no block can be written"))
+        self.assertIn("disk is full", self.node.call("getnodeinfo")["sync"]["trouble"])
+
     def test_page(self) -> None:
         """A person finds the network's name, the height and where to go on."""
         response, body = self.request("GET", "/")
