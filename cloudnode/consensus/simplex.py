@@ -30,11 +30,11 @@ from cloudnode.consensus.effects import (
     Peer,
     Prune,
 )
-from cloudnode.consensus.hearing import CLOSINGS_KEPT, VIEWS_KEPT, Hearing
+from cloudnode.consensus.hearing import VIEWS_KEPT, Hearing
 from cloudnode.consensus.messages import BLOCKS_MOST, SKIPS_MOST, Block, Message, Proposal, Want
 from cloudnode.consensus.seams import Start, Tip, Verdict
 from cloudnode.consensus.standstill import Repetition
-from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Certificate, Header, Vote, operations_hash
+from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Header, Vote, operations_hash
 
 
 class Simplex(Hearing):
@@ -51,7 +51,6 @@ class Simplex(Hearing):
         :param journal: Every entry that was performed and not pruned, in order.
         """
         self.now = now
-        self._closings = {}
         self._claims: dict[int, bytes] = {}
         self._unexecuted: deque[tuple[int, int, int]] = deque()
         self._executed = start.final.height
@@ -93,7 +92,8 @@ class Simplex(Hearing):
     def receive(self, now: float, peer: Peer, message: Message) -> list[Effect]:
         """A peer has sent a message."""
         self.now = now
-        self.hear(peer, message)
+        if not self.is_halted:
+            self.hear(peer, message)
         return self._settled()
 
     def block_checked(self, now: float, block_hash: bytes, verdict: Verdict) -> list[Effect]:
@@ -390,7 +390,7 @@ class Simplex(Hearing):
         self.progress_at = self.now
         self.ballots.prune(self.final_view - VIEWS_KEPT)
         if ending:
-            self._end_epoch(goal, blocks[-1], path.blocks[length - 1 :])
+            self._end_epoch(blocks[-1])
         return True
 
     def _keep_claims(self, blocks: Iterable[Block]) -> None:
@@ -408,11 +408,9 @@ class Simplex(Hearing):
             self.is_halted = True
             self.emit(Diverged(height, claimed))
 
-    def _end_epoch(self, certificate: Certificate, last: Block, tail: tuple[Block, ...]) -> None:
+    def _end_epoch(self, last: Block) -> None:
         validators = self.chain.appointed(last)
         assert validators is not None
-        self._closings[self.epoch.number] = (certificate, (*tail, last))
-        self._closings.pop(self.epoch.number - CLOSINGS_KEPT, None)
         carries = last.header.height if last.ids else 0
         base = attrs.evolve(tip_of(last), view=-1, operations_height=carries)
         self.open_epoch(self.epoch.number + 1, validators, base)

@@ -40,7 +40,7 @@ class State:
     :ivar epoch: The present one. :ivar view: The lowest view that isn't cleared. :ivar final_view: The view of the
         newest finalize certificate whose blocks are all known, -1 at the beginning of an epoch.
     :ivar latest: The newest finalize certificate of any epoch. :ivar goal: The newest of this epoch, whose blocks may
-        still be missing.
+        still be missing. :ivar is_halted: A :class:`Forked`, :class:`Diverged` or :class:`Behind` was the end of it.
     """
 
     epoch: Epoch

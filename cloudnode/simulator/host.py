@@ -152,7 +152,7 @@ class Host:
         while self._queue and self.core is not None:
             effect = self._queue.popleft()
             if isinstance(effect, Finalized):
-                self.ledger.append(effect.blocks, effect.certificate)
+                self.ledger.append(effect.blocks, effect.certificate, effect.discarded)
             self._surroundings.performed(self, effect)
             match effect:
                 case Send():

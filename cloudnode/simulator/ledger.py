@@ -65,6 +65,8 @@ class Ledger:
         self._held: dict[bytes, None] = {}
         self._ordered: set[bytes] = set()
         self._heights: dict[bytes, int] = {}
+        self._discarded: dict[bytes, Block] = {}
+        self._ends: dict[int, int] = {}
 
     # What the host does.
 
@@ -75,7 +77,7 @@ class Ledger:
         self._held[operation] = None
         return True
 
-    def append(self, blocks: Sequence[Block], certificate: Certificate) -> None:
+    def append(self, blocks: Sequence[Block], certificate: Certificate, discarded: Sequence[Block]) -> None:
         """These blocks are final."""
         for block in blocks:
             self.blocks.append(block)
@@ -85,6 +87,9 @@ class Ledger:
             for operation in block.ids:
                 self._held.pop(operation, None)
         self.certificates[len(self.blocks)] = certificate
+        self._discarded.update({block.hash: block for block in discarded})
+        if self._changes.of(self.blocks[-1]) is not None:
+            self._ends[certificate.epoch] = len(self.blocks)
 
     def lose(self) -> None:
         """A crash: what was not on disk is gone, but for the bodies, which were."""
@@ -161,6 +166,10 @@ class Ledger:
         return self._changes.of(block)
 
     def find_block(self, block_hash: bytes) -> Block | None:
-        """A final block."""
+        """A final block, or a discarded one."""
         height = self._heights.get(block_hash)
-        return None if height is None else self.blocks[height - 1]
+        return self._discarded.get(block_hash) if height is None else self.blocks[height - 1]
+
+    def epoch_end(self, epoch: int) -> Certificate | None:
+        """The certificate that ended an epoch."""
+        return self.certificates.get(self._ends.get(epoch, -1))
