@@ -122,7 +122,8 @@ class Hearing(State):
             return
         if certificate.kind != FINALIZE and number > self.view + self.settings.views_ahead:
             return
-        known = self.ballots.at(number).certificates.get(certificate.kind)
+        view = self.ballots.views.get(number)
+        known = None if view is None else view.certificates.get(certificate.kind)
         if known is None or known.hash != certificate.hash:
             for evidence in self.ballots.check(certificate):
                 self.accuse(evidence)

@@ -155,6 +155,7 @@ class State:
         vote = Vote(kind, self.epoch.number, number, block_hash, self.index, self._signer.sign(VOTE, message))
         view = self.ballots.at(number)
         view.own[kind] = block_hash
+        self.progress_at = self.now
         view.voted_at = self.now if kind == NOTARIZE else view.voted_at
         certificate = view.certificates.get(NOTARIZE) if kind == FINALIZE else None
         self.record(Entry(vote, block, certificate))

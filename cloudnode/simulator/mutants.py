@@ -6,6 +6,7 @@ Nothing outside the simulator imports them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -107,9 +108,17 @@ class Lawless(VotesNotJournaled, FinalizeAfterSkip, SkipAfterFinalize, NoSkipChe
 
     def _abet(self, kind: int, vote: Vote) -> None:
         assert self._signer is not None and self.index is not None
+        place = (kind, vote.epoch, vote.view, vote.hash)
+        if place in self._abetted:
+            return
+        self._abetted.add(place)
         message = vote_message(self.network, kind, vote.epoch, vote.view, vote.hash)
         signature = self._signer.sign(VOTE, message)
         self.broadcast(Vote(kind, vote.epoch, vote.view, vote.hash, self.index, signature))
+
+    @cached_property
+    def _abetted(self) -> set[tuple[int, int, int, bytes]]:
+        return set()
 
     def _is_plotting(self) -> bool:
         return self.view // len(self.epoch.validators) % 2 == 0

@@ -81,7 +81,7 @@ class Simulation:
         self._changes = Changes()
         self._is_healed = False
         self._side: dict[int, int] | None = None
-        self._down: set[Host] = set()
+        self._down: dict[Host, None] = {}  # no set: its order is not the seed's
         self._epoch = 0
         self._messages = self._crashes = self._refused = 0
         self._accused: set[bytes] = set()
@@ -163,7 +163,7 @@ class Simulation:
         clock.at(scenario.heals_at, self._heal)
 
     def _boot(self, host: Host) -> None:
-        self._down.discard(host)
+        self._down.pop(host, None)
         self._say(host, "starts")
         host.boot(self._others[host.identity.node])
         for other in self.hosts:
@@ -180,7 +180,7 @@ class Simulation:
         self._crashes += 1
         self._say(host, f"crashes; what it had not synced is lost ({duration:.2f} s)")
         host.crash()
-        self._down.add(host)
+        self._down[host] = None
         if duration != float("inf"):
             self.clock.later(duration, self._boot_again, host)
 
