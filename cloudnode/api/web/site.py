@@ -17,7 +17,7 @@ from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.metrics import Gauges, expose
 from cloudnode.api.served import ServedNode
-from cloudnode.api.web.channel import ApiSite
+from cloudnode.api.web.channel import ApiChannel, ApiSite
 from cloudnode.api.web.reads import Reads
 from cloudnode.api.web.responses import respond, respond_error, set_retry_after
 from cloudnode.transports.seam import Caller
@@ -41,6 +41,10 @@ class HttpApi:
         self._expose = expose(served, gauges)
 
     def _scope(self, request: Request) -> Scope:
+        channel = request.channel
+        if isinstance(channel, ApiChannel):
+            return Scope(self._served, channel.caller)
+        # The resource on a site of another kind.
         address = getattr(request.getClientAddress(), "host", "local")
         return Scope(self._served, Caller(address, "http", request.isSecure()))
 
