@@ -59,7 +59,8 @@ integration: $(TEST) ## Integration tests alone (INTEGRATION=tests/integration/t
 	@$(BIN)/pytest $(INTEGRATION)
 
 bench: $(TEST) ## Run the benchmarks and print their tables
-	@set -e; for bench in $$(ls benchmarks/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench; done
+	@set -e; for each in benchmarks/bench_*.py; do \
+	  each=$$(basename $$each .py); echo "== $$each"; $(BIN)/python -m benchmarks.$$each; done
 
 docs: $(TEST) ## Generate the references in docs/ from the code
 	@$(BIN)/python -m cloudnode.api.reference

@@ -270,17 +270,21 @@ def _decode_params(message: bytes, request: Request, method: Method[Any]) -> Str
     try:
         if raw is UNSET or bytes(raw) == b"null":
             params: Struct = method.by_name(b"{}")
-            required = 0
+            found = 0
         else:
             try:
-                params, required = method.by_name(raw), method.required
+                params = method.by_name(raw)
+                found = method.required
+                for name, default in method.optional:
+                    # What differs from its default was given.
+                    found += getattr(params, name) != default
             except msgspec.ValidationError:
                 if bytes(raw)[:1] != b"[":
                     raise
-                params, required = method.by_position(raw), 0
+                params, found = method.by_position(raw), 0
     except Exception as error:
         raise explain_params(error, method.name) from None
-    check_duplicates(message, request, required)
+    check_duplicates(message, request, found)
     return params
 
 

@@ -3,8 +3,9 @@
 Theory of operation. A message is decoded once, into a :class:`Request` whose parameters stay raw until the method's
 own decoder takes them. msgspec refuses wrong types and unknown members on the way, but lets the last of two members of
 one name win. Two equal names can't hide from counting: an object has one colon for each member, so a message with just
-as many colons as distinct members that were found has no name twice. Any other message (a text in it has a colon, say)
-is read a second time by the standard library's parser, which shows all pairs.
+as many colons as distinct members that were found has no name twice. Colons after ``\\"`` are in a text (as those of
+a signed operation are) and not counted: no name that is known ends with a backslash. Any other message (a text in it
+has another colon, say) is read a second time by the standard library's parser, which shows all pairs.
 
 A request without ``jsonrpc`` (or with ``1.0``) speaks Pocketnet's dialect: it is always answered, by ``result``,
 ``error`` and ``id``.
@@ -82,17 +83,17 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _careful = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=str, parse_float=str, parse_constant=str)
 
 
-def check_duplicates(message: bytes, request: Request, required_params: int) -> None:
+def check_duplicates(message: bytes, request: Request, params: int) -> None:
     """Refuse a message in which an object names a member twice.
 
-    :param required_params: How many parameters the method needs, all of which were found, by name.
+    :param params: How many parameters were surely found, by name; there may be more.
     :raises ApiError: ``json_duplicate_key``.
     """
-    found = 1 + required_params
+    found = 1 + params
     found += request.jsonrpc is not UNSET
     found += request.params is not UNSET
     found += request.id is not UNSET
-    if message.count(b":") == found and request.context is UNSET:
+    if message.count(b":") - message.count(b'\\":') == found and request.context is UNSET:
         return
     try:
         _careful.decode(message.decode())

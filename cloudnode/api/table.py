@@ -60,6 +60,7 @@ class Method(Generic[P]):
     by_name: Callable[[Any], P] = attrs.field(init=False)
     by_position: Callable[[Any], P] = attrs.field(init=False)
     required: int = attrs.field(init=False)
+    optional: tuple[tuple[str, Any], ...] = attrs.field(init=False)
     paged: bool = attrs.field(init=False)
 
     @by_name.default
@@ -93,6 +94,12 @@ class Method(Generic[P]):
     @required.default
     def _count_required(self) -> int:
         return sum(field.required for field in msgspec.structs.fields(self.params))
+
+    @optional.default
+    def _list_defaults(self) -> tuple[tuple[str, Any], ...]:
+        return tuple(
+            (field.name, field.default) for field in msgspec.structs.fields(self.params) if not field.required
+        )
 
     @paged.default
     def _has_limit(self) -> bool:

@@ -131,7 +131,8 @@ class Ballots:
             raise LedgerError("certificate_validator")
         if len(certificate.signatures) < self.epoch.quorum:
             raise LedgerError("certificate_quorum")
-        known = self.at(number).counts.get((certificate.kind, certificate.hash), {})
+        view = self.views.get(number)  # not made before the signatures are known to be true
+        known = {} if view is None else view.counts.get((certificate.kind, certificate.hash), {})
         fresh = []
         for index, signature in certificate.signatures:
             if known.get(index) == signature:

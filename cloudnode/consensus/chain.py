@@ -8,6 +8,7 @@ import attrs
 
 from cloudnode.consensus.messages import Block
 from cloudnode.consensus.seams import Tip
+from cloudnode.formats.block import Header
 
 KEPT = 16
 """Final blocks kept for peers that ask; older ones are served from the store."""
@@ -88,10 +89,14 @@ class Chain:
             carries = block.header.operations_count > 0
             height = block.header.height if carries else self.final.operations_height
             self.final = attrs.evolve(tip_of(block), operations_height=height)
-        lowest = self.final.height - KEPT
-        for old in [old for old in self._blocks.values() if old.header.height <= lowest]:
+        for old in [old for old in self._blocks.values() if self._is_obsolete(old.header)]:
             del self._blocks[old.hash]
             self._appointed.pop(old.hash, None)
+
+    def _is_obsolete(self, header: Header) -> bool:
+        """Whether a block is long final, or can never be: what a liar proposed names any height."""
+        final = self.final
+        return header.height <= final.height - KEPT or (header.height > final.height and header.view <= final.view)
 
 
 def tip_of(block: Block) -> Tip:

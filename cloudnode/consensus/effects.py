@@ -58,7 +58,7 @@ class Finalized(msgspec.Struct, frozen=True):
     :ivar blocks: In ascending order, the first one following the last final one.
     :ivar certificate: It finalizes the last of ``blocks`` and ``discarded``, by which all others are ancestors.
     :ivar discarded: Empty blocks after the one that ended the epoch. They are not part of the ledger, but lead from
-        the certificate to the block that is.
+        the certificate to the block that is, so they are kept beside it.
     """
 
     blocks: tuple[Block, ...]

@@ -25,14 +25,9 @@ HELP_MOST = 16
 ANSWER_BYTES = 2_097_152
 """About so large an answer to :class:`~cloudnode.consensus.messages.Want` may become."""
 
-CLOSINGS_KEPT = 4
-"""Epochs whose end is kept for peers that missed it."""
-
 
 class Hearing(State):
     """Adds what to do with each message."""
-
-    _closings: dict[int, tuple[Certificate, tuple[Block, ...]]]
 
     def hear(self, peer: Peer, message: Message) -> None:
         """Take a message in; a wrong one becomes an effect that names the peer."""
@@ -127,7 +122,8 @@ class Hearing(State):
             return
         if certificate.kind != FINALIZE and number > self.view + self.settings.views_ahead:
             return
-        known = self.ballots.at(number).certificates.get(certificate.kind)
+        view = self.ballots.views.get(number)
+        known = None if view is None else view.certificates.get(certificate.kind)
         if known is None or known.hash != certificate.hash:
             for evidence in self.ballots.check(certificate):
                 self.accuse(evidence)
@@ -145,9 +141,10 @@ class Hearing(State):
     def _is_present(self, peer: Peer, epoch: int) -> bool:
         """Whether the epoch is this one; else whoever is behind is told, or asks."""
         if epoch < self.epoch.number:
-            closing = self._closings.get(epoch)
-            if closing is not None and self.peers.may_help(peer, self.now, self.settings.standstill / 2):
-                self.send((peer,), closing[0])
+            if self.peers.may_help(peer, self.now, self.settings.standstill / 2):
+                closing = self.application.epoch_end(epoch)
+                if closing is not None:
+                    self.send((peer,), closing)
         elif epoch > self.epoch.number and self.peers.may_help(peer, self.now, self.settings.standstill / 2):
             self._show_latest(peer)
         return epoch == self.epoch.number
@@ -176,7 +173,7 @@ class Hearing(State):
         blocks: list[Block] = []
         size, block_hash = 0, want.hash
         while len(blocks) < min(want.most, BLOCKS_MOST) and size < ANSWER_BYTES:
-            block = self._find(block_hash)
+            block = self.chain.get(block_hash) or self.application.find_block(block_hash)
             if block is None:
                 break
             blocks.append(block)
@@ -184,13 +181,6 @@ class Hearing(State):
             block_hash = block.header.parent
         if blocks:
             self.send((peer,), Blocks(tuple(blocks)))
-
-    def _find(self, block_hash: bytes) -> Block | None:
-        for _, discarded in self._closings.values():
-            for block in discarded:
-                if block.hash == block_hash:
-                    return block
-        return self.chain.get(block_hash) or self.application.find_block(block_hash)
 
     def _hear_blocks(self, blocks: Blocks) -> None:
         """Keep what was asked for, and its ancestors down to what is held. Hashes prove them."""

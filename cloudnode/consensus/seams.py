@@ -71,7 +71,11 @@ class Application(Protocol):
         """The validators that the block appoints if it holds a validator change. Depends on the block alone."""
 
     def find_block(self, block_hash: bytes) -> Block | None:
-        """A final block, to serve it to a peer that lacks it."""
+        """A final block, or one discarded at the end of an epoch, to serve it to a peer that lacks it."""
+
+    def epoch_end(self, epoch: int) -> Certificate | None:
+        """The certificate by which the last block of a past epoch became final; it may be for a discarded descendant.
+        Kept for ever: it is how a peer that was away learns that the epoch is over."""
 
 
 @attrs.frozen

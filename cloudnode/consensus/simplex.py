@@ -13,31 +13,19 @@ The seven rules, the layouts and why it is safe are in ``docs/consensus.md``.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable
 
-import attrs
-
 from cloudnode.consensus.ballots import View
-from cloudnode.consensus.chain import Path, tip_of
-from cloudnode.consensus.effects import (
-    Behind,
-    Diverged,
-    Effect,
-    Entry,
-    Finalized,
-    Forked,
-    Peer,
-    Prune,
-)
-from cloudnode.consensus.hearing import CLOSINGS_KEPT, VIEWS_KEPT, Hearing
-from cloudnode.consensus.messages import BLOCKS_MOST, SKIPS_MOST, Block, Message, Proposal, Want
+from cloudnode.consensus.chain import Path
+from cloudnode.consensus.effects import Effect, Entry, Peer
+from cloudnode.consensus.finality import Finality
+from cloudnode.consensus.messages import SKIPS_MOST, Block, Message, Proposal
 from cloudnode.consensus.seams import Start, Tip, Verdict
 from cloudnode.consensus.standstill import Repetition
-from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Certificate, Header, Vote, operations_hash
+from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Header, Vote, operations_hash
 
 
-class Simplex(Hearing):
+class Simplex(Finality):
     """A participant: a validator, or a follower if it has no key of the epoch's."""
 
     deadline: float | None = None
@@ -51,10 +39,7 @@ class Simplex(Hearing):
         :param journal: Every entry that was performed and not pruned, in order.
         """
         self.now = now
-        self._closings = {}
-        self._claims: dict[int, bytes] = {}
-        self._unexecuted: deque[tuple[int, int, int]] = deque()
-        self._executed = start.final.height
+        self.begin_at(start.final.height)
         self._block_at = now - self.settings.pace
         self._wanted_since: float | None = None
         self._propose_at: float | None = None
@@ -67,8 +52,8 @@ class Simplex(Hearing):
             if start.certificate.view > self.final_view:
                 self.store(start.certificate)
         for number in sorted(self.ballots.views):
-            self._recount(self.ballots.views[number])
-        self._enter(self.view)
+            self.recount(self.ballots.views[number])
+        self.enter(self.view)
         return self._settled()
 
     def peer_joined(
@@ -93,7 +78,8 @@ class Simplex(Hearing):
     def receive(self, now: float, peer: Peer, message: Message) -> list[Effect]:
         """A peer has sent a message."""
         self.now = now
-        self.hear(peer, message)
+        if not self.is_halted:
+            self.hear(peer, message)
         return self._settled()
 
     def block_checked(self, now: float, block_hash: bytes, verdict: Verdict) -> list[Effect]:
@@ -107,13 +93,7 @@ class Simplex(Hearing):
     def executed(self, now: float, height: int) -> list[Effect]:
         """Final blocks up to this height are executed and durable with their certificates; their roots are known."""
         self.now = now
-        self._executed = max(self._executed, height)
-        for claimed in [claimed for claimed in self._claims if claimed <= height]:
-            self._compare(claimed, self._claims.pop(claimed))
-        while self._unexecuted and self._unexecuted[0][0] <= height:
-            _, epoch, view = self._unexecuted.popleft()
-            if not self._unexecuted or self._unexecuted[0][0] > height:
-                self.emit(Prune(epoch, view))
+        self.note_executed(height)
         return self._settled()
 
     def work_arrived(self, now: float) -> list[Effect]:
@@ -134,10 +114,10 @@ class Simplex(Hearing):
         if not self.is_halted:
             self._propose_at = None
             while (
-                self._finalize() or self.clear_views() or self._propose() or self._notarize() or self._skip()
+                self.finalize() or self.clear_views() or self._propose() or self._notarize() or self._skip()
             ) and not self.is_halted:
                 pass
-            self._fetch()
+            self.fetch()
             self.forward_held_back()
             self.repeat()
         self.deadline = None if self.is_halted else self._next_deadline()
@@ -163,10 +143,10 @@ class Simplex(Hearing):
             number += 1
         if number == self.view:
             return False
-        self._enter(number)
+        self.enter(number)
         return True
 
-    def _enter(self, number: int) -> None:
+    def enter(self, number: int) -> None:
         self.view = number
         self.progress_at = self.now
         self._entered_at = self.now
@@ -232,7 +212,7 @@ class Simplex(Hearing):
     def _make_block(self, parent: Tip, ancestors: tuple[Block, ...]) -> Block:
         height = parent.height + 1
         draft = self.application.draft(height, ancestors, self._has_ended(ancestors))
-        root_height = min(self._executed, self.chain.final.height)
+        root_height = min(self.executed_height, self.chain.final.height)
         root = self.application.root(root_height)
         if root is None or root_height < parent.root_height:
             root_height, root = parent.root_height, parent.root
@@ -366,98 +346,6 @@ class Simplex(Hearing):
             return False
         self.cast(SKIP, self.view)
         return True
-
-    # Rule 6: a finalize certificate finalizes the block and all its ancestors.
-
-    def _finalize(self) -> bool:
-        goal = self.goal
-        if goal is None or goal.view <= self.final_view:
-            return False
-        path = self.chain.path(goal.hash)
-        if path.forked:
-            self.is_halted = True
-            self.emit(Forked(self.latest or goal, goal))
-        if not path.is_whole:
-            return False
-        ending = [at for at, block in enumerate(path.blocks) if self.chain.appointed(block) is not None]
-        length = ending[0] + 1 if ending else len(path.blocks)
-        blocks, discarded = path.blocks[:length], path.blocks[length:]
-        if blocks:
-            self.emit(Finalized(blocks, goal, discarded))
-            self._keep_claims(blocks)
-            self.chain.advance(blocks)
-        self.final_view = goal.view
-        self.progress_at = self.now
-        self.ballots.prune(self.final_view - VIEWS_KEPT)
-        if ending:
-            self._end_epoch(goal, blocks[-1], path.blocks[length - 1 :])
-        return True
-
-    def _keep_claims(self, blocks: Iterable[Block]) -> None:
-        for block in blocks:
-            header = block.header
-            self._unexecuted.append((header.height, header.epoch, header.view))
-            if header.root_height <= self._executed:
-                self._compare(header.root_height, header.root)
-            else:
-                self._claims[header.root_height] = header.root
-
-    def _compare(self, height: int, claimed: bytes) -> None:
-        own = self.application.root(height)
-        if own is not None and own != claimed:
-            self.is_halted = True
-            self.emit(Diverged(height, claimed))
-
-    def _end_epoch(self, certificate: Certificate, last: Block, tail: tuple[Block, ...]) -> None:
-        validators = self.chain.appointed(last)
-        assert validators is not None
-        self._closings[self.epoch.number] = (certificate, (*tail, last))
-        self._closings.pop(self.epoch.number - CLOSINGS_KEPT, None)
-        carries = last.header.height if last.ids else 0
-        base = attrs.evolve(tip_of(last), view=-1, operations_height=carries)
-        self.open_epoch(self.epoch.number + 1, validators, base)
-        self.restore(self.restored_later())
-        for number in sorted(self.ballots.views):
-            self._recount(self.ballots.views[number])
-        self._enter(0)
-
-    def _recount(self, view: View) -> None:
-        """After a restart: what the own votes and certificates of the journal lead to."""
-        if NOTARIZE in view.certificates:
-            self.notarized(view)
-        for kind, block_hash in list(view.own.items()):
-            certificate = self.ballots.form(view, kind, block_hash)
-            if certificate is not None:
-                self.store(certificate)
-
-    def _fetch(self) -> None:
-        """Ask for the blocks without which this node can't go on."""
-        needed: dict[bytes, Collection[Peer]] = {}
-        if self.goal is not None and self.goal.view > self.final_view:
-            self._need(needed, self.goal.hash, self.goal.view)
-        for number in range(self.view - 1, self.final_view, -1):
-            notarized = self.ballots.notarized(number)
-            if notarized is not None:
-                self._need(needed, notarized, number)
-                break
-        view = self.ballots.views.get(self.view)
-        if view is not None and view.proposal is not None:
-            self._need(needed, view.proposal.block.header.parent, self.view)
-        patience = max(0.1, 3 * self.delay.value)
-        for peer, block_hash in self.fetching.requests(self.now, needed, self.peers.all(), patience):
-            self.send((peer,), Want(block_hash, BLOCKS_MOST))
-
-    def _need(self, needed: dict[bytes, Collection[Peer]], block_hash: bytes, number: int) -> None:
-        path = self.chain.path(block_hash)
-        if path.missing is None:
-            return
-        ahead = path.blocks[-1].header.height - self.chain.final.height if path.blocks else 0
-        if ahead > self.settings.fetch_most and self.goal is not None:
-            self.is_halted = True
-            self.emit(Behind(self.goal, path.blocks[-1].header.height))
-            return
-        shown = self.ballots.at(number).shown
-        needed[path.missing] = set().union(*shown.values())
 
     # Rule 7: say it again at a standstill.
 

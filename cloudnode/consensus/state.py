@@ -40,7 +40,7 @@ class State:
     :ivar epoch: The present one. :ivar view: The lowest view that isn't cleared. :ivar final_view: The view of the
         newest finalize certificate whose blocks are all known, -1 at the beginning of an epoch.
     :ivar latest: The newest finalize certificate of any epoch. :ivar goal: The newest of this epoch, whose blocks may
-        still be missing.
+        still be missing. :ivar is_halted: A :class:`Forked`, :class:`Diverged` or :class:`Behind` was the end of it.
     """
 
     epoch: Epoch
@@ -155,6 +155,7 @@ class State:
         vote = Vote(kind, self.epoch.number, number, block_hash, self.index, self._signer.sign(VOTE, message))
         view = self.ballots.at(number)
         view.own[kind] = block_hash
+        self.progress_at = self.now
         view.voted_at = self.now if kind == NOTARIZE else view.voted_at
         certificate = view.certificates.get(NOTARIZE) if kind == FINALIZE else None
         self.record(Entry(vote, block, certificate))

@@ -38,6 +38,7 @@ LAYERS = {
     "ledger": _layer("formats", PURE),
     "store": _layer("ledger formats", PURE),
     "consensus": _layer("formats", PURE),
+    "simulator": _layer("consensus ledger formats", PURE),
     "node": _layer("consensus store ledger formats", TWISTED),
     "transports": _layer("", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
     "peers": _layer("transports node consensus store ledger formats", TWISTED | {"automat"}),

@@ -59,7 +59,9 @@ class Sync(Struct, frozen=True):
     target: Annotated[int, Meta(description="The greatest height that this node knows to be final.")]
     operations_second: Annotated[float, Meta(description="Operations written a second, lately.")]
     seconds_left: Annotated[float | None, Meta(description="Until the target is reached; null if that can't be said.")]
-    trouble: Annotated[str | None, Meta(description="Why it does not go on; null if it does.")]
+    trouble: Annotated[
+        str | None, Meta(description="Why no block is written now, such as a full disk; null if all is well.")
+    ]
 
 
 class Audit(Struct, frozen=True):

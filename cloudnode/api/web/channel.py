@@ -8,6 +8,7 @@ byte; and a caller that does not read is not answered.
 
 from __future__ import annotations
 
+from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from twisted.web.server import Request, Site
 from cloudnode import __version__
 from cloudnode.api.errors import ApiError
 from cloudnode.api.jsonrpc import encode_answer, encode_error
+from cloudnode.transports.seam import Caller
 
 if TYPE_CHECKING:
     from cloudnode.api.served import ServedNode
@@ -103,6 +105,10 @@ class ApiRequest(Request):
         self._uncount()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def getRequestHostname(self) -> bytes:
+        """Not what the Host header says, which may be any bytes: nothing here depends on the name."""
+        return b"localhost"
+
     def render(self, resrc: IResource) -> None:
         """Have a resource answer."""
         self.responseHeaders.setRawHeaders(b"Server", [SERVER])
@@ -135,6 +141,11 @@ class ApiChannel(HTTPChannel):
     def address(self) -> str:
         """The caller's IP address, or the same word for all that have none (Unix sockets)."""
         return getattr(self.stream.getPeer(), "host", "local")
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who is at the other end, the same for all requests of a connection."""
+        return Caller(self.address, "http", self.isSecure())  # type: ignore[no-untyped-call]
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; only the first ones of a request give it more time."""

@@ -63,10 +63,16 @@ class Reads:
         return respond(request, _encode({"network": ledger.network.hex(), "name": ledger.genesis.name} | state))
 
     def health(self, request: Request) -> bytes:
-        """``/health`` and ``/health/ready``: 200 while data is served, else 503."""
+        """``/health`` and ``/health/ready``: 200 while data is served, else 503; why nothing can be written, if so."""
         ledger = self._served.ledger
         ready = ledger.state == "serving"
-        body = {"live": True, "ready": ready, "state": ledger.state, "height": ledger.head.height}
+        body = {
+            "live": True,
+            "ready": ready,
+            "state": ledger.state,
+            "height": ledger.head.height,
+            "trouble": ledger.ordering_trouble,
+        }
         return respond(request, _encode(body), status=200 if ready else 503)
 
     def live(self, request: Request) -> bytes:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
 from cloudnode.api.answerer import Answer, Answerer, over_rate
@@ -17,7 +17,7 @@ from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.metrics import Gauges, expose
 from cloudnode.api.served import ServedNode
-from cloudnode.api.web.channel import ApiSite
+from cloudnode.api.web.channel import ApiChannel, ApiSite
 from cloudnode.api.web.reads import Reads
 from cloudnode.api.web.responses import respond, respond_error, set_retry_after
 from cloudnode.transports.seam import Caller
@@ -41,6 +41,10 @@ class HttpApi:
         self._expose = expose(served, gauges)
 
     def _scope(self, request: Request) -> Scope:
+        channel = request.channel
+        if isinstance(channel, ApiChannel):
+            return Scope(self._served, channel.caller)
+        # The resource on a site of another kind.
         address = getattr(request.getClientAddress(), "host", "local")
         return Scope(self._served, Caller(address, "http", request.isSecure()))
 
@@ -115,8 +119,27 @@ class HttpApi:
         app.handle_errors(Exception)(
             lambda request, failure: self._limited(lambda request: self.failed(request, failure))(request)
         )
-        resource: IResource = app.resource()
-        return resource
+        unreadable = self._limited(lambda request: respond_error(request, ApiError("path_unknown")))
+        return _ReadablePaths(app.resource(), unreadable)
+
+
+class _ReadablePaths(Resource):
+    """Routes only paths that are UTF-8: Klein would log a failure for each other one."""
+
+    isLeaf = True
+
+    def __init__(self, routes: IResource, unreadable: Callable[[Request], bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._routes = routes
+        self._unreadable = unreadable
+
+    def render(self, request: Request) -> Any:
+        """Have the routes answer, or say that there is nothing at such a path."""
+        try:
+            b"/".join(request.postpath or ()).decode()
+        except UnicodeDecodeError:
+            return self._unreadable(request)
+        return self._routes.render(request)
 
 
 def _route(app: Any, path: str, method: str, answer: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain
 
 from cloudnode.formats.block import Certificate, Header, operations_hash
 from cloudnode.formats.errors import LedgerError
@@ -133,23 +134,28 @@ def check_operations(audit: Audit) -> Iterator[float]:
                 (position(blocks[0][0], 0), end_of(blocks[-1][0])),
             ).fetchall()
             (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
-        ids = {row[0]: row[1] for row in rows}
         for at, operation_id, body, signature, result, check in rows:
             if sha256(body).digest() != operation_id:
                 audit.found(f"table operations: the body of {_place(at)} is altered")
             elif row_check(at, operation_id, signature, result) != check:
                 audit.found(f"table operations: the row of {_place(at)} is altered")
-        listed = {
-            position(at, index): block_ids[index * 32 : index * 32 + 32]
-            for at, block_ids in blocks
-            for index in range(len(block_ids) // 32)
-        }
-        if ids != listed:
-            for at in sorted(dict(ids.items() ^ listed.items())):
-                audit.found(f"table operations: {_place(at)} is not what the block lists there")
+        for at in _misplaced(blocks, rows):
+            audit.found(f"table operations: {_place(at)} is not what the block lists there")
         audit.rows += len(rows)
         height = blocks[-1][0]
         yield height / newest
+
+
+def _misplaced(blocks: list[tuple[int, bytes]], rows: list[tuple[int, bytes, bytes, bytes, int, int]]) -> list[int]:
+    """The positions at which operations are not what the blocks list there; both in order."""
+    places = chain.from_iterable(range(start := position(at, 0), start + len(ids) // 32) for at, ids in blocks)
+    ids_listed = b"".join([ids for _, ids in blocks])
+    if [row[0] for row in rows] == list(places) and b"".join([row[1] for row in rows]) == ids_listed:
+        return []
+    expected = {
+        position(at, index): ids[index * 32 : index * 32 + 32] for at, ids in blocks for index in range(len(ids) // 32)
+    }
+    return sorted(dict({row[0]: row[1] for row in rows}.items() ^ expected.items()))
 
 
 def _some_blocks(connection: sqlite3.Connection, above: int) -> list[tuple[int, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
@@ -13,6 +13,7 @@ from cloudnode.ledger.ranking import rank
 from cloudnode.store.audit.phase import Audit
 
 _ROWS_A_STEP = 500
+_ACCOUNTS_AT_ONCE = 500_000
 
 _STARS = "sum(instr(x'0102030405', substr(value, 1, 1)))"
 """The sum of the first bytes of ratings' values, each of them 1 to 5."""
@@ -84,17 +85,31 @@ def check_scores(audit: Audit) -> Iterator[float]:
 
 def check_totals(audit: Audit) -> Iterator[float]:
     """Each account's totals against its records and ratings."""
+    return _check_totals(audit, _ROWS_A_STEP, _sums_by_account)
+
+
+def check_totals_at_once(audit: Audit) -> Iterator[float]:
+    """:func:`check_totals` in few and long steps, where no node waits: less than half of the time in all."""
+    return _check_totals(audit, _ACCOUNTS_AT_ONCE, _scan_sums_by_account)
+
+
+Sums = dict[bytes, tuple[int, int]]
+"""The sum and number of ratings of each record, or by each account."""
+
+
+def _check_totals(
+    audit: Audit, step: int, sums_between: Callable[[sqlite3.Connection, bytes, bytes], Sums]
+) -> Iterator[float]:
     last = b""
     while True:
         with audit.snapshot() as connection:
             totals = connection.execute(
-                "SELECT key, records, ratings, stars FROM totals WHERE key > ? ORDER BY key LIMIT ?",
-                (last, _ROWS_A_STEP),
+                "SELECT key, records, ratings, stars FROM totals WHERE key > ? ORDER BY key LIMIT ?", (last, step)
             ).fetchall()
             if not totals:
                 return
             first, last = totals[0][0], totals[-1][0]
-            sums = _sums(connection, "substr(key, 33)", "substr(key, 33)", first, last)
+            sums = sums_between(connection, first, last)
             for key, records, ratings, stars in totals:
                 if (stars, ratings) != sums.get(key, (0, 0)) or records != _live_records(connection, key):
                     audit.found(f"table totals: the row of account {key.hex()} is not what its ratings say")
@@ -102,9 +117,22 @@ def check_totals(audit: Audit) -> Iterator[float]:
         yield last[0] / 256
 
 
-def _sums(
-    connection: sqlite3.Connection, group: str, by: str, first: bytes, last: bytes
-) -> dict[bytes, tuple[int, int]]:
+def _sums_by_account(connection: sqlite3.Connection, first: bytes, last: bytes) -> Sums:
+    return _sums(connection, "substr(key, 33)", "substr(key, 33)", first, last)
+
+
+def _scan_sums_by_account(connection: sqlite3.Connection, first: bytes, last: bytes) -> Sums:
+    # From the index by account SQLite seeks each rating on its own, which takes longer than to read all of them.
+    sums: Sums = {}
+    for key, value in connection.execute("SELECT key, value FROM ratings"):
+        account = key[32:]
+        if first <= account <= last:
+            total, count = sums.get(account, (0, 0))
+            sums[account] = total + value[0], count + 1
+    return sums
+
+
+def _sums(connection: sqlite3.Connection, group: str, by: str, first: bytes, last: bytes) -> Sums:
     rows = connection.execute(
         f"SELECT {group}, {_STARS}, count(*) FROM ratings WHERE {by} >= ? AND {by} < ? GROUP BY {group}",
         (first, last + _END),

@@ -14,7 +14,7 @@ from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.ledger.reading import DataHash
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
 from cloudnode.store.audit.phase import Audit, Phase
-from cloudnode.store.audit.records import check_records, check_scores, check_totals
+from cloudnode.store.audit.records import check_records, check_scores, check_totals, check_totals_at_once
 from cloudnode.store.audit.state import check_roots, check_state
 from cloudnode.store.audit.structure import check_structure
 from cloudnode.store.audit.words import check_words
@@ -36,7 +36,7 @@ PHASES: dict[str, Phase] = {
 }
 """What a running node checks in the background."""
 
-OFFLINE_PHASES: dict[str, Phase] = PHASES | {"words": check_words}
+OFFLINE_PHASES: dict[str, Phase] = PHASES | {"totals": check_totals_at_once, "words": check_words}
 
 Progress = Callable[[float], None]
 

@@ -119,6 +119,7 @@ class _TableCheck:
     def _check_pages(self, node: InnerNode) -> None:
         """All pages of a lowest node with one query; where that does not come out, one by one."""
         rows = self._rows(node.path)
+        self._audit.rows += len(rows)
         start = 0
         for digit in sorted(node.children):
             entry = node.children[digit]
@@ -130,11 +131,11 @@ class _TableCheck:
             for digit in "0123456789abcdef":
                 if digit not in node.children and (stray := self._rows(node.path + digit)):
                     name_rows(self._audit, self._connection, self._table, node.path + digit, stray, 0)
-        self._audit.rows += len(rows)
 
     def _check_child(self, prefix: str, entry: bytes) -> None:
         if entry_rows(entry) <= PAGE_ROWS:
             rows: Rows = self._rows(prefix)
+            self._audit.rows += len(rows)
             if page_entry(self._table, rows) != entry:
                 name_rows(self._audit, self._connection, self._table, prefix, rows, entry_rows(entry))
             return

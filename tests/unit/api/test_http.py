@@ -137,6 +137,13 @@ class RoutesTests(NodeTestCase):
             response, body = self.request("GET", path)
             self.assertEqual((response.code, json.loads(body)["error"]["data"]["code"]), (status, name), path)
 
+    def test_unreadable_path(self) -> None:
+        """A path that is not UTF-8 is one at which nothing is, and nothing to log."""
+        for path in ("/%ff", f"/records/{'ab' * 32}/film/%c0%af"):
+            response, body = self.request("GET", path)
+            self.assertEqual((response.code, json.loads(body)["error"]["data"]["code"]), (404, "path_unknown"))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_method_not_allowed(self) -> None:
         """A path that does not take a method says which it takes."""
         response, body = self.request("DELETE", "/status")
@@ -161,6 +168,14 @@ class RoutesTests(NodeTestCase):
         for path, status in (("/health", 503), ("/health/ready", 503), ("/health/live", 200), ("/status", 503)):
             self.assertEqual(self.request("GET", path)[0].code, status)
         self.assertEqual(json.loads(self.request("GET", "/health")[1])["state"], "corrupt")
+
+    def test_trouble(self) -> None:
+        """A node that can't write, to a full disk for instance, says why, and is ready for reads all the same."""
+        self.assertIsNone(json.loads(self.request("GET", "/health")[1])["trouble"])
+        self.node.ledger._ordering.trouble = "no block can be written: the disk is full"
+        response, body = self.request("GET", "/health")
+        self.assertEqual((response.code, json.loads(body)["trouble"][:23]), (200, "no block can be written"))
+        self.assertIn("disk is full", self.node.call("getnodeinfo")["sync"]["trouble"])
 
     def test_page(self) -> None:
         """A person finds the network's name, the height and where to go on."""
@@ -316,6 +331,13 @@ class ChannelTests(NodeTestCase):
         third, three = self.connect("192.0.2.3")
         third.dataReceived(self.post(PING))
         self.assertEqual(self.take(three)[0], 200)
+
+    def test_unreadable_host(self) -> None:
+        """What the caller calls this host, in whatever bytes, makes no difference."""
+        channel, transport = self.connect()
+        channel.dataReceived(self.post(PING).replace(b"Host: node", b"Host: \xff\xfe"))
+        self.assertEqual(self.take(transport)[0], 200)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_malformed(self) -> None:
         """Bytes that are not HTTP close that connection alone."""

@@ -135,8 +135,18 @@ class RequestTests(NodeTestCase):
             '{"jsonrpc":"2.0","id":1,"id":1,"method":"ping"}',
             f'{{"jsonrpc":"2.0","id":1,"method":"getrecord","params":{record[:-1]},"key":"2"}}}}',
             '{"jsonrpc":"2.0","id":1,"method":"getnodeinfo","context":{"at":1,"at":2}}',
+            '{"jsonrpc":"2.0","id":1,"method":"listrecords","params":{"order":"best","order":"best"}}',
+            '{"jsonrpc":"2.0","id":1,"method":"listrecords","params":{"limit":50,"limit":50}}',
+            r'{"jsonrpc":"2.0","id":"\":\":","id":1,"method":"ping"}',
+            r'{"jsonrpc":"2.0","id":1,"method":"submit","params":{"operation":"{\"a\":1}","signature":"","signature":""}}',
         ):
             self.check(bad, -32600, "json_duplicate_key", 1)
+
+    def test_backslashes_hide_nothing(self) -> None:
+        """A name that ends with a backslash, whose colon looks like one in a text, is unknown."""
+        self.check(r'{"jsonrpc":"2.0","id":1,"id\\":2,"method":"ping"}', -32600, "request_invalid", 1)
+        named = r'{"jsonrpc":"2.0","id":1,"method":"listrecords","params":{"limit":50,"limit\\":50}}'
+        self.check(named, -32602, "member_unknown", 1)
 
     def test_colons_are_no_duplicates(self) -> None:
         """Texts with colons, and requests with fewer members than usual, are read all the same."""

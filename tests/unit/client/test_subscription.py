@@ -145,6 +145,15 @@ class FollowTests(SynchronousTestCase):
         self.items = follow(
             self.connect, self.clock, "records", on_trouble=self.troubles.append, random_fraction=lambda: 0.0
         )
+        self.taking: list[Deferred[Item]] = []
+        self.addCleanup(self.end)
+
+    def end(self) -> None:
+        """Give up what was not taken. A generator left alone would be ended by the collector, in another test."""
+        for taken in self.taking:
+            taken.addErrback(lambda _: None)
+            taken.cancel()
+        self.successResultOf(Deferred.fromCoroutine(self.items.aclose()))  # type: ignore[attr-defined]
 
     async def connect(self) -> Client:
         if self.refuses:
@@ -155,7 +164,8 @@ class FollowTests(SynchronousTestCase):
         return client
 
     def take(self) -> Deferred[Item]:
-        return Deferred.fromCoroutine(self.items.__anext__())  # type: ignore[arg-type]
+        self.taking.append(Deferred.fromCoroutine(self.items.__anext__()))  # type: ignore[arg-type]
+        return self.taking[-1]
 
     def test_goes_on(self) -> None:
         """After a lost connection and two failed attempts it goes on after the last cursor."""

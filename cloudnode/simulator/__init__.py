@@ -1,0 +1,1 @@
+"""A seeded simulator of consensus: many nodes, a bad network and liars in one process (``docs/consensus.md``)."""

@@ -1,0 +1,175 @@
+"""A toy ledger: operations are ids, the state is a hash over all that were ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from cloudnode.consensus.chain import tip_of
+from cloudnode.consensus.messages import Block
+from cloudnode.consensus.seams import Draft, Start, Tip, Verdict
+from cloudnode.formats.block import Certificate
+
+BLOCK_MOST = 8
+GENESIS_ROOT = sha256(b"a toy ledger").digest()
+
+
+class Changes:
+    """Which operations change the validators: known to all, as their bodies would say."""
+
+    def __init__(self) -> None:
+        self._sets: dict[bytes, tuple[int, tuple[bytes, ...]]] = {}
+
+    def add(self, operation: bytes, epoch: int, validators: tuple[bytes, ...]) -> None:
+        """This operation, in this epoch, appoints these validators."""
+        self._sets[operation] = (epoch, validators)
+
+    def fits(self, operation: bytes, epoch: int) -> bool:
+        """Whether the operation may stand in a block of this epoch."""
+        return operation not in self._sets or self._sets[operation][0] == epoch
+
+    def of(self, block: Block) -> tuple[bytes, ...] | None:
+        """The validators that a block appoints."""
+        for operation in block.ids:
+            epoch, validators = self._sets.get(operation, (None, None))
+            if epoch == block.header.epoch:
+                return validators
+        return None
+
+
+class Ledger:
+    """What survives a crash up to ``durable``, and the application that consensus asks.
+
+    :ivar blocks: The final blocks, height 1 first. :ivar roots: The state root by height.
+    :ivar durable: Height up to which all of it is on disk.
+    """
+
+    def __init__(
+        self,
+        network: bytes,
+        validators: tuple[bytes, ...],
+        changes: Changes,
+        wall: Callable[[], int],
+        fetch: Callable[[Block, tuple[bytes, ...]], None],
+    ) -> None:
+        """:param wall: Milliseconds. :param fetch: Called with a block and the operations of it that aren't held."""
+        self.network = network
+        self.blocks: list[Block] = []
+        self.roots = [GENESIS_ROOT]
+        self.certificates: dict[int, Certificate] = {}
+        self.durable = 0
+        self._validators = validators
+        self._changes = changes
+        self._wall = wall
+        self._fetch = fetch
+        self._held: dict[bytes, None] = {}
+        self._ordered: set[bytes] = set()
+        self._heights: dict[bytes, int] = {}
+        self._discarded: dict[bytes, Block] = {}
+        self._ends: dict[int, int] = {}
+
+    # What the host does.
+
+    def hold(self, operation: bytes) -> bool:
+        """An operation's body has come; False if it was here already."""
+        if operation in self._held or operation in self._ordered:
+            return False
+        self._held[operation] = None
+        return True
+
+    def append(self, blocks: Sequence[Block], certificate: Certificate, discarded: Sequence[Block]) -> None:
+        """These blocks are final."""
+        for block in blocks:
+            self.blocks.append(block)
+            self.roots.append(sha256(self.roots[-1] + block.header.operations_hash).digest())
+            self._heights[block.hash] = block.header.height
+            self._ordered.update(block.ids)
+            for operation in block.ids:
+                self._held.pop(operation, None)
+        self.certificates[len(self.blocks)] = certificate
+        self._discarded.update({block.hash: block for block in discarded})
+        if self._changes.of(self.blocks[-1]) is not None:
+            self._ends[certificate.epoch] = len(self.blocks)
+
+    def lose(self) -> None:
+        """A crash: what was not on disk is gone, but for the bodies, which were."""
+        for block in self.blocks[self.durable :]:
+            del self._heights[block.hash]
+            self._ordered.difference_update(block.ids)
+            self._held.update(dict.fromkeys(block.ids))
+        del self.blocks[self.durable :]
+        del self.roots[self.durable + 1 :]
+        for height in [height for height in self.certificates if height > self.durable]:
+            del self.certificates[height]
+
+    def resume(self) -> Start:
+        """From where consensus goes on after a start."""
+        epoch, validators = 0, self._validators
+        carrying = 0
+        for block in self.blocks[: self.durable]:
+            carrying = block.header.height if block.ids else carrying
+            appointed = self._changes.of(block)
+            if appointed is not None:
+                epoch, validators = block.header.epoch + 1, appointed
+        if self.durable == 0:
+            final = Tip(self.network, 0, -1, 0, 0, GENESIS_ROOT, 0)
+            return Start(0, validators, final)
+        tip = tip_of(self.blocks[self.durable - 1])
+        view = tip.view if self.blocks[self.durable - 1].header.epoch == epoch else -1
+        final = Tip(tip.hash, tip.height, view, tip.time, tip.root_height, tip.root, carrying)
+        return Start(epoch, validators, final, self.certificates.get(self.durable))
+
+    # What consensus asks.
+
+    def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
+        """The oldest operations that wait."""
+        return Draft(() if empty else self._waiting(ancestors)[:BLOCK_MOST], self._wall())
+
+    def has_work(self, ancestors: Sequence[Block]) -> bool:
+        """Whether any wait."""
+        return bool(self._waiting(ancestors))
+
+    def _waiting(self, ancestors: Sequence[Block]) -> tuple[bytes, ...]:
+        taken = {operation for block in ancestors for operation in block.ids}
+        last = ancestors[-1] if ancestors else self.blocks[-1] if self.blocks else None
+        epoch = 0
+        if last is not None:
+            epoch = last.header.epoch + (self._changes.of(last) is not None and not ancestors)
+        return tuple(
+            operation
+            for operation in self._held
+            if operation not in taken and self._changes.fits(operation, epoch)
+        )
+
+    def check(self, block: Block, ancestors: Sequence[Block]) -> Verdict:
+        """Each operation once, and every one held."""
+        taken = {operation for ancestor in ancestors for operation in ancestor.ids}
+        if len(set(block.ids)) != len(block.ids) or len(block.ids) > BLOCK_MOST:
+            return Verdict.INVALID
+        for operation in block.ids:
+            if operation in taken or operation in self._ordered:
+                return Verdict.INVALID
+            if not self._changes.fits(operation, block.header.epoch):
+                return Verdict.INVALID
+        missing = tuple(operation for operation in block.ids if operation not in self._held)
+        if missing:
+            self._fetch(block, missing)
+            return Verdict.WAITING
+        return Verdict.VALID
+
+    def root(self, height: int) -> bytes | None:
+        """The hash over everything up to this height, once that is executed."""
+        return self.roots[height] if height <= self.durable else None
+
+    def next_validators(self, block: Block) -> tuple[bytes, ...] | None:
+        """The validators that a block appoints."""
+        return self._changes.of(block)
+
+    def find_block(self, block_hash: bytes) -> Block | None:
+        """A final block, or a discarded one."""
+        height = self._heights.get(block_hash)
+        return self._discarded.get(block_hash) if height is None else self.blocks[height - 1]
+
+    def epoch_end(self, epoch: int) -> Certificate | None:
+        """The certificate that ended an epoch."""
+        return self.certificates.get(self._ends.get(epoch, -1))
