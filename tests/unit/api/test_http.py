@@ -172,7 +172,7 @@ class RoutesTests(NodeTestCase):
     def test_trouble(self) -> None:
         """A node that can't write, to a full disk for instance, says why, and is ready for reads all the same."""
         self.assertIsNone(json.loads(self.request("GET", "/health")[1])["trouble"])
-        self.node.ledger._ordering.trouble = "no block can be written: the disk is full"
+        self.node.ledger._writing.trouble = "no block can be written: the disk is full"
         response, body = self.request("GET", "/health")
         self.assertEqual((response.code, json.loads(body)["trouble"][:23]), (200, "no block can be written"))
         self.assertIn("disk is full", self.node.call("getnodeinfo")["sync"]["trouble"])

@@ -1,0 +1,304 @@
+"""Real nodes that join a network and follow it: what they hold in the end, and what becomes of those that lie."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
+from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
+
+TABLES = ("blocks", "operations", "records", "ratings", "window", "accounts", "system", "trie", "scores", "totals")
+AUTHOR, RATER = SigningKey(b"\x01" * 32), SigningKey(b"\x02" * 32)
+
+
+def envelope(node: NodeProcess, key: SigningKey) -> Envelope:
+    info = node.call("getnodeinfo")
+    height = info["lastblock"]["height"]
+    return Envelope(bytes.fromhex(info["network"]), key.public, int(time.time() * 1000), height, height + 500)
+
+
+def submit(node: NodeProcess, key: SigningKey, body: bytes, wait: str = "final") -> dict[str, object]:
+    params = {"operation": body.decode(), "signature": sign_operation(key, body).hex(), "wait": wait}
+    answer: dict[str, object] = node.call("submit", params, timeout=30)
+    return answer
+
+
+def put(node: NodeProcess, name: str, wait: str = "final") -> dict[str, object]:
+    """Have a node make a record final."""
+    return submit(node, AUTHOR, build_put(envelope(node, AUTHOR), "film", name, {"title": name}), wait)
+
+
+def rate(node: NodeProcess, name: str, stars: int) -> dict[str, object]:
+    address = f"{AUTHOR.public.hex()}/film/{name}"
+    return submit(node, RATER, build_rate(envelope(node, RATER), address, stars))
+
+
+def height(node: NodeProcess) -> int:
+    found: int = node.call("getnodeinfo")["sync"]["height"]
+    return found
+
+
+def peers(node: NodeProcess) -> set[str]:
+    return {peer["id"] for peer in node.call("getpeerinfo")}
+
+
+def node_id(node: NodeProcess) -> str:
+    found: str = node.call("getnodeinfo")["node"]
+    return found
+
+
+def rows(node: NodeProcess, head: int) -> list[object]:
+    """What is in a node's database up to a height; the present tables are those of the newest block."""
+    connection = sqlite3.connect(f"file:{node.datadir}/ledger.sqlite3?mode=ro", uri=True)
+    try:
+        connection.execute("BEGIN")
+        [newest] = connection.execute("SELECT max(height) FROM blocks").fetchone()
+        if newest != head:
+            return [newest]
+        return [connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES]
+    finally:
+        connection.close()
+
+
+def wait_for_same(*nodes: NodeProcess) -> None:
+    """Wait until the nodes' databases are the same: root, sums, and row for row."""
+
+    def are_same() -> bool:
+        hashes = [node.call("getdatahash") for node in nodes]
+        if any(each != hashes[0] for each in hashes):
+            return False
+        contents = [rows(node, hashes[0]["height"]) for node in nodes]
+        return len(contents[0]) == len(TABLES) and all(each == contents[0] for each in contents)
+
+    wait_until(are_same, 30, "agreement on all rows")
+
+
+@pytest.fixture
+def network(start_node: NodeStarter) -> list[NodeProcess]:
+    """A validator, a follower that joined it, and a follower that joined the follower."""
+    validator = start_node()
+    first = start_node("--join", validator.ws_url)
+    second = start_node("--join", first.http_url)
+    wait_until(lambda: len(peers(second)) == 2, 20, "finding the validator through the follower")
+    return [validator, first, second]
+
+
+def test_three_nodes(network: list[NodeProcess]) -> None:
+    """What any node takes is final on all, with the same result, and all rows of all databases are the same."""
+    validator, first, second = network
+    for number, node in enumerate((second, first, validator, second)):
+        assert put(node, f"film{number}")["result"] == "ok"
+    refused = submit(second, RATER, build_rate(envelope(second, RATER), f"{AUTHOR.public.hex()}/film/none", 3))
+    assert refused["result"] == "record_unknown"
+    wait_until(lambda: height(second) == height(first) == height(validator), 20, "the same height")
+    for number in range(4):
+        assert rate(second, f"film{number}", number + 1)["result"] == "ok"
+    wait_for_same(validator, first, second)
+    told = second.call("getdatahash")
+    assert (told["records"], told["ratings_count"], told["ratings_sum"]) == (4, 4, 10)
+    info = second.call("getnodeinfo")
+    assert (info["sync"]["role"], info["sync"]["trouble"]) == ("follower", None)
+    assert info["sync"]["target"] >= info["sync"]["height"]
+    assert info["peers"]["outbound"] == 2
+
+
+def test_peers_are_told(network: list[NodeProcess]) -> None:
+    """``getpeerinfo`` tells what was measured of each peer, the same link from both its ends."""
+    validator, first, _ = network
+    put(first, "film")
+    wait_until(lambda: all(peer["pingtime"] for node in network for peer in node.call("getpeerinfo")), 10, "pings")
+    [there] = [peer for peer in validator.call("getpeerinfo") if peer["id"] == node_id(first)]
+    [here] = [peer for peer in first.call("getpeerinfo") if peer["id"] == node_id(validator)]
+    assert (there["inbound"], here["inbound"]) == (True, False)
+    assert here["addr"] == f"127.0.0.1:{validator.ws_port}"
+    assert abs(here["conntime"] - time.time()) < 60 and abs(here["timeoffset"]) <= 1
+    assert here["bytessent"] > 200 and here["bytesrecv"] > 200
+    assert {each["transport"] for each in here["interfaces"]} == {"http", "ws", "ws-udp", "webtransport"}
+    assert here["synced_headers"] >= 2
+    metrics = first.call("getnodeinfo")["peers"]
+    assert metrics["outbound"] + metrics["inbound"] == 2
+
+
+def test_killed_in_the_middle(network: list[NodeProcess]) -> None:
+    """A follower that is killed while blocks come is back with every row, and the others miss nothing meanwhile."""
+    validator, first, second = network
+    for number in range(200):
+        put(second if number % 2 else validator, f"film{number}", "accepted")
+        if number == 60:
+            first.kill()
+        if number == 140:
+            first.start()
+    put(first, "last")
+    wait_for_same(validator, first, second)
+    assert validator.call("getdatahash")["records"] == 201
+
+
+def test_joined_node_gone(network: list[NodeProcess], make_node: NodeStarter) -> None:
+    """A node finds its way back by its address book, without the node that it joined and without being told of any."""
+    validator, first, second = network
+    wait_until(lambda: (second.datadir / "peers.json").exists(), 10, "the address book")
+    second.stop()
+    first.stop()
+    second.arguments = []
+    second.start()
+    wait_until(lambda: peers(second) == {node_id(validator)}, 20, "the link with the validator")
+    put(second, "film")
+    wait_for_same(validator, second)
+
+
+def test_pinned(start_node: NodeStarter, make_node: NodeStarter) -> None:
+    """A node shows and keeps the network of its first start, and refuses another one's nodes with one line."""
+    one, other = start_node(), start_node()
+    network, key = one.call("getnodeinfo")["network"], node_id(one)
+    place = f"127.0.0.1:{one.ws_port}"
+    follower = make_node("--join", f"cloudnode:{key}@{place}?network={network}")
+    follower.start()
+    assert f"Joining network {network}" in follower.log
+    follower.stop()
+    follower.arguments = ["--join", other.ws_url]
+    assert f"is of network {other.call('getnodeinfo')['network']}" in fail(follower)
+    follower.arguments = ["--join", f"cloudnode:{key}@{place}?network={'ab' * 32}"]
+    assert "needs another data directory" in fail(follower)
+    fresh = make_node("--join", f"cloudnode:{key}@{place}?network={'ab' * 32}")
+    assert f"not of {'ab' * 32}" in fail(fresh)
+    fresh.arguments = ["--join", f"cloudnode:{'ab' * 32}@{place}"]
+    assert "other_node" in fail(fresh)
+    fresh.arguments = ["--join", "ws://127.0.0.1:1"]
+    assert "cannot join ws://127.0.0.1:1" in fail(fresh)
+    fresh.arguments = ["--join", "nonsense"]
+    assert fresh.spawn().wait(30) == 1
+    assert "--join: 'nonsense' names no node" in fresh.log
+
+
+def fail(node: NodeProcess) -> str:
+    """Start a node that can't start, and return the one line that says why."""
+    node.error_path.write_text("")
+    process = node.spawn()
+    assert process.wait(30) == 1
+    lines = [line for line in node.error_path.read_text().splitlines() if line.startswith("cloudnode: ")]
+    assert len(lines) == 1, node.log
+    return lines[0]
+
+
+@pytest.mark.parametrize(("lie", "fault"), [("body", "wrong_body"), ("block", "wrong_block"),
+                                            ("certificate", "wrong_certificate")])  # fmt: skip
+def test_liar(start_node: NodeStarter, make_node: NodeStarter, lie: str, fault: str) -> None:
+    """A node that lies is banned, named in the log with what it did, and nobody is the worse for it."""
+    validator = start_node()
+    for number in range(10):
+        put(validator, f"film{number}", "final" if number % 3 == 0 else "accepted")
+    liar = make_node("--join", validator.ws_url)
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(liar.home)}
+    script = str(Path(__file__).with_name("lying_node.py"))
+    command = [sys.executable, script, lie, *liar.options]
+    with liar.log_path.open("ab") as log:
+        liar.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    wait_until(lambda: "Linked with node" in liar.log, 20, "the liar's start")
+    wait_until(lambda: height(liar) == height(validator), 20, "the liar's own catching up")
+    name = node_id(liar)
+    victim = start_node("--join", liar.ws_url)
+    wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 20, "the ban")
+    assert f": {fault}: " in victim.log
+    wait_for_same(validator, victim)
+    assert name not in peers(victim)
+    victim.stop()
+    book = json.loads((victim.datadir / "peers.json").read_text())
+    assert (name, fault) in [(ban["whom"], ban["fault"]) for ban in book["bans"]]
+
+
+class Relay:
+    """Somebody between two nodes, who has the TLS key of the one and shows its certificate to the other.
+
+    :ivar port: Where he listens.
+    """
+
+    def __init__(self, node: NodeProcess) -> None:
+        self._target = node.ws_port
+        self._server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._server.load_cert_chain(node.datadir / "tls" / "current.pem")
+        self._client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._client.check_hostname, self._client.verify_mode = False, ssl.CERT_NONE
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.relayed = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._relay, args=(self._socket.accept()[0],), daemon=True).start()
+
+    def _relay(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            here = self._server.wrap_socket(plain, server_side=True)
+            there = self._client.wrap_socket(socket.create_connection(("127.0.0.1", self._target)))
+            for source, sink in ((here, there), (there, here)):
+                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    def _copy(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                self.relayed += len(data)
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_man_in_the_middle(node: NodeProcess, make_node: NodeStarter) -> None:
+    """Who relays a link over two TLS connections, even with the node's own TLS key, is found out by both nodes."""
+    relay = Relay(node)
+    try:
+        fresh = make_node("--join", f"ws://127.0.0.1:{relay.port}")
+        assert "wrong_proof" in fail(fresh)
+        assert relay.relayed > 500
+        fresh.arguments = ["--join", node.ws_url]
+        fresh.start()
+        wait_until(lambda: height(fresh) >= 1, 10, "the direct way")
+    finally:
+        relay.close()
+
+
+def test_port_for_links(node: NodeProcess) -> None:
+    """``/peer`` is served inside TLS alone, to no web page, and what is no link there harms nobody."""
+    request = (
+        b"GET /peer HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
+    )
+    protocol = b"Sec-WebSocket-Protocol: cloudnode-peer.1\r\n"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for inside, head, status in (
+        (False, protocol, b"404"),
+        (True, protocol + b"Origin: https://example.org\r\n", b"403"),
+        (True, b"", b"400"),
+        (True, protocol, b"101"),
+    ):
+        with socket.create_connection(("127.0.0.1", node.ws_port), timeout=5) as plain:
+            stream = context.wrap_socket(plain) if inside else plain
+            stream.sendall(request % head)
+            assert stream.recv(4096).split()[1] == status
+            if status == b"101":
+                garbage = os.urandom(60)
+                frame = struct.pack(">BB4s", 0x82, 0x80 | len(garbage), bytes(4)) + garbage
+                stream.sendall(frame)
+                while stream.recv(4096):
+                    pass
+    assert put(node, "film")["result"] == "ok"
+    assert "Traceback" not in node.log
