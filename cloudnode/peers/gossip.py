@@ -165,6 +165,8 @@ class OperationGossip:
     def _refused(self, peer: Peer, operation_id: bytes, error: LedgerError) -> None:
         if error.code in _FORM:
             raise PeerFault("wrong_operation", f"it passed on operation {operation_id.hex()}: {error}")
+        # It may be taken when it is offered again, by somebody else or later.
+        self._seen.discard(operation_id)
         self._log.debug("Operation {id} of {peer} is not taken: {error}", id=operation_id.hex(), peer=peer, error=error)
 
     def _pooled(self, operation: Operation) -> None:

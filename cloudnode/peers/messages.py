@@ -249,7 +249,7 @@ _LIMITS: dict[type[Message], int] = {
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
 """The most bytes of a message, by the number of its type."""
 
-COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 10, GetOperations: 10, Ping: 20,
+COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20,
                                    NewBlock: 2, Offer: 2, Want: 2, Bodies: 2}  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 

@@ -163,6 +163,7 @@ class Neighbourhood:
         self._stop_watching = ledger.watch_blocks(self._final)
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
+        self._is_behind = False
         self._next_save = self._next_feeler = self._next_addresses = self._next_log = clock.seconds()
         self._load_book()
         for each in join:
@@ -221,8 +222,13 @@ class Neighbourhood:
 
     def _log_progress(self, now: float) -> None:
         progress = self.progress()
-        if progress.target - progress.height < 10 or now < self._next_log:
+        behind = progress.target - progress.height
+        if self._is_behind and behind < 2:
+            self._is_behind = False
+            self._log.info("Caught up at height {height}", height=progress.height)
+        if behind < 10 or now < self._next_log:
             return
+        self._is_behind = True
         self._next_log = now + LOG_SECONDS
         self._log.info(
             "Catching up: height {height} of {target}, {rate:.0f} operations/s, {left}",
@@ -262,7 +268,7 @@ class Neighbourhood:
 
     def _dial_more(self) -> None:
         now, wall = self._clock.seconds(), self._wall_time()
-        outbound = sum(not peer.inbound for peer in self._peers.values()) + len(self._dialling)
+        outbound = sum(not peer.inbound for peer in [*self._peers.values(), *self._others]) + len(self._dialling)
         feels = now >= self._next_feeler
         while outbound < self.settings.outbound or feels:
             groups = Counter(place_group(peer.address) for peer in self._peers.values() if not peer.inbound)

@@ -58,6 +58,10 @@ class KnownIds:
     def __contains__(self, operation_id: bytes) -> bool:
         return operation_id in self._ids
 
+    def discard(self, operation_id: bytes) -> None:
+        """Forget an id."""
+        self._ids.pop(operation_id, None)
+
     def add(self, operation_id: bytes) -> None:
         """Remember an id, and forget the oldest if there are too many."""
         self._ids[operation_id] = None

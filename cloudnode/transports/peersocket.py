@@ -41,6 +41,8 @@ BINDING_SIZE = 32
 
 _CLOSE_SECONDS = 3.0
 _STALL_SECONDS = 30.0
+_HEAD_BYTES = 16 * 1024
+_ODDITIES_MAX = 64
 _POLICY_VIOLATION = 1008
 
 
@@ -92,6 +94,7 @@ class PeerChannel:
     _gate: SendGate | None = None
     _closing: WheelCall | None = None
     _is_gone = False
+    _oddities = 0
 
     # What an end may do
 
@@ -129,6 +132,28 @@ class PeerChannel:
         """Close the channel at once."""
         if not self._is_gone:
             self.transport.abortConnection()
+
+    # What WebSocket allows and nodes never do, bounded
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; a request head has an end."""
+        super().dataReceived(data)  # type: ignore[misc]
+        if self.state == self.STATE_CONNECTING and len(self.data) > _HEAD_BYTES:  # type: ignore[attr-defined]
+            self.abort()
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """A frame begins; a message comes in one, or in a few."""
+        super().onMessageFrameBegin(length)  # type: ignore[misc]
+        self._oddities += 1
+        if self._oddities > _ODDITIES_MAX:
+            self.abort()
+
+    def onPing(self, payload: bytes) -> None:
+        """Nodes ping by messages of their own; each of these takes an answer without an allowance."""
+        super().onPing(payload)  # type: ignore[misc]
+        self._oddities += 1
+        if self._oddities > _ODDITIES_MAX:
+            self.abort()
 
     # The send gate
 
@@ -182,6 +207,7 @@ class PeerChannel:
             return
         if self._end is not None and self._closing is None:
             try:
+                self._oddities = max(0, self._oddities - 2)
                 self._end.frame_received(payload)
             except Exception:
                 self._log.failure("A message of {address} could not be handled", address=self.address)
@@ -192,8 +218,10 @@ class PeerChannel:
         self._is_gone = True
         if self._gate is not None:
             self._gate.release()
-        if self._closing is not None:
-            self._closing.cancel()
+        # Autobahn leaves the second of these waiting.
+        for call in (self._closing, getattr(self, "closeHandshakeTimeoutCall", None)):
+            if call is not None:
+                call.cancel()
         end, self._end = self._end, None
         if end is not None:
             words = getattr(self, "wasNotCleanReason", None) or reason.getErrorMessage()

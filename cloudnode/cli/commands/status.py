@@ -14,8 +14,8 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.errors import RemoteError
 
-_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red"}
-_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED}
+_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red", "diverged": "red"}
+_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED, "diverged": Exit.DAMAGED}
 
 
 async def run(invocation: Invocation) -> Exit:
@@ -61,6 +61,8 @@ def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, millis
             ("ratings", f"{data['ratings_count']:,}, sum {data['ratings_sum']:,}{average}"),
         ]
     pairs += [
+        ("sync", _sync(sync)),
+        ("peers", _peers(info["peers"])),
         ("audit", _audit(info["audit"])),
         ("network", info["network"]),
         ("node", info["node"]),
@@ -92,6 +94,20 @@ def _show_certificates(terminal: Terminal, info: dict[str, Any]) -> None:
     columns = (Column("CERTIFICATE (for --cert-hash)"), Column("VALID UNTIL"))
     rows = [(each["hash"], _date(each["not_after"])) for each in info["certificates"]]
     terminal.table(columns, rows)
+
+
+def _sync(sync: dict[str, Any]) -> str:
+    if sync["trouble"] is not None:
+        return f"{sync['role']}: {printable(sync['trouble'])}"
+    if sync["target"] <= sync["height"]:
+        return f"{sync['role']}, up to date"
+    left = "" if sync["seconds_left"] is None else f", {sync['seconds_left']:,.0f} s left"
+    behind = f"{sync['target'] - sync['height']:,} blocks behind"
+    return f"{sync['role']}, {behind}, {sync['operations_second']:,.0f} operations/s{left}"
+
+
+def _peers(peers: dict[str, Any]) -> str:
+    return f"{peers['outbound']} dialled, {peers['inbound']} dialled this node; {peers['known']} addresses known"
 
 
 def _audit(audit: dict[str, Any]) -> str:

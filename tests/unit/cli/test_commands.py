@@ -277,7 +277,11 @@ class StatusTests(CommandCase):
             "chain": "test net", "time": 1000, "started": 100, "network": "aa" * 32, "node": "bb" * 32,
             "lastblock": {"height": 8, "hash": "cc" * 32, "time": 990, "ntx": 3},
             "software": {"name": "cloudnode", "version": "0.1.0", "api": 1},
-            "sync": {"state": state, "height": 8, "provable_height": 7},
+            "sync": {
+                "state": state, "role": "follower", "height": 8, "provable_height": 7, "target": 20,
+                "operations_second": 1500.0, "seconds_left": 3.0, "trouble": None,
+            },
+            "peers": {"inbound": 1, "outbound": 2, "known": 5},
             "audit": {
                 "state": "corrupt" if findings else "ok", "height": 5, "finished": 1.0, "rows": 1234,
                 "progress": 0.0, "findings": list(findings),
@@ -299,6 +303,7 @@ class StatusTests(CommandCase):
         for words in (
             "test net at http://127.0.0.1:38081: serving", "8, 10 s old, 3 operations, provable to 7", "ee" * 32,
             "5 of 6 accounts", "4, sum 14, 3.500 on average", "all sound; 1,234 rows sound at height 5",
+            "follower, 12 blocks behind, 1,500 operations/s, 3 s left", "2 dialled, 1 dialled this node; 5 addresses",
             "for 15 min", "38082  yes", "dd" * 32, "1970-01-02 00:00 UTC",
         ):  # fmt: skip
             self.assertIn(words, result.out)

@@ -8,6 +8,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
+from cloudnode.peers.neighbourhood import PeerSettings
+from cloudnode.peers.places import JoinAddress
 from cloudnode.service.config import (
     Config,
     ConfigError,
@@ -62,20 +64,28 @@ class ConfigTests(SynchronousTestCase):
             http = ["tcp:1", "unix:/run/http"]
             ws = "none"
             ws-udp = ["127.0.0.1:5", 6]
+            join = ["ws://node.example", "cloudnode:%s@192.0.2.1:5"]
             log-format = "json"
             log-level = "warn"
+            [peers]
+            outbound = 3
             [limits]
             message_bytes = 1000
             wait_seconds = 2
             trusted = []
-        """)
+        """ % ("ab" * 32))
         expected = Config(
             datadir=Path("/srv/node"),
             http=("tcp:1", "unix:/run/http"),
             ws=(),
             ws_udp=(UdpAddress("127.0.0.1", 5), UdpAddress("0.0.0.0", 6)),
+            join=(
+                JoinAddress("ws://node.example", "ws", "node.example", 38082),
+                JoinAddress(f"cloudnode:{'ab' * 32}@192.0.2.1:5", "cloudnode", "192.0.2.1", 5, b"\xab" * 32),
+            ),
             log_format="json",
             log_level="warn",
+            peers=PeerSettings(outbound=3),
             limits=Limits(message_bytes=1000, wait_seconds=2.0, trusted=()),
         )
         self.assertEqual(config, expected)

@@ -14,7 +14,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.transports.addresses import LOCAL, address_group, normalize_address, peer_address, peer_text
-from cloudnode.transports.sniff import SniffingFactory, SniffLimits, Speech, recognize
+from cloudnode.transports.sniff import (
+    PEER_REQUEST,
+    SniffingFactory,
+    SniffLimits,
+    Speech,
+    recognize,
+    recognize_request,
+)
 from cloudnode.transports.websocket import WebSocketFactory
 from tests.unit.transports.behaviour import EchoOpener
 from tests.unit.transports.memory import PEER, TEXT, UPGRADE, MemoryTransport, make_frame, parse_frames
@@ -56,6 +63,21 @@ class RecognizeTests(SynchronousTestCase):
         self.assertLessEqual(len(set(made)), 1)
         if len(stream) >= 8:
             self.assertNotEqual(decisions[8], Speech.UNDECIDED)
+
+
+class RecognizeRequestTests(SynchronousTestCase):
+    """What a request inside TLS is for."""
+
+    def test_link(self) -> None:
+        """A request for a link is known by its first line, and not before that is whole."""
+        for length in range(len(PEER_REQUEST)):
+            self.assertIs(recognize_request(PEER_REQUEST[:length]), Speech.UNDECIDED)
+        self.assertIs(recognize_request(PEER_REQUEST + b"Host"), Speech.PEER)
+
+    def test_other(self) -> None:
+        """Any other request is known by the first byte that differs."""
+        for begin in (b"P", b"GET / ", b"GET /peers", b"GET /peer HTTP/1.0"):
+            self.assertIs(recognize_request(begin), Speech.HTTP)
 
 
 class AddressTests(SynchronousTestCase):
