@@ -7,6 +7,12 @@ PYTHON ?= python3
 UNIT        ?= tests.unit
 INTEGRATION ?= tests/integration
 
+# For `make simulate`.
+SEEDS  ?= 2000
+NODES  ?= 4
+FAULTS ?= 1
+LOSS   ?= 0.2
+
 BIN   := $(VENV)/bin
 LOGS  := build
 SHELL := /bin/bash
@@ -25,7 +31,7 @@ export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types unit integration bench docs install clean
+.PHONY: help simulate run test check lint types unit integration bench docs install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -61,6 +67,9 @@ integration: $(TEST) ## Integration tests alone (INTEGRATION=tests/integration/t
 bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for each in benchmarks/bench_*.py; do \
 	  each=$$(basename $$each .py); echo "== $$each"; $(BIN)/python -m benchmarks.$$each; done
+
+simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS=1 LOSS=0.2)
+	@$(BIN)/python -m cloudnode.simulator --seeds $(SEEDS) --nodes $(NODES) --faults $(FAULTS) --loss $(LOSS)
 
 docs: $(TEST) ## Generate the references in docs/ from the code
 	@$(BIN)/python -m cloudnode.api.reference

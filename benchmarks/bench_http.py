@@ -16,7 +16,7 @@ CONNECTIONS = 8
 def main() -> None:
     """Measure and print."""
     options = parse_options(
-        f"getrecord over HTTP: {CONNECTIONS} connections kept alive, one request at a time on each", seconds=6, rounds=3
+        f"getrecord over HTTP: {CONNECTIONS} connections kept alive, one request at a time on each", seconds=7, rounds=7
     )
     path = f"/records/{ACCOUNT.public.hex()}/{COLLECTION}/{KEY}"
     with workshop() as shop:

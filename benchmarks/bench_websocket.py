@@ -11,7 +11,7 @@ from benchmarks.tables import Goal
 
 def main() -> None:
     """Measure and print."""
-    options = parse_options("getrecord over WebSocket on TCP", seconds=6, rounds=3)
+    options = parse_options("getrecord over WebSocket on TCP", seconds=7, rounds=7)
     with workshop() as shop:
         node = shop.start_node()
         node.put_record()

@@ -11,7 +11,7 @@ from benchmarks.tables import Goal
 
 def main() -> None:
     """Measure and print."""
-    options = parse_options("getrecord over WebSocket on UDP (HTTP/3)", seconds=12, rounds=3)
+    options = parse_options("getrecord over WebSocket on UDP (HTTP/3)", seconds=10, rounds=5)
     with workshop() as shop:
         node = shop.start_node()
         node.put_record()

@@ -478,13 +478,14 @@ class Neighbourhood:
     def peer_closed(self, peer: Peer, closed: Closed) -> None:
         """A link is over: forget it, and ban a liar."""
         self._others.discard(peer)
-        if peer.said_hello and self._peers.get(peer.id) is peer:
+        was_linked = peer.said_hello and self._peers.get(peer.id) is peer
+        if was_linked:
             del self._peers[peer.id]
         self._count_traffic(self._counters, peer)
         fault, now = closed.fault, self._wall_time()
         if fault.is_lie:
             self._ban(peer, fault, now)
-        elif peer.was_open and not peer.is_feeler and not self._is_stopped:
+        elif was_linked and not self._is_stopped:
             self._log.info("The link with {peer} is over: {fault}", peer=peer, fault=fault)
         if peer.dialled is None or self._is_stopped:
             return

@@ -130,13 +130,13 @@ def genesis_of(node: NodeProcess) -> Genesis:
 
 class TestKill:
     def test_while_writing(self, start_node: NodeStarter) -> None:
-        """Killed a dozen times at any moment of writing, it keeps each final operation at its place, and is whole."""
+        """Killed eight times at any moment of writing, it keeps each final operation at its place, and is whole."""
         chance = random.Random(7)
         node = start_node()
         genesis = genesis_of(node)
         loads: list[Load] = []
         heights: list[int] = []
-        for turn in range(12):
+        for turn in range(8):
             load = Load(genesis, turn + 1)
             loads.append(load)
             load.start(node)
@@ -201,7 +201,7 @@ class TestKill:
 
     def test_two_at_once(self, make_node: NodeStarter) -> None:
         """Of two processes that start on one directory at once, one serves and the other says in a line why not."""
-        for _ in range(3):
+        for _ in range(2):
             one, two = make_node(), make_node()
             two.datadir = one.datadir
             processes = {node: node.spawn() for node in (one, two)}
@@ -225,7 +225,7 @@ class TestStop:
         """SIGTERM in the middle of writing: stopped within 2 s, and each final operation is there."""
         node = start_node()
         genesis = genesis_of(node)
-        for turn in range(4):
+        for turn in range(3):
             loads = [Load(genesis, 100 * turn + number) for number in (50, 51, 52)]
             for load in loads:
                 load.start(node)
