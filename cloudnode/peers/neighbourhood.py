@@ -317,10 +317,10 @@ class Neighbourhood:
             raise PeerFault("going_away", "the node is stopping")
         if self.book.is_banned(b"", address, self._wall_time()):
             raise PeerFault("banned", "this address is banned for now")
-        inbound = [peer for peer in [*self._peers.values(), *self._others] if peer.inbound]
-        group = place_group(address)
-        of_group = sum(place_group(peer.address) == group for peer in inbound)
-        if len(inbound) >= self.settings.inbound or (reach(address) == 2 and of_group >= self.settings.inbound_group):
+        groups = Counter(place_group(peer.address) for peer in self._inbound())
+        of_group, most = groups[place_group(address)], max(groups.values(), default=0)
+        is_full = groups.total() >= self.settings.inbound and most <= of_group + 1
+        if is_full or (reach(address) == 2 and of_group >= self.settings.inbound_group):
             self._counters.refused += 1
             raise PeerFault("refused", "this node has as many links as it takes")
 
@@ -330,7 +330,16 @@ class Neighbourhood:
         :raises PeerFault: See :meth:`check_admission`.
         """
         self.check_admission(channel.address)
+        inbound = self._inbound()
+        if len(inbound) >= self.settings.inbound:
+            # The network that has the most links here gives one up, the newest, to one that has fewer.
+            groups = Counter(place_group(peer.address) for peer in inbound)
+            crowded = max(inbound, key=lambda peer: (groups[place_group(peer.address)], peer.began))
+            crowded.end(PeerFault("refused", "others, of whose network there are fewer, need a link"))
         return self._make_peer(channel, None)
+
+    def _inbound(self) -> list[Peer]:
+        return [peer for peer in [*self._peers.values(), *self._others] if peer.inbound]
 
     def _make_peer(self, channel: Channel, expected: bytes | None) -> Peer:
         ours = Hello(

@@ -201,6 +201,10 @@ class Peer:
         self._is_paused = False
         self._soon()
 
+    def channel_abused(self, reason: str) -> None:
+        """The other side did what a channel does not allow."""
+        self.end(PeerFault("malformed", reason))
+
     def channel_lost(self, reason: str) -> None:
         """The channel is gone."""
         self._link.lose(reason)

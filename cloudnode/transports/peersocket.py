@@ -58,6 +58,9 @@ class PeerEnd(Protocol):
     def sending_resumed(self) -> None:
         """The send buffer has room again."""
 
+    def channel_abused(self, reason: str) -> None:
+        """The other side did what WebSocket, or a channel of nodes, does not allow: the channel is to be closed."""
+
     def channel_lost(self, reason: str) -> None:
         """The channel is gone; called exactly once."""
 
@@ -146,14 +149,19 @@ class PeerChannel:
         super().onMessageFrameBegin(length)  # type: ignore[misc]
         self._oddities += 1
         if self._oddities > _ODDITIES_MAX:
-            self.abort()
+            self._abused("a message came in too many frames")
 
     def onPing(self, payload: bytes) -> None:
         """Nodes ping by messages of their own; each of these takes an answer without an allowance."""
         super().onPing(payload)  # type: ignore[misc]
         self._oddities += 1
         if self._oddities > _ODDITIES_MAX:
-            self.abort()
+            self._abused("too many pings of WebSocket's came")
+
+    def _abused(self, reason: str) -> None:
+        if self._end is not None:
+            self._end.channel_abused(reason)
+        self.abort()
 
     # The send gate
 
@@ -224,6 +232,9 @@ class PeerChannel:
                 call.cancel()
         end, self._end = self._end, None
         if end is not None:
+            if getattr(self, "failedByMe", False):
+                broken = getattr(self, "localCloseReason", None) or b""
+                end.channel_abused(f"it broke a rule of WebSocket: {bytes(broken).decode('utf-8', 'replace')}")
             words = getattr(self, "wasNotCleanReason", None) or reason.getErrorMessage()
             try:
                 end.channel_lost(str(words))

@@ -110,6 +110,26 @@ class FollowingTests(SynchronousTestCase):
         self.network.advance(2)
         self.assertEqual((self.validator.peers, len(self.validator.neighbourhood.book)), (set(), 0))
 
+    def test_crowd(self) -> None:
+        """When all links are taken, a network's nodes give way to another's, and no more of them come in."""
+        limits = attrs.evolve(self.validator.neighbourhood.settings, inbound=3, outbound=0)
+        self.validator.neighbourhood.settings = limits
+        crowd = [self.network.add(self.validator.host, start=False) for _ in range(4)]
+        for number, node in enumerate(crowd):
+            self.network.nodes.pop(node.host)
+            node.host = f"10.99.0.{number + 1}"
+            node.start()
+            self.network.advance(1.5)
+        self.assertEqual(self.validator.peers, {"10.99.0.1", "10.99.0.2", "10.99.0.3"})
+        other = MemoryNode(self.network, 50, self.mktemp(), [self.validator.host])
+        self.addCleanup(other.stop)
+        other.start()
+        self.network.advance(0.3)
+        self.assertEqual(self.validator.peers, {"10.99.0.1", "10.99.0.2", "10.50.0.1"})
+        self.network.advance(20)
+        self.assertEqual(len(self.validator.peers), 3)
+        self.assertIn("10.50.0.1", self.validator.peers)
+
     def test_comes_back(self) -> None:
         """A node whose only known peer is gone finds the others that it was told of."""
         first = self.network.add(self.validator.host)
