@@ -147,6 +147,19 @@ def test_killed_in_the_middle(network: list[NodeProcess]) -> None:
     assert validator.call("getdatahash")["records"] == 201
 
 
+def test_validator_killed(network: list[NodeProcess]) -> None:
+    """What followers took while the validator was away, or had just given to it, is final after it is back."""
+    validator, first, second = network
+    for number in range(60):
+        put((first, second)[number % 2], f"film{number}", "accepted")
+        if number == 20:
+            validator.kill()
+    assert second.call("getdatahash")["records"] < 60
+    validator.start()
+    wait_until(lambda: validator.call("getdatahash")["records"] == 60, 60, "all records on the validator")
+    wait_for_same(validator, first, second)
+
+
 def test_joined_node_gone(network: list[NodeProcess], make_node: NodeStarter) -> None:
     """A node finds its way back by its address book, without the node that it joined and without being told of any."""
     validator, first, second = network
