@@ -24,10 +24,10 @@ from zope.interface import implementer
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.keys import SigningKey
+from cloudnode.peers.dialling import Dial
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import NO_NETWORK, VERSION, AnyMessage, GenesisText, GetGenesis, Hello
-from cloudnode.peers.neighbourhood import Dial
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress
 

@@ -10,27 +10,26 @@ has many addresses in one network gets few of them; links that others dial are b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
 import attrs
-from attrs.validators import ge, instance_of
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from cloudnode.ledger.reading import FinalBlock
-from cloudnode.node.datadir import DatadirError, write_whole
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.blockcheck import check_final
-from cloudnode.peers.book import AddressBook, Entry
+from cloudnode.peers.book import AddressBook
+from cloudnode.peers.bookfile import BookFile
+from cloudnode.peers.dialling import Dial, Dialling
 from cloudnode.peers.download import Download
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.gossip import OperationGossip
+from cloudnode.peers.limits import PeerCounters, PeerSettings
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import (
     ADDRESSES_MAX,
@@ -57,57 +56,18 @@ from cloudnode.peers.places import JoinAddress, may_be_told, place_group, reach
 from cloudnode.peers.progress import Progress, ProgressMeter
 from cloudnode.peers.serving import Serving, sent_block
 
-SAVE_SECONDS = 30.0
 ADDRESSES_SECONDS = 300.0
-FEELER_SECONDS = 120.0
 NEWCOMER_SECONDS = 30.0
 LOG_SECONDS = 5.0
 RECENT_HEIGHTS = 1_000
-
-
-@attrs.frozen
-class PeerSettings:
-    """What an operator may set.
-
-    :ivar outbound: Links that this node dials. :ivar inbound: Links that it takes. :ivar inbound_group: Of one /16 or
-        IPv6 /32 network; this machine's and private networks are not bounded by it.
-    :ivar dial_timeout: Seconds.
-    """
-
-    outbound: int = attrs.field(default=8, validator=[instance_of(int), ge(0)])
-    inbound: int = attrs.field(default=64, validator=[instance_of(int), ge(0)])
-    inbound_group: int = attrs.field(default=8, validator=[instance_of(int), ge(1)])
-    dial_timeout: float = attrs.field(default=5.0, converter=float, validator=ge(0.1))
-
-
-class Dial(Protocol):
-    """Opens a channel, as :func:`cloudnode.transports.peersocket.dial_peer`."""
-
-    def __call__(self, host: str, port: int, make_end: Callable[[Channel], Peer]) -> Awaitable[object]:
-        """Open a channel on which ``make_end`` makes what lives there."""
-
-
-@attrs.define
-class PeerCounters:
-    """What the links did, for metrics; bytes are those of links that are over, and of those that are not."""
-
-    opened: int = 0
-    refused: int = 0
-    dials: int = 0
-    dials_failed: int = 0
-    banned: int = 0
-    messages_received: int = 0
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    inbound: int = 0
-    outbound: int = 0
-    addresses: int = 0
 
 
 class Neighbourhood:
     """All links of a node (:class:`cloudnode.peers.peer.PeerOwner`).
 
     :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
+    :ivar book: Addresses and bans. :ivar settings: What the operator set.
+    :ivar counted: What the links did that are over.
     :ivar download: What follows the validators; None on a node that makes the blocks.
     """
 
@@ -122,7 +82,7 @@ class Neighbourhood:
         dial: Dial,
         *,
         join: Sequence[JoinAddress] = (),
-        settings: PeerSettings = PeerSettings(),
+        settings: PeerSettings | None = None,
         link_limits: LinkLimits | None = None,
         random: Random,
         secret: Callable[[int], bytes],
@@ -135,22 +95,21 @@ class Neighbourhood:
         :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
         :param software: Name and version, for people.
         """
-        self.settings = settings
+        self.settings = settings or PeerSettings()
         self.book = AddressBook(random)
         self._clock = clock
         self._ledger = ledger
-        self._book_path = book_path
-        self._dial = dial
+        self._book_file = BookFile(book_path, self.book, ledger.network, clock.seconds())
         self.listening: list[Interface] = []
         self._link_limits = link_limits or LinkLimits()
         self._random = random
         self._secret = secret
         self._wall_time = wall_time
         self._software = software
-        self._counters = PeerCounters()
+        self.counted = PeerCounters()
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
-        self._dialling: dict[tuple[str, int], Deferred[None]] = {}
+        self._dialling = Dialling(clock, wall_time, dial, self)
         self._serving = Serving(ledger)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
         self._verified = KnownIds(4_000)
@@ -164,8 +123,7 @@ class Neighbourhood:
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
         self._is_behind = False
-        self._next_save = self._next_feeler = self._next_addresses = self._next_log = clock.seconds()
-        self._load_book()
+        self._next_addresses = self._next_log = clock.seconds()
         for each in join:
             if each.scheme != "http":
                 self.book.join(each.host, each.port, each.node)
@@ -186,11 +144,10 @@ class Neighbourhood:
         self._gossip.stop()
         if self.download is not None:
             self.download.stop()
-        for dialling in list(self._dialling.values()):
-            dialling.cancel()
-        for peer in [*self._peers.values(), *self._others]:
+        self._dialling.stop()
+        for peer in self.all_peers():
             peer.end(PeerFault("going_away", "the node is stopping"))
-        self._save_book()
+        self._book_file.save()
 
     def _tick(self) -> None:
         self._timer = self._clock.callLater(0.5 + 0.5 * self._random.random(), self._tick)
@@ -202,12 +159,12 @@ class Neighbourhood:
 
     def _look_after(self) -> None:
         now = self._clock.seconds()
-        for peer in [*self._peers.values(), *self._others]:
+        for peer in self.all_peers():
             peer.time_passed()
             if peer in self._others and peer.is_open and now - peer.began > NEWCOMER_SECONDS:
                 peer.end(PeerFault("going_away", "a newcomer has what it needs by now"))
         self._gossip.time_passed()
-        self._dial_more()
+        self._dialling.dial_more()
         if self.download is not None:
             self._meter.mark(now, self._ledger.head.height)
             self.download.pump()
@@ -216,9 +173,7 @@ class Neighbourhood:
             self._next_addresses = now + ADDRESSES_SECONDS * (0.5 + self._random.random())
             for peer in list(self._peers.values()):
                 self._ask_addresses(peer)
-        if now >= self._next_save and self.book.changed:
-            self._next_save = now + SAVE_SECONDS
-            self._save_book()
+        self._book_file.time_passed(now)
 
     def _log_progress(self, now: float) -> None:
         progress = self.progress()
@@ -240,6 +195,15 @@ class Neighbourhood:
 
     # What others ask
 
+    def all_peers(self) -> list[Peer]:
+        """Those that are open, and those whose handshake is under way."""
+        return [*self._peers.values(), *self._others]
+
+    @property
+    def node_key(self) -> bytes:
+        """This node's key."""
+        return self._ledger.node_key.public
+
     def __iter__(self) -> Iterator[Peer]:
         """All open peers."""
         return iter(list(self._peers.values()))
@@ -252,7 +216,7 @@ class Neighbourhood:
     def counters(self) -> PeerCounters:
         """What the links did."""
         open_peers = list(self)
-        counted = attrs.evolve(self._counters)
+        counted = attrs.evolve(self.counted)
         counted.inbound = sum(peer.inbound for peer in open_peers)
         counted.outbound = len(open_peers) - counted.inbound
         counted.addresses = len(self.book)
@@ -263,51 +227,6 @@ class Neighbourhood:
     def ban_count(self, peer: Peer) -> int:
         """How often a peer was banned."""
         return self.book.ban_count(peer.id)
-
-    # Dialling
-
-    def _dial_more(self) -> None:
-        now, wall = self._clock.seconds(), self._wall_time()
-        outbound = sum(not peer.inbound for peer in [*self._peers.values(), *self._others]) + len(self._dialling)
-        feels = now >= self._next_feeler
-        while outbound < self.settings.outbound or feels:
-            groups = Counter(place_group(peer.address) for peer in self._peers.values() if not peer.inbound)
-            linked = {*self._peers, self._ledger.node_key.public}
-            entry = self.book.choose(wall, linked, self._dialling, groups)
-            if entry is None:
-                return
-            is_feeler = outbound >= self.settings.outbound
-            feels = False
-            if is_feeler:
-                self._next_feeler = now + FEELER_SECONDS
-            outbound += 1
-            self._begin_dial(entry, is_feeler)
-
-    def _begin_dial(self, entry: Entry, is_feeler: bool) -> None:
-        self._counters.dials += 1
-        place = entry.place
-        done = Deferred.fromCoroutine(self._dial_place(entry, is_feeler))
-        if not done.called:
-            self._dialling[place] = done
-            done.addBoth(lambda _: self._dialling.pop(place, None))
-
-    async def _dial_place(self, entry: Entry, is_feeler: bool) -> None:
-        def make_end(channel: Channel) -> Peer:
-            peer = self._make_peer(channel, entry.node or None)
-            peer.dialled = entry.place
-            peer.is_feeler = is_feeler
-            return peer
-
-        # Until the handshake is done, or has failed, it is not tried again.
-        entry.next_try = self._wall_time() + self._link_limits.handshake + 2 * self.settings.dial_timeout
-        try:
-            await self._dial(entry.host, entry.port, make_end)
-        except CancelledError:
-            return
-        except Exception as error:
-            self._counters.dials_failed += 1
-            self.book.failed(entry.place, self._wall_time())
-            self._log.debug("Cannot link with {place}: {error}", place=f"{entry.host}:{entry.port}", error=error)
 
     # Links that others dial
 
@@ -321,7 +240,7 @@ class Neighbourhood:
         of_group, most = groups[place_group(address)], max(groups.values(), default=0)
         is_full = groups.total() >= self.settings.inbound and most <= of_group + 1
         if is_full or (reach(address) == 2 and of_group >= self.settings.inbound_group):
-            self._counters.refused += 1
+            self.counted.refused += 1
             raise PeerFault("refused", "this node has as many links as it takes")
 
     def accept(self, channel: Channel) -> Peer:
@@ -336,12 +255,16 @@ class Neighbourhood:
             groups = Counter(place_group(peer.address) for peer in inbound)
             crowded = max(inbound, key=lambda peer: (groups[place_group(peer.address)], peer.began))
             crowded.end(PeerFault("refused", "others, of whose network there are fewer, need a link"))
-        return self._make_peer(channel, None)
+        return self.make_peer(channel, None)
 
     def _inbound(self) -> list[Peer]:
-        return [peer for peer in [*self._peers.values(), *self._others] if peer.inbound]
+        return [peer for peer in self.all_peers() if peer.inbound]
 
-    def _make_peer(self, channel: Channel, expected: bytes | None) -> Peer:
+    def make_peer(self, channel: Channel, expected: bytes | None) -> Peer:
+        """Begin a link on a channel.
+
+        :param expected: The key of the node that was dialled, if it is known.
+        """
         ours = Hello(
             versions=(VERSION,),
             network=self._ledger.network,
@@ -383,7 +306,7 @@ class Neighbourhood:
             before.end(PeerFault("second_link", "there is another link between these two nodes"))
         self._others.discard(peer)
         self._peers[peer.id] = peer
-        self._counters.opened += 1
+        self.counted.opened += 1
         self._log.info(
             "Linked with node {node} at {place} ({who} dialled), height {height}",
             node=peer.id.hex(), place=peer.place, who="it" if peer.inbound else "this node", height=peer.hello.height,
@@ -403,7 +326,7 @@ class Neighbourhood:
                 # A name that the operator wrote: its address is noted besides.
                 self.book.succeeded(place, peer.id, self._wall_time())
             self.book.succeeded(peer.dialled, peer.id, self._wall_time())
-            self._save_soon()
+            self._book_file.save_soon(self._clock.seconds())
         for each in peer.hello.interfaces:
             host = each.host or peer.address
             if each.transport == "ws" and may_be_told(host, peer.address):
@@ -425,7 +348,7 @@ class Neighbourhood:
         for each in answer.addresses:
             if each.node != self._ledger.node_key.public and may_be_told(each.host, peer.address):
                 self.book.learn(each, peer.address)
-        self._dial_more()
+        self._dialling.dial_more()
 
     def peer_said(self, peer: Peer, message: AnyMessage) -> None:
         """Answer a peer.
@@ -490,7 +413,7 @@ class Neighbourhood:
         was_linked = peer.said_hello and self._peers.get(peer.id) is peer
         if was_linked:
             del self._peers[peer.id]
-        self._count_traffic(self._counters, peer)
+        self._count_traffic(self.counted, peer)
         fault, now = closed.fault, self._wall_time()
         if fault.is_lie:
             self._ban(peer, fault, now)
@@ -507,41 +430,17 @@ class Neighbourhood:
             self.book.failed(peer.dialled, now)
 
     def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:
-        self._counters.banned += 1
+        self.counted.banned += 1
         # Before its proof a node's name is what somebody says: then only the address can be held to it, and this
         # machine's own address is not one caller's.
         whom = peer.id.hex() if peer.was_open else peer.address if reach(peer.address) else ""
         seconds = self.book.ban(whom, fault.name, now) if whom else 0.0
         self._log.warn("Banned {peer} for {seconds:.0f} s: {fault}", peer=peer, seconds=seconds, fault=fault,
                        node=peer.id.hex() if peer.said_hello else "")  # fmt: skip
-        self._save_soon()
+        self._book_file.save_soon(self._clock.seconds())
 
     @staticmethod
     def _count_traffic(counters: PeerCounters, peer: Peer) -> None:
         counters.messages_received += peer.messages_received
         counters.bytes_received += peer.received_bytes
         counters.bytes_sent += peer.sent_bytes
-
-    # The book's file
-
-    def _save_soon(self) -> None:
-        self._next_save = min(self._next_save, self._clock.seconds() + 0.5)
-
-    def _load_book(self) -> None:
-        if self._book_path is None:
-            return
-        try:
-            self.book.load(self._book_path.read_bytes(), self._ledger.network)
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            self._log.warn("{path} can't be used and is begun anew: {error}", path=self._book_path, error=error)
-
-    def _save_book(self) -> None:
-        if self._book_path is None or not self.book.changed:
-            return
-        self.book.changed = False
-        try:
-            write_whole(self._book_path, self.book.dump(self._ledger.network))
-        except DatadirError as error:
-            self._log.warn("The address book is not saved: {error}", error=error)

@@ -17,7 +17,7 @@ from attrs.validators import ge, instance_of, le
 from twisted.internet.endpoints import serverFromString
 
 from cloudnode.api.limits import Limits
-from cloudnode.peers.neighbourhood import PeerSettings
+from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
 
 LogFormat = Literal["text", "json"]

@@ -15,7 +15,7 @@ from cloudnode.transports.peersocket import PeerRefused, PeerSocketFactory, dial
 
 
 class Dialler:
-    """Dials over TCP and TLS (:class:`cloudnode.peers.neighbourhood.Dial`)."""
+    """Dials over TCP and TLS (:class:`cloudnode.peers.dialling.Dial`)."""
 
     def __init__(self, reactor: Any, timeout: float) -> None:
         """:param timeout: Seconds for the connection, and again for its handshakes."""

@@ -15,8 +15,9 @@ from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, sign_operation
 from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.messages import Interface
-from cloudnode.peers.neighbourhood import Neighbourhood, PeerSettings
+from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress
 from cloudnode.store.sqlite import SqliteStore

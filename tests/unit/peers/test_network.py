@@ -96,7 +96,7 @@ class FollowingTests(SynchronousTestCase):
         first = self.network.add(self.validator.host, start=False)
         self.validator.neighbourhood.book.join(first.host, 38082, None)
         first.start()
-        self.validator.neighbourhood._dial_more()
+        self.validator.neighbourhood._dialling.dial_more()
         self.network.advance(3)
         self.assertEqual(self.validator.neighbourhood.counters().dials, 1)
         [here], [there] = list(first.neighbourhood), list(self.validator.neighbourhood)

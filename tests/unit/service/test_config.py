@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
-from cloudnode.peers.neighbourhood import PeerSettings
+from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress
 from cloudnode.service.config import (
     Config,

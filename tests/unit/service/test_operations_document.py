@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
-from cloudnode.peers.neighbourhood import PeerSettings
+from cloudnode.peers.limits import PeerSettings
 from cloudnode.service.config import SETTINGS, Config, LedgerSettings, make_config
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
