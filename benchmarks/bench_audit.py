@@ -16,7 +16,8 @@ from benchmarks.options import parse_options
 from benchmarks.tables import Goal, print_table
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.run import OFFLINE_PHASES, audit_database, phase_steps
+from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
+from cloudnode.store.audit.run import audit_database
 from cloudnode.store.connection import connect
 from cloudnode.store.state import ROWS_SQL
 

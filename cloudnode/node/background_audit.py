@@ -15,7 +15,7 @@ from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.reading import AuditState
 from cloudnode.node.threads import RunInThread
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.run import audit_steps
+from cloudnode.store.audit.phases import audit_steps
 from cloudnode.store.connection import connect
 
 if TYPE_CHECKING:

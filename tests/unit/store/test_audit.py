@@ -10,7 +10,8 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.run import OFFLINE_PHASES, audit_database, phase_steps
+from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
+from cloudnode.store.audit.run import audit_database
 from cloudnode.store.connection import connect
 from tests.unit.store.network import SmallNetwork, random_operation
 from tests.unit.store.pages import live_bytes

@@ -14,7 +14,7 @@ from cloudnode.formats.addresses import account_hash, format_address, parse_addr
 from cloudnode.formats.operation import Delete, Operation, Put, Rate, Withdraw
 from cloudnode.ledger.ranking import rank
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.run import audit_steps
+from cloudnode.store.audit.phases import audit_steps
 from cloudnode.store.connection import connect
 from tests.unit.ledger.memory import defined_entry
 from tests.unit.store.network import SmallNetwork, random_operation
