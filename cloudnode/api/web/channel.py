@@ -143,9 +143,25 @@ class ApiChannel(HTTPChannel):
         return getattr(self.stream.getPeer(), "host", "local")
 
     @cached_property
+    def _host(self) -> Any:
+        return super().getHost()  # type: ignore[no-untyped-call]
+
+    def getHost(self) -> Any:
+        """This end's address; the same for all requests of a connection, and otherwise a system call for each."""
+        return self._host
+
+    @cached_property
+    def _is_secure(self) -> bool:
+        return bool(super().isSecure())  # type: ignore[no-untyped-call]
+
+    def isSecure(self) -> bool:
+        """Whether it is TLS; the same for all requests of a connection."""
+        return self._is_secure
+
+    @cached_property
     def caller(self) -> Caller:
         """Who is at the other end, the same for all requests of a connection."""
-        return Caller(self.address, "http", self.isSecure())  # type: ignore[no-untyped-call]
+        return Caller(self.address, "http", self.isSecure())
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; only the first ones of a request give it more time."""
