@@ -21,7 +21,6 @@ from tests.unit.node.nodes import LedgerOnClock
 class LedgerTests(SynchronousTestCase):
     def make(self, config: LedgerConfig | None = None, parameters: Parameters | None = None) -> LedgerOnClock:
         node = LedgerOnClock(self.mktemp(), config, parameters)
-        node.ledger  # noqa: B018
         self.successResultOf(Deferred.fromCoroutine(node.ledger.start()))
         self.addCleanup(self.stop, node)
         return node
