@@ -77,7 +77,7 @@ class Subscription(Follower):
         if self._sink.paused:
             self._get_stuck()
         elif self.topic == "peers":
-            pass  # nothing ever happens to peers that a node does not have
+            pass  # what happens to peers is not told yet: it has no place in the log to resume at
         elif self.cursor.height > self._feeds.height:
             self._feeds.watch_heights(self._height_reached)
         else:

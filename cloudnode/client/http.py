@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseNeverReceived, readBody
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
+from twisted.web.iweb import IAgent, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from cloudnode.client.address import NodeAddress
@@ -23,6 +23,7 @@ from cloudnode.client.carrier import Receiver
 from cloudnode.client.errors import AnswerMalformed, ClientError, ConnectionFailed, RemoteError
 from cloudnode.client.messages import decode_incoming
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
+from cloudnode.transports.requestbody import RequestBody
 
 CONNECTIONS = 8
 """Connections kept open, and POSTs on their way at once."""
@@ -35,28 +36,6 @@ BATCH_BYTES = 512 * 1024
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _HEADERS = Headers({b"content-type": [b"application/json"], b"accept": [b"application/json"]})
-
-
-@implementer(IBodyProducer)
-class _Body:
-    def __init__(self, body: bytes) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        consumer.write(self._body)
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
-
-    def pauseProducing(self) -> None:
-        """Everything is written at once."""
-
-    def resumeProducing(self) -> None:
-        """As above."""
-
-    def stopProducing(self) -> None:
-        """As above."""
 
 
 @implementer(IPolicyForHTTPS)
@@ -153,9 +132,9 @@ class HttpCarrier:
     async def _request(self, body: bytes) -> IResponse:
         """One request; once more if the kept connection turns out to be closed (any call may be made twice)."""
         try:
-            return await self._agent.request(b"POST", self._url, _HEADERS, _Body(body))
+            return await self._agent.request(b"POST", self._url, _HEADERS, RequestBody(body))
         except ResponseNeverReceived:
-            return await self._agent.request(b"POST", self._url, _HEADERS, _Body(body))
+            return await self._agent.request(b"POST", self._url, _HEADERS, RequestBody(body))
 
     def _explain(self, error: Exception) -> ConnectionFailed:
         # A broken TLS handshake or response arrives as a list of reasons.

@@ -18,8 +18,6 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis, decode_genesis
@@ -30,6 +28,7 @@ from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import NO_NETWORK, VERSION, AnyMessage, GenesisText, GetGenesis, Hello
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress
+from cloudnode.transports.requestbody import RequestBody
 
 _INFO_BYTES_MAX = 1024 * 1024
 
@@ -135,7 +134,7 @@ async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> Joi
     try:
         asking: Deferred[Any] = Agent(reactor, connectTimeout=timeout, pool=pool).request(
             b"POST", f"http://{host}:{join.port}/".encode(), Headers({b"content-type": [b"application/json"]}),
-            _Body(body),
+            RequestBody(body),
         )  # fmt: skip
         response = await asking.addTimeout(timeout, reactor)
         reader = _Reader()
@@ -150,30 +149,6 @@ async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> Joi
     except Exception as error:
         raise JoinFailed(f"cannot join {join.text}: {str(error) or type(error).__name__}") from None
     return attrs.evolve(join, scheme="ws", port=port)
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A request's body."""
-
-    def __init__(self, body: bytes) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        consumer.write(self._body)
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
-
-    def pauseProducing(self) -> None:
-        """Everything is written at once."""
-
-    def resumeProducing(self) -> None:
-        """As above."""
-
-    def stopProducing(self) -> None:
-        """As above."""
 
 
 class _Reader(Protocol):
