@@ -162,6 +162,11 @@ class Ledger:
         return self._ordering if isinstance(self._ordering, Follower) else None
 
     @property
+    def database(self) -> str:
+        """The path of the database's file, for whoever reads it with a connection of its own."""
+        return self._store.path
+
+    @property
     def pool_operations(self) -> int:
         """Operations that wait for a block."""
         return len(self._pool)

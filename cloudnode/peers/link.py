@@ -26,16 +26,12 @@ from cloudnode.peers.messages import (
     ANSWERS,
     COSTS,
     NO_NETWORK,
-    Addresses,
     Answer,
     AnyMessage,
-    Blocks,
-    GenesisText,
     GetGenesis,
     Goodbye,
     Hello,
     Message,
-    Operations,
     Ping,
     Pong,
     Proof,
@@ -298,7 +294,7 @@ class Link:
 
     def hand_on(self, message: AnyMessage) -> None:
         """Take a message of an open link."""
-        if isinstance(message, GenesisText | Addresses | Blocks | Operations):
+        if isinstance(message, Answer):
             expected, _ = self._requests.pop(message.request, (None, 0.0))
             if expected is not type(message):
                 raise PeerFault("unexpected", f"{type(message).__name__} came unasked")

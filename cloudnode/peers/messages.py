@@ -36,6 +36,9 @@ BLOCKS_MAX = 500
 SPANS_MAX = 256
 OFFERED_MAX = 2_000
 BODIES_MAX = 1_000
+SLOTS_MAX = 64
+CHUNK_ROWS_MAX = 4_096
+"""Rows under one slot that are sent at once; who asks for a slot with more is told to ask for the ones below it."""
 
 ANSWER_BYTES = 1024 * 1024
 """An answer holds what comes first and fits into so many bytes, but one item at least."""
@@ -224,19 +227,66 @@ class Have(Message, frozen=True, tag=18):
     hash: Bytes32
 
 
+SlotName = Annotated[str, Meta(pattern="^[0-4][0-9a-f]{0,128}$")]
+"""The digit of a table of the state, and a slot of its trie (:mod:`cloudnode.ledger.chunks`)."""
+Slots = Annotated[tuple[SlotName, ...], Meta(max_length=SLOTS_MAX)]
+Node = Annotated[bytes, Meta(max_length=1024)]
+
+
+class GetNodes(Message, frozen=True, tag=21):
+    """Asks for inner nodes of the state at a height, and for the preimage of its root."""
+
+    request: RequestId
+    height: Unsigned
+    slots: Slots
+
+
+class Nodes(Message, frozen=True, tag=22):
+    """The preimage of the state root, and for each slot its inner node, empty where there is none.
+
+    An empty preimage, then without nodes, says that the sender can't tell that state (any more).
+    """
+
+    request: RequestId
+    state: Annotated[bytes, Meta(max_length=512)]
+    nodes: Annotated[tuple[Node, ...], Meta(max_length=SLOTS_MAX)]
+
+
+class GetState(Message, frozen=True, tag=23):
+    """Asks for all rows under some slots of the state at a height."""
+
+    request: RequestId
+    height: Unsigned
+    slots: Annotated[Slots, Meta(min_length=1)]
+
+
+class State(Message, frozen=True, tag=24):
+    """The rows under the slots in order, as many slots as fit, from the first one on (:mod:`cloudnode.ledger.chunks`).
+
+    Nil stands for a slot with more rows or bytes than an answer takes. No chunk at all says that the sender can't tell
+    that state (any more).
+    """
+
+    request: RequestId
+    chunks: Annotated[tuple[bytes | None, ...], Meta(max_length=SLOTS_MAX)]
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
-    | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have
+    | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | GetNodes | Nodes
+    | GetState | State
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations
-Question = GetGenesis | GetAddresses | GetBlocks | GetOperations
+Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State
+Question = GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState
 
 ANSWERS: dict[type[Question], type[Answer]] = {
     GetGenesis: GenesisText,
     GetAddresses: Addresses,
     GetBlocks: Blocks,
     GetOperations: Operations,
+    GetNodes: Nodes,
+    GetState: State,
 }
 
 _K = 1024
@@ -244,13 +294,14 @@ _LIMITS: dict[type[Message], int] = {
     Hello: 4 * _K, Proof: 128, Goodbye: 512, Ping: 16, Pong: 16, GetGenesis: 16, GenesisText: _K * _K + 16,
     GetAddresses: 16, Addresses: 64 * _K, GetBlocks: 32, Blocks: 4 * _K * _K, GetOperations: 8 * _K,
     Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K, Have: 64,
+    GetNodes: 9 * _K, Nodes: 66 * _K, GetState: 9 * _K, State: 4 * _K * _K,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
 """The most bytes of a message, by the number of its type."""
 
 COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20,
-                                   NewBlock: 2, Offer: 2, Want: 2, Bodies: 2}  # fmt: skip
+                                   GetNodes: 20, GetState: 30, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2}  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 
 FRAME_MESSAGES_MAX = 4096

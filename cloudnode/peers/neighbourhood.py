@@ -42,7 +42,9 @@ from cloudnode.peers.messages import (
     GetAddresses,
     GetBlocks,
     GetGenesis,
+    GetNodes,
     GetOperations,
+    GetState,
     Have,
     Hello,
     Interface,
@@ -55,6 +57,7 @@ from cloudnode.peers.peer import Channel, KnownIds, Peer
 from cloudnode.peers.places import JoinAddress, may_be_told, place_group, reach
 from cloudnode.peers.progress import Progress, ProgressMeter
 from cloudnode.peers.serving import Serving, sent_block
+from cloudnode.peers.stateserving import StateServing
 
 ADDRESSES_SECONDS = 300.0
 NEWCOMER_SECONDS = 30.0
@@ -111,6 +114,7 @@ class Neighbourhood:
         self._others: set[Peer] = set()
         self._dialling = Dialling(clock, wall_time, dial, self)
         self._serving = Serving(ledger)
+        self._state_serving = StateServing(ledger, run_in_thread)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
         self._verified = KnownIds(4_000)
         self._recent: dict[int, bytes] = {}
@@ -147,6 +151,7 @@ class Neighbourhood:
         self._dialling.stop()
         for peer in self.all_peers():
             peer.end(PeerFault("going_away", "the node is stopping"))
+        await self._state_serving.stop()
         self._book_file.save()
 
     def _tick(self) -> None:
@@ -362,6 +367,8 @@ class Neighbourhood:
                 peer.send(self._serving.blocks(message))
             case GetOperations():
                 peer.send(self._serving.operations(message))
+            case GetNodes() | GetState():
+                self._state_serving.asked(peer, message)
             case GetAddresses():
                 told = [each for each in self.book.tell(ADDRESSES_MAX, self._wall_time())
                         if each.node != peer.id and may_be_told(each.host, peer.address)]  # fmt: skip
