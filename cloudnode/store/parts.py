@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import msgspec
@@ -145,11 +146,10 @@ class _Snapshot:
             return encode_contents([SentSetting(name, bytes.fromhex(content)) for name, content in _decode_pairs(text)])
         return bytes.fromhex(text or "")
 
-    def _one(self, sql: str, slot: str, limit: int) -> tuple[int | str, ...]:
+    def _one(self, sql: str, slot: str, limit: int) -> Any:
         low, high = key_range(slot)
         bounds = {"low": low, "high": ABOVE_ALL_KEYS if high is None else high, "limit": limit}
-        row: tuple[int | str, ...] = self._connection.execute(sql, self._asof.parameters | bounds).fetchone()
-        return row
+        return self._connection.execute(sql, self._asof.parameters | bounds).fetchone()
 
     def _source(self, table: int) -> _Source:
         asof = self._asof
