@@ -9,9 +9,7 @@ has many addresses in one network gets few of them; links that others dial are b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -22,7 +20,9 @@ from twisted.logger import Logger
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
-from cloudnode.peers.blockcheck import check_final
+from cloudnode.peers.addressing import AddressGossip
+from cloudnode.peers.admission import check_room, choose_to_give_way
+from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
 from cloudnode.peers.dialling import Dial, Dialling
@@ -32,11 +32,8 @@ from cloudnode.peers.gossip import OperationGossip
 from cloudnode.peers.limits import PeerCounters, PeerSettings
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import (
-    ADDRESSES_MAX,
     NO_NETWORK,
     VERSION,
-    Addresses,
-    Answer,
     AnyMessage,
     Bodies,
     GetAddresses,
@@ -49,20 +46,16 @@ from cloudnode.peers.messages import (
     Hello,
     Interface,
     NewBlock,
-    NodeAddress,
     Offer,
     Want,
 )
-from cloudnode.peers.peer import Channel, KnownIds, Peer
-from cloudnode.peers.places import JoinAddress, may_be_told, place_group, reach
-from cloudnode.peers.progress import Progress, ProgressMeter
-from cloudnode.peers.serving import Serving, sent_block
+from cloudnode.peers.peer import Channel, Peer
+from cloudnode.peers.places import JoinAddress, reach
+from cloudnode.peers.progress import Progress, ProgressLog, ProgressMeter
+from cloudnode.peers.serving import Serving
 from cloudnode.peers.stateserving import StateServing
 
-ADDRESSES_SECONDS = 300.0
 NEWCOMER_SECONDS = 30.0
-LOG_SECONDS = 5.0
-RECENT_HEIGHTS = 1_000
 
 
 class Neighbourhood:
@@ -116,18 +109,20 @@ class Neighbourhood:
         self._serving = Serving(ledger)
         self._state_serving = StateServing(ledger, run_in_thread)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
-        self._verified = KnownIds(4_000)
-        self._recent: dict[int, bytes] = {}
         self._meter = ProgressMeter()
         follower = ledger.follower
         self.download: Download | None = None
         if follower is not None:
             self.download = Download(ledger, follower, clock, run_in_thread, lambda: self._peers.values())
+        self._news = BlockNews(ledger, self.download, lambda: self._serving.head(), lambda: self._peers.values())
+        self._addressing = AddressGossip(
+            self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
+            random=random, wall_time=wall_time, now=clock.seconds(),
+        )  # fmt: skip
+        self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
-        self._is_behind = False
-        self._next_addresses = self._next_log = clock.seconds()
         for each in join:
             if each.scheme != "http":
                 self.book.join(each.host, each.port, each.node)
@@ -173,30 +168,9 @@ class Neighbourhood:
         if self.download is not None:
             self._meter.mark(now, self._ledger.head.height)
             self.download.pump()
-            self._log_progress(now)
-        if now >= self._next_addresses:
-            self._next_addresses = now + ADDRESSES_SECONDS * (0.5 + self._random.random())
-            for peer in list(self._peers.values()):
-                self._ask_addresses(peer)
+            self._progress_log.time_passed(now)
+        self._addressing.time_passed(now)
         self._book_file.time_passed(now)
-
-    def _log_progress(self, now: float) -> None:
-        progress = self.progress()
-        behind = progress.target - progress.height
-        if self._is_behind and behind < 2:
-            self._is_behind = False
-            self._log.info("Caught up at height {height}", height=progress.height)
-        if behind < 10 or now < self._next_log:
-            return
-        self._is_behind = True
-        self._next_log = now + LOG_SECONDS
-        self._log.info(
-            "Catching up: height {height} of {target}, {rate:.0f} operations/s, {left}",
-            height=progress.height,
-            target=progress.target,
-            rate=progress.operations_second,
-            left="" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left",
-        )
 
     # What others ask
 
@@ -241,12 +215,11 @@ class Neighbourhood:
             raise PeerFault("going_away", "the node is stopping")
         if self.book.is_banned(b"", address, self._wall_time()):
             raise PeerFault("banned", "this address is banned for now")
-        groups = Counter(place_group(peer.address) for peer in self._inbound())
-        of_group, most = groups[place_group(address)], max(groups.values(), default=0)
-        is_full = groups.total() >= self.settings.inbound and most <= of_group + 1
-        if is_full or (reach(address) == 2 and of_group >= self.settings.inbound_group):
+        try:
+            check_room(self._inbound(), address, self.settings)
+        except PeerFault:
             self.counted.refused += 1
-            raise PeerFault("refused", "this node has as many links as it takes")
+            raise
 
     def accept(self, channel: Channel) -> Peer:
         """Make what lives on a channel that somebody dialled.
@@ -254,11 +227,8 @@ class Neighbourhood:
         :raises PeerFault: See :meth:`check_admission`.
         """
         self.check_admission(channel.address)
-        inbound = self._inbound()
-        if len(inbound) >= self.settings.inbound:
-            # The network that has the most links here gives one up, the newest, to one that has fewer.
-            groups = Counter(place_group(peer.address) for peer in inbound)
-            crowded = max(inbound, key=lambda peer: (groups[place_group(peer.address)], peer.began))
+        crowded = choose_to_give_way(self._inbound(), self.settings)
+        if crowded is not None:
             crowded.end(PeerFault("refused", "others, of whose network there are fewer, need a link"))
         return self.make_peer(channel, None)
 
@@ -301,7 +271,9 @@ class Neighbourhood:
             return  # a newcomer, who asks for the genesis and goes
         if self.book.is_banned(peer.id, "", self._wall_time()):
             raise PeerFault("banned", "this node is banned for now")
-        self._note_places(peer)
+        self._addressing.note_places(peer)
+        if peer.dialled is not None:
+            self._book_file.save_soon(self._clock.seconds())
         if peer.is_feeler:
             raise PeerFault("going_away", "this was to see who is there")
         before = self._peers.get(peer.id)
@@ -323,37 +295,10 @@ class Neighbourhood:
         ours = self._ledger.node_key.public
         return min(ours, peer.id) == (peer.id if peer.inbound else ours)
 
-    def _note_places(self, peer: Peer) -> None:
-        """Note where a peer was reached, or says that it can be."""
-        if peer.dialled is not None:
-            place = (peer.address, peer.dialled[1])
-            if place != peer.dialled:
-                # A name that the operator wrote: its address is noted besides.
-                self.book.succeeded(place, peer.id, self._wall_time())
-            self.book.succeeded(peer.dialled, peer.id, self._wall_time())
-            self._book_file.save_soon(self._clock.seconds())
-        for each in peer.hello.interfaces:
-            host = each.host or peer.address
-            if each.transport == "ws" and may_be_told(host, peer.address):
-                place_told = NodeAddress(peer.id, host, each.port, 0, peer.hello.interfaces)
-                self.book.learn(place_told, peer.address)
-
     def _greet(self, peer: Peer) -> None:
-        head = self._serving.head()
-        if head is not None:
-            peer.send(NewBlock(head))
+        self._news.greet(peer)
         self._gossip.greet(peer)
-        self._ask_addresses(peer)
-
-    def _ask_addresses(self, peer: Peer) -> None:
-        peer.ask(GetAddresses).addCallbacks(self._addresses_came, lambda failure: None, callbackArgs=(peer,))
-
-    def _addresses_came(self, answer: Answer, peer: Peer) -> None:
-        assert isinstance(answer, Addresses)
-        for each in answer.addresses:
-            if each.node != self._ledger.node_key.public and may_be_told(each.host, peer.address):
-                self.book.learn(each, peer.address)
-        self._dialling.dial_more()
+        self._addressing.ask(peer)
 
     def peer_said(self, peer: Peer, message: AnyMessage) -> None:
         """Answer a peer.
@@ -370,14 +315,11 @@ class Neighbourhood:
             case GetNodes() | GetState():
                 self._state_serving.asked(peer, message)
             case GetAddresses():
-                told = [each for each in self.book.tell(ADDRESSES_MAX, self._wall_time())
-                        if each.node != peer.id and may_be_told(each.host, peer.address)]  # fmt: skip
-                peer.send(Addresses(message.request, tuple(told)))
+                peer.send(self._addressing.answer(peer, message))
             case NewBlock():
-                self._announced(peer, message)
+                self._news.heard(peer, message)
             case Have():
-                if self._recent.get(message.height) == message.hash:
-                    peer.height = max(peer.height, message.height)
+                self._news.has(peer, message)
             case Offer():
                 self._gossip.offered(peer, message)
             case Want():
@@ -387,32 +329,9 @@ class Neighbourhood:
             case _:
                 raise PeerFault("unexpected", f"{type(message).__name__} has no place here")
 
-    def _announced(self, peer: Peer, message: NewBlock) -> None:
-        sent = message.block
-        key = sha256(b"".join((sent.header, sent.certificate, sent.ids))).digest()
-        block, header = check_final(sent, self._ledger.genesis) if key not in self._verified else (None, None)
-        height = int.from_bytes(sent.header[48:56], "big") if header is None else header.height
-        peer.height = max(peer.height, height)
-        if block is not None and header is not None:
-            self._verified.add(key)
-            if self.download is not None:
-                self.download.announced(block, header)
-        elif self.download is not None:
-            self.download.pump()
-
     def _final(self, final: FinalBlock) -> None:
-        """A block is on disk here: tell those who have it not."""
         self._meter.wrote(len(final.operations))
-        height = final.head.height
-        self._recent[height] = final.head.hash
-        self._recent.pop(height - RECENT_HEIGHTS, None)
-        if self.download is not None and height < self.download.target - 2:
-            return  # while this node catches up, nobody learns anything from it
-        told = NewBlock(sent_block(final.block))
-        have = Have(height, final.head.hash)
-        for peer in list(self._peers.values()):
-            if peer.has_room:
-                peer.send(told if peer.height < height else have)
+        self._news.final(final)
 
     def peer_closed(self, peer: Peer, closed: Closed) -> None:
         """A link is over: forget it, and ban a liar."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import attrs
+from twisted.logger import Logger
 
 SECONDS_LOOKED_AT = 20.0
+LOG_SECONDS = 5.0
 
 
 @attrs.frozen
@@ -51,3 +54,34 @@ class ProgressMeter:
         pace = (high - low) / seconds
         left = 0.0 if target == height else (target - height) / pace if pace > 0 else None
         return Progress(height, target, (after - before) / seconds, left)
+
+
+class ProgressLog:
+    """Says in the log how catching up goes, and when it is done."""
+
+    _log = Logger()
+
+    def __init__(self, progress: Callable[[], Progress], now: float) -> None:
+        """:param now: Seconds, of the clock that :meth:`time_passed` tells."""
+        self._progress = progress
+        self._next = now
+        self._is_behind = False
+
+    def time_passed(self, now: float) -> None:
+        """Say it if there is something to say."""
+        progress = self._progress()
+        behind = progress.target - progress.height
+        if self._is_behind and behind < 2:
+            self._is_behind = False
+            self._log.info("Caught up at height {height}", height=progress.height)
+        if behind < 10 or now < self._next:
+            return
+        self._is_behind = True
+        self._next = now + LOG_SECONDS
+        self._log.info(
+            "Catching up: height {height} of {target}, {rate:.0f} operations/s, {left}",
+            height=progress.height,
+            target=progress.target,
+            rate=progress.operations_second,
+            left="" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left",
+        )

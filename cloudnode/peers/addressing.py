@@ -1,0 +1,82 @@
+"""Gossip of addresses: where peers are and what they serve, what they tell of others, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+from cloudnode.peers.book import AddressBook
+from cloudnode.peers.messages import ADDRESSES_MAX, Addresses, Answer, GetAddresses, NodeAddress
+from cloudnode.peers.peer import Peer
+from cloudnode.peers.places import may_be_told
+
+ADDRESSES_SECONDS = 300.0
+
+
+class AddressGossip:
+    """Fills the address book from peers, and answers them from it."""
+
+    def __init__(
+        self,
+        book: AddressBook,
+        node_key: bytes,
+        peers: Callable[[], Iterable[Peer]],
+        learned: Callable[[], None],
+        *,
+        random: Random,
+        wall_time: Callable[[], float],
+        now: float,
+    ) -> None:
+        """
+        :param node_key: This node's. :param peers: All open peers. :param learned: Called after addresses came.
+        :param wall_time: Unix seconds. :param now: Seconds, of the clock that :meth:`time_passed` tells.
+        """
+        self._book = book
+        self._node_key = node_key
+        self._peers = peers
+        self._learned = learned
+        self._random = random
+        self._wall_time = wall_time
+        self._next = now
+
+    def time_passed(self, now: float) -> None:
+        """Ask all peers again if it is time."""
+        if now < self._next:
+            return
+        self._next = now + ADDRESSES_SECONDS * (0.5 + self._random.random())
+        for peer in list(self._peers()):
+            self.ask(peer)
+
+    def note_places(self, peer: Peer) -> None:
+        """Note where a peer was reached, or says that it can be."""
+        if peer.dialled is not None:
+            place = (peer.address, peer.dialled[1])
+            if place != peer.dialled:
+                # A name that the operator wrote: its address is noted besides.
+                self._book.succeeded(place, peer.id, self._wall_time())
+            self._book.succeeded(peer.dialled, peer.id, self._wall_time())
+        for each in peer.hello.interfaces:
+            host = each.host or peer.address
+            if each.transport == "ws" and may_be_told(host, peer.address):
+                told = NodeAddress(peer.id, host, each.port, 0, peer.hello.interfaces)
+                self._book.learn(told, peer.address)
+
+    def ask(self, peer: Peer) -> None:
+        """Ask a peer for addresses."""
+        peer.ask(GetAddresses).addCallbacks(self._came, lambda failure: None, callbackArgs=(peer,))
+
+    def answer(self, peer: Peer, question: GetAddresses) -> Addresses:
+        """What a peer is told that asks."""
+        told = [
+            each
+            for each in self._book.tell(ADDRESSES_MAX, self._wall_time())
+            if each.node != peer.id and may_be_told(each.host, peer.address)
+        ]
+        return Addresses(question.request, tuple(told))
+
+    def _came(self, answer: Answer, peer: Peer) -> None:
+        assert isinstance(answer, Addresses)
+        for each in answer.addresses:
+            if each.node != self._node_key and may_be_told(each.host, peer.address):
+                self._book.learn(each, peer.address)
+        self._learned()

@@ -1,0 +1,76 @@
+"""News of final blocks: what peers tell of them, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+from cloudnode.ledger.reading import FinalBlock
+from cloudnode.node.ledger import Ledger
+from cloudnode.peers.blockcheck import check_final
+from cloudnode.peers.download import Download
+from cloudnode.peers.messages import Have, NewBlock, SentBlock
+from cloudnode.peers.peer import KnownIds, Peer
+from cloudnode.peers.serving import sent_block
+
+RECENT_HEIGHTS = 1_000
+
+
+class BlockNews:
+    """Hears of new blocks from peers, and tells them of this node's."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        download: Download | None,
+        head: Callable[[], SentBlock | None],
+        peers: Callable[[], Iterable[Peer]],
+    ) -> None:
+        """:param head: The newest block that is served. :param peers: All open peers."""
+        self._ledger = ledger
+        self._download = download
+        self._head = head
+        self._peers = peers
+        self._verified = KnownIds(4_000)
+        self._recent: dict[int, bytes] = {}
+
+    def greet(self, peer: Peer) -> None:
+        """Tell a new peer how far this node is."""
+        head = self._head()
+        if head is not None:
+            peer.send(NewBlock(head))
+
+    def heard(self, peer: Peer, message: NewBlock) -> None:
+        """A peer has a block.
+
+        :raises PeerFault: It is none, or no quorum signed it.
+        """
+        sent = message.block
+        key = sha256(b"".join((sent.header, sent.certificate, sent.ids))).digest()
+        block, header = check_final(sent, self._ledger.genesis) if key not in self._verified else (None, None)
+        height = int.from_bytes(sent.header[48:56], "big") if header is None else header.height
+        peer.height = max(peer.height, height)
+        if block is not None and header is not None:
+            self._verified.add(key)
+            if self._download is not None:
+                self._download.announced(block, header)
+        elif self._download is not None:
+            self._download.pump()
+
+    def has(self, peer: Peer, message: Have) -> None:
+        """A peer has a block that it knows this node to have: believed if it is that very block."""
+        if self._recent.get(message.height) == message.hash:
+            peer.height = max(peer.height, message.height)
+
+    def final(self, final: FinalBlock) -> None:
+        """A block is on disk here: tell those who have it not."""
+        height = final.head.height
+        self._recent[height] = final.head.hash
+        self._recent.pop(height - RECENT_HEIGHTS, None)
+        if self._download is not None and height < self._download.target - 2:
+            return  # while this node catches up, nobody learns anything from it
+        told = NewBlock(sent_block(final.block))
+        have = Have(height, final.head.hash)
+        for peer in list(self._peers()):
+            if peer.has_room:
+                peer.send(told if peer.height < height else have)
