@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote
+from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, Operation, build_put
@@ -61,10 +62,11 @@ class Validator:
             operations_count=len(ids),
             root_height=head.height,
             root=head.root,
+            signatures_hash=signatures_hash(operation.signature for operation in operations),
         )
         signature = sign_vote(self._key, header.network, FINALIZE, header.epoch, header.view, header.hash)
         certificate = Certificate(FINALIZE, header.epoch, header.view, header.hash, ((0, signature),))
-        return Block(header.height, header.hash, header.encode(), certificate.encode(), ids)
+        return Block(header.height, header.hash, header.encode(), Finality(certificate).encode(), ids)
 
 
 def _finish(steps: Generator[None, None, T]) -> T:

@@ -13,6 +13,7 @@ from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.jsonrpc import RequestContext
 from cloudnode.api.table import Method
+from cloudnode.api.types import finality_texts
 from cloudnode.formats.block import Header
 from cloudnode.formats.canonical import canonical
 from cloudnode.formats.receipt import Answer, sign_answer
@@ -108,12 +109,14 @@ def proof_members(ledger: Ledger, height: int, proof: Proof) -> dict[str, Any]:
     :raises LedgerError: ``not_provable``.
     """
     block = ledger.proving_block(height)
+    certificate, descendants = finality_texts(block.finality)
     return {
         "height": height,
         "root": proof.root.hex(),
         "nodes": [node.hex() for node in proof.nodes],
         "header": block.header.hex(),
-        "certificate": block.certificate.hex(),
+        "certificate": certificate,
+        "descendants": descendants,
     }
 
 

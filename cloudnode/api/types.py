@@ -11,6 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from cloudnode.formats.finality import Finality
 from cloudnode.ledger.positions import INDEX_BITS
 from cloudnode.ledger.reading import Cursor
 
@@ -22,6 +23,13 @@ INDEX_MAX = (1 << INDEX_BITS) - 1
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)", max_length=64, description="32 bytes, lower-case hex.")]
 Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{128}$(?!\\n)", max_length=128, description="64 bytes, lower-case hex.")]
 Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$(?!\\n)", description="Bytes, lower-case hex.")]
+Descendants = Annotated[
+    list[Hex],
+    Meta(
+        description="The headers from the block's child to the block that the certificate is for: empty if that is"
+        " the block itself. Nodes may hold different ones."
+    ),
+]
 AccountId = Annotated[
     str,
     Meta(
@@ -75,3 +83,9 @@ class LogCursor(Struct, frozen=True, forbid_unknown_fields=True):
     def cursor(self) -> Cursor:
         """The ledger's value."""
         return Cursor(self.height, self.index)
+
+
+def finality_texts(finality: bytes) -> tuple[str, list[str]]:
+    """A finality proof as it is answered: the certificate and the descendants, in hex."""
+    read = Finality.decode(finality)
+    return read.certificate.encode().hex(), [header.encode().hex() for header in read.descendants]

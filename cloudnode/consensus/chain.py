@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 
 from cloudnode.consensus.messages import Block
@@ -38,11 +36,9 @@ class Chain:
     :ivar final: The last final block.
     """
 
-    def __init__(self, final: Tip, next_validators: Callable[[Block], tuple[bytes, ...] | None]) -> None:
+    def __init__(self, final: Tip) -> None:
         self.final = final
-        self._next_validators = next_validators
         self._blocks: dict[bytes, Block] = {}
-        self._appointed: dict[bytes, tuple[bytes, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -60,15 +56,7 @@ class Chain:
 
     def add(self, block: Block) -> None:
         """Keep a block."""
-        if block.hash not in self._blocks:
-            self._blocks[block.hash] = block
-            validators = self._next_validators(block)
-            if validators is not None:
-                self._appointed[block.hash] = validators
-
-    def appointed(self, block: Block) -> tuple[bytes, ...] | None:
-        """The validators that a held block appoints: it ends the epoch."""
-        return self._appointed.get(block.hash)
+        self._blocks.setdefault(block.hash, block)
 
     def path(self, block_hash: bytes) -> Path:
         """The way to a block. Nothing else is walked: it is as long as the part that isn't final."""
@@ -91,7 +79,6 @@ class Chain:
             self.final = attrs.evolve(tip_of(block), operations_height=height)
         for old in [old for old in self._blocks.values() if self._is_obsolete(old.header)]:
             del self._blocks[old.hash]
-            self._appointed.pop(old.hash, None)
 
     def _is_obsolete(self, header: Header) -> bool:
         """Whether a block is long final, or can never be: what a liar proposed names any height."""

@@ -12,7 +12,6 @@ CODES: dict[str, str] = {
     "message_malformed": "The message's bytes are not of the documented layout.",
     "message_unknown": "The message is of an unknown type.",
     "message_too_large": "The message lists more operations, blocks or certificates than it may.",
-    "block_operations": "The block's operation ids are not those that its header names.",
     "proposal_network": "The proposal belongs to another network.",
     "proposal_leader": "The proposal is not by the leader of its view.",
     "proposal_parent": "The certificate in the proposal is not one that notarizes the parent.",

@@ -55,7 +55,7 @@ class Finality(Hearing):
             self.emit(Forked(self._finalized_by or goal, goal))
         if not path.is_whole:
             return False
-        ending = [at for at, block in enumerate(path.blocks) if self.chain.appointed(block) is not None]
+        ending = [at for at, block in enumerate(path.blocks) if block.header.ends_epoch]
         length = ending[0] + 1 if ending else len(path.blocks)
         blocks, discarded = path.blocks[:length], path.blocks[length:]
         if blocks:
@@ -86,11 +86,9 @@ class Finality(Hearing):
             self.emit(Diverged(height, claimed))
 
     def _end_epoch(self, last: Block) -> None:
-        validators = self.chain.appointed(last)
-        assert validators is not None
         carries = last.header.height if last.ids else 0
         base = attrs.evolve(tip_of(last), view=-1, operations_height=carries)
-        self.open_epoch(self.epoch.number + 1, validators, base)
+        self.open_epoch(self.epoch.number + 1, last.validators, base)
         self.restore(self.restored_later())
         for number in sorted(self.ballots.views):
             self.recount(self.ballots.views[number])

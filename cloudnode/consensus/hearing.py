@@ -177,7 +177,7 @@ class Hearing(State):
             if block is None:
                 break
             blocks.append(block)
-            size += len(block.ids) * 32 + 172
+            size += block.size
             block_hash = block.header.parent
         if blocks:
             self.send((peer,), Blocks(tuple(blocks)))

@@ -22,7 +22,8 @@ from cloudnode.formats.block import (
     Certificate,
     Header,
     Vote,
-    operations_hash,
+    check_contents,
+    split_values,
 )
 from cloudnode.formats.errors import LedgerError
 
@@ -42,28 +43,35 @@ _proposal_tail = Struct(">H64sBH")
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A header with the operation ids that it names.
+    """A header with the operation ids and the validators that it names.
 
+    :ivar validators: Whom the block appoints, in the order of their indexes; empty for almost all blocks.
     :ivar hash: The header's hash, computed once by :meth:`of`.
     """
 
     header: Header
     ids: tuple[bytes, ...]
+    validators: tuple[bytes, ...]
     hash: bytes
 
     @classmethod
-    def of(cls, header: Header, ids: tuple[bytes, ...]) -> Block:
-        """The block of a header and its ids.
+    def of(cls, header: Header, ids: tuple[bytes, ...], validators: tuple[bytes, ...] = ()) -> Block:
+        """The block of a header, its ids and the validators that it appoints.
 
-        :raises ConsensusError: ``block_operations``.
+        :raises LedgerError: ``block_operations`` or ``block_validators``.
         """
-        if header.operations_count != len(ids) or header.operations_hash != operations_hash(ids):
-            raise ConsensusError("block_operations")
-        return cls(header, ids, header.hash)
+        check_contents(header, ids, validators)
+        return cls(header, ids, validators, header.hash)
 
     def encode(self) -> bytes:
-        """Header and ids; the header says how many."""
-        return self.header.encode() + b"".join(self.ids)
+        """Header, ids (the header says how many) and, if it appoints any, validators."""
+        appointed = _u16.pack(len(self.validators)) + b"".join(self.validators) if self.header.ends_epoch else b""
+        return b"".join((self.header.encode(), *self.ids, appointed))
+
+    @property
+    def size(self) -> int:
+        """The length of the encoded block in bytes, without the count of its validators."""
+        return HEADER_SIZE + ID_SIZE * (len(self.ids) + len(self.validators))
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -145,8 +153,8 @@ def decode_message(raw: bytes, max_operations: int) -> Message:
     """Read a message.
 
     :param max_operations: Of one block (the genesis parameter ``max_block_operations``).
-    :raises ConsensusError: ``message_malformed``, ``message_unknown``, ``message_too_large``, ``block_operations``.
-    :raises LedgerError: The codes of headers, votes and certificates.
+    :raises ConsensusError: ``message_malformed``, ``message_unknown``, ``message_too_large``.
+    :raises LedgerError: The codes of blocks, headers, votes and certificates.
     """
     if not raw:
         raise ConsensusError("message_malformed")
@@ -199,8 +207,16 @@ class _Reader:
         count = header.operations_count
         if count > self._max_operations:
             raise ConsensusError("message_too_large")
-        joined = self.take(count * ID_SIZE)
-        return Block.of(header, tuple(joined[at : at + ID_SIZE] for at in range(0, len(joined), ID_SIZE)))
+        ids = self._each(count)
+        validators: tuple[bytes, ...] = ()
+        if header.ends_epoch:
+            (count,) = _u16.unpack(self.take(_u16.size))
+            validators = self._each(count)
+        return Block.of(header, ids, validators)
+
+    def _each(self, count: int) -> tuple[bytes, ...]:
+        """So many values of 32 bytes."""
+        return split_values(self.take(count * ID_SIZE))
 
     def certificate(self) -> Certificate:
         head = self._raw[self._at : self._at + _certificate_head.size]

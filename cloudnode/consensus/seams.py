@@ -30,7 +30,8 @@ class Verdict(Enum):
     """What the application says of a proposed block."""
 
     VALID = "valid"
-    """Every operation may stand in it, and all bodies are held, checked and durable."""
+    """Every operation may stand in it, the signatures and the validators that it names are those of its operations, and
+    all bodies are held, checked and durable."""
     INVALID = "invalid"
     WAITING = "waiting"
     """Not known yet (a body is missing or not yet on disk, the time is too far ahead): it tells later."""
@@ -41,10 +42,14 @@ class Draft:
     """What a leader puts in its block.
 
     :ivar ids: Operation ids in order. :ivar time: The wall clock, milliseconds since 1970.
+    :ivar signatures_hash: Of the operations' signatures (:func:`cloudnode.formats.block.signatures_hash`).
+    :ivar validators: Whom the block's one operation appoints; empty if it holds no such operation.
     """
 
     ids: tuple[bytes, ...]
     time: int
+    signatures_hash: bytes
+    validators: tuple[bytes, ...] = ()
 
 
 class Application(Protocol):
@@ -61,14 +66,11 @@ class Application(Protocol):
         """Whether operations wait that are in none of the ancestors."""
 
     def check(self, block: Block, ancestors: Sequence[Block]) -> Verdict:
-        """Judge a proposed block's operations and time. Asked once a block; on ``WAITING`` the node answers later with
-        :meth:`~cloudnode.consensus.simplex.Simplex.block_checked`."""
+        """Judge a proposed block's operations, signatures, validators and time. Asked once a block; on ``WAITING`` the
+        node answers later with :meth:`~cloudnode.consensus.simplex.Simplex.block_checked`."""
 
     def root(self, height: int) -> bytes | None:
         """The state root after the final block of this height; None while it isn't executed, or no more known."""
-
-    def next_validators(self, block: Block) -> tuple[bytes, ...] | None:
-        """The validators that the block appoints if it holds a validator change. Depends on the block alone."""
 
     def find_block(self, block_hash: bytes) -> Block | None:
         """A final block, or one discarded at the end of an epoch, to serve it to a peer that lacks it."""

@@ -22,7 +22,7 @@ from cloudnode.consensus.finality import Finality
 from cloudnode.consensus.messages import SKIPS_MOST, Block, Message, Proposal
 from cloudnode.consensus.seams import Start, Tip, Verdict
 from cloudnode.consensus.standstill import Repetition
-from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Header, Vote, operations_hash
+from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Header, Vote, operations_hash, validators_hash
 
 
 class Simplex(Finality):
@@ -189,7 +189,7 @@ class Simplex(Finality):
 
     def _has_ended(self, ancestors: Iterable[Block]) -> bool:
         """Whether one of them ends the epoch, so that only empty blocks may follow."""
-        return any(self.chain.appointed(block) is not None for block in ancestors)
+        return any(block.header.ends_epoch for block in ancestors)
 
     def _propose(self) -> bool:
         if self.index is None or self.epoch.leader(self.view) != self.index:
@@ -227,8 +227,10 @@ class Simplex(Finality):
             operations_count=len(draft.ids),
             root_height=root_height,
             root=root,
+            signatures_hash=draft.signatures_hash,
+            next_validators=validators_hash(draft.validators),
         )
-        return Block(header, draft.ids, header.hash)
+        return Block.of(header, draft.ids, draft.validators)
 
     def justified(self, block: Block, vote: Vote) -> Proposal:
         """A proposal with the certificates that allow it."""

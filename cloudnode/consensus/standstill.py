@@ -36,5 +36,5 @@ def size_of(message: Message) -> int:
         return 51 + 66 * len(message.signatures)
     if isinstance(message, Proposal):
         certificates = [*message.skips, *([message.parent] if message.parent else [])]
-        return 240 + 32 * len(message.block.ids) + sum(map(size_of, certificates))
+        return 70 + message.block.size + sum(map(size_of, certificates))
     return 116

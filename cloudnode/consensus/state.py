@@ -106,7 +106,7 @@ class State:
         """Begin an epoch on a final block (or go on in one, after a start)."""
         self.epoch = self.make_epoch(number, validators)
         self.ballots = Ballots(self.epoch, self._verify)
-        self.chain = Chain(base, self.application.next_validators)
+        self.chain = Chain(base)
         self.attendance = Attendance(len(validators), self.epoch.tolerated)
         self.index = self.epoch.index(None if self._signer is None else self._signer.public)
         self.final_view = base.view

@@ -1,6 +1,6 @@
 """Blocks: the header that names operations and a state, the votes for it, the certificate that makes it final.
 
-A header is 172 bytes and its hash is the block's. Votes are Ed25519 signatures over network, kind, epoch, view and
+A header is 236 bytes and its hash is the block's. Votes are Ed25519 signatures over network, kind, epoch, view and
 block hash; a certificate is a quorum of votes of one kind for one block. One validator alone is a quorum of itself, in
 the same format. The layouts are in ``docs/protocol.md``.
 """
@@ -15,10 +15,13 @@ from struct import Struct
 import msgspec
 
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import VALIDATORS_MAX
 from cloudnode.formats.keys import VOTE, SigningKey, verify
 
 HEADER_TAG = b"cloudnode header 1\n"
 OPERATIONS_TAG = b"cloudnode operations 1\n"
+SIGNATURES_TAG = b"cloudnode signatures 1\n"
+VALIDATORS_TAG = b"cloudnode validators 1\n"
 
 NOTARIZE = 1
 SKIP = 2
@@ -27,7 +30,10 @@ FINALIZE = 3
 NO_BLOCK = bytes(32)
 """The block hash in votes and certificates of kind :data:`SKIP`."""
 
-_header = Struct(">32sQQQQ32s32sIQ32s")
+NO_VALIDATORS = bytes(32)
+"""A header's ``next_validators`` where the block appoints none."""
+
+_header = Struct(">32sQQQQ32s32sIQ32s32s32s")
 _vote_message = Struct(">32sBQQ32s")
 _vote = Struct(">BQQ32sH64s")
 _certificate = Struct(">BQQ32sH")
@@ -35,6 +41,11 @@ _signature = Struct(">H64s")
 
 HEADER_SIZE = _header.size
 VOTE_SIZE = _vote.size
+
+
+def split_values(joined: bytes) -> tuple[bytes, ...]:
+    """The 32-byte values (operation ids, validators' keys) that stand one after the other."""
+    return tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
 
 
 def quorum(validators: int) -> int:
@@ -47,12 +58,24 @@ def operations_hash(ids: Iterable[bytes]) -> bytes:
     return sha256(OPERATIONS_TAG + b"".join(ids)).digest()
 
 
+def signatures_hash(signatures: Iterable[bytes]) -> bytes:
+    """What a header says of its operations' 64-byte signatures, in order: an id is of the body alone."""
+    return sha256(SIGNATURES_TAG + b"".join(signatures)).digest()
+
+
+def validators_hash(validators: Sequence[bytes]) -> bytes:
+    """What a header says of the validators that its block appoints: :data:`NO_VALIDATORS` of none."""
+    return sha256(VALIDATORS_TAG + b"".join(validators)).digest() if validators else NO_VALIDATORS
+
+
 class Header(msgspec.Struct, frozen=True):
     """A block's header.
 
     :ivar time: Milliseconds since 1970, greater than the parent's.
     :ivar parent: The parent's hash; at height 1 the network id.
     :ivar root: The state root after the block of height ``root_height``, which is less than ``height``.
+    :ivar signatures_hash: See :func:`signatures_hash`. :ivar next_validators: See :func:`validators_hash`; if it is
+        not :data:`NO_VALIDATORS`, this block ends its epoch, and its one operation is what appoints them.
     """
 
     network: bytes
@@ -65,6 +88,8 @@ class Header(msgspec.Struct, frozen=True):
     operations_count: int
     root_height: int
     root: bytes
+    signatures_hash: bytes
+    next_validators: bytes = NO_VALIDATORS
 
     @classmethod
     def decode(cls, raw: bytes) -> Header:
@@ -77,10 +102,12 @@ class Header(msgspec.Struct, frozen=True):
         header = cls(*_header.unpack(raw))
         if header.root_height >= header.height:
             raise LedgerError("header_malformed", "A header's root_height is less than its height.")
+        if header.ends_epoch and header.operations_count != 1:
+            raise LedgerError("header_malformed", "A block that appoints validators holds one operation.")
         return header
 
     def encode(self) -> bytes:
-        """The 172 bytes."""
+        """The 236 bytes."""
         return _header.pack(
             self.network,
             self.epoch,
@@ -92,6 +119,8 @@ class Header(msgspec.Struct, frozen=True):
             self.operations_count,
             self.root_height,
             self.root,
+            self.signatures_hash,
+            self.next_validators,
         )
 
     @property
@@ -99,10 +128,28 @@ class Header(msgspec.Struct, frozen=True):
         """The block hash."""
         return header_hash(self.encode())
 
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the block appoints validators, who decide from the next block on."""
+        return self.next_validators != NO_VALIDATORS
+
 
 def header_hash(raw: bytes) -> bytes:
     """The block hash of a header's bytes."""
     return sha256(HEADER_TAG + raw).digest()
+
+
+def check_contents(header: Header, ids: Sequence[bytes], validators: Sequence[bytes]) -> None:
+    """Check that operation ids and appointed validators are those that a header names.
+
+    :raises LedgerError: ``block_operations`` or ``block_validators``.
+    """
+    if header.operations_count != len(ids) or header.operations_hash != operations_hash(ids):
+        raise LedgerError("block_operations")
+    if len(validators) > VALIDATORS_MAX or len(set(validators)) != len(validators):
+        raise LedgerError("block_validators", f"Appointed validators are at most {VALIDATORS_MAX}, each named once.")
+    if header.next_validators != validators_hash(validators):
+        raise LedgerError("block_validators")
 
 
 def vote_message(network: bytes, kind: int, epoch: int, view: int, block_hash: bytes) -> bytes:

@@ -11,7 +11,7 @@ without such a child, or one whose path leads elsewhere.
 ::
 
     epoch = Epoch.of_genesis(genesis)
-    state = verify_state(verify_header(epoch, header, certificate), height, root, nodes)
+    state = verify_state(verify_header(epoch, header, certificate, descendants), height, root, nodes)
     state.check_record(...)
 
 An :class:`Epoch` is what is trusted. With one set of validators for ever it comes from the genesis; where a set hands
@@ -22,14 +22,15 @@ Everything here is pure, and all that can be wrong is a ``LedgerError`` of the g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import attrs
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
-from cloudnode.formats.block import FINALIZE, Certificate, Header, header_hash
+from cloudnode.formats.block import Certificate, Header
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import (
     ACCOUNTS,
@@ -88,25 +89,19 @@ class ProvenTotals:
     accounts: int
 
 
-def verify_header(epoch: Epoch, header: bytes, certificate: bytes) -> Header:
+def verify_header(epoch: Epoch, header: bytes, certificate: bytes, descendants: Sequence[bytes] = ()) -> Header:
     """Check that a header is final in an epoch, and read it.
 
-    :param header: 172 bytes. :param certificate: The certificate's exact bytes.
-    :raises LedgerError: ``header_malformed``, ``header_network``, ``header_epoch``, ``certificate_malformed``,
-        ``certificate_kind``, ``certificate_block``, ``certificate_validator``, ``certificate_quorum`` or
-        ``certificate_signature``.
+    :param header: 236 bytes. :param certificate: The certificate's exact bytes.
+    :param descendants: The headers from the block's child to the block that the certificate is for, if it is for a
+        later one.
+    :raises LedgerError: ``header_malformed``, ``header_network``, ``header_epoch``, ``finality_chain``,
+        ``certificate_malformed``, ``certificate_kind``, ``certificate_block``, ``certificate_validator``,
+        ``certificate_quorum`` or ``certificate_signature``.
     """
     read = Header.decode(header)
-    if read.network != epoch.network:
-        raise LedgerError("header_network")
-    signed = Certificate.decode(certificate)
-    if not read.epoch == signed.epoch == epoch.number:
-        raise LedgerError("header_epoch")
-    if signed.kind != FINALIZE:
-        raise LedgerError("certificate_kind")
-    if signed.hash != header_hash(header) or signed.view != read.view:
-        raise LedgerError("certificate_block")
-    signed.verify(epoch.network, epoch.validators)
+    finality = Finality(Certificate.decode(certificate), tuple(Header.decode(each) for each in descendants))
+    finality.verify(read, epoch.network, epoch.number, epoch.validators)
     return read
 
 

@@ -85,13 +85,18 @@ class DataHash(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A final block. ``header`` and ``certificate`` are their exact bytes (docs/protocol.md)."""
+    """A final block. ``header`` and ``finality`` are their exact bytes (docs/protocol.md).
+
+    :ivar finality: One of the proofs that it is final; other nodes may hold another.
+    :ivar validators: Whom it appoints, if it ends its epoch.
+    """
 
     height: int
     hash: bytes
     header: bytes
-    certificate: bytes
+    finality: bytes
     operation_ids: tuple[bytes, ...]
+    validators: tuple[bytes, ...] = ()
 
 
 class LoggedOperation(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote
+from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Operation
@@ -112,7 +113,8 @@ class LoneValidator:
             operations_count=len(ids),
             root_height=head.height,
             root=head.root,
+            signatures_hash=signatures_hash(operation.signature for operation in operations),
         )
         signature = sign_vote(self._key, header.network, FINALIZE, header.epoch, header.view, header.hash)
         certificate = Certificate(FINALIZE, header.epoch, header.view, header.hash, ((0, signature),))
-        return Block(height, header.hash, header.encode(), certificate.encode(), ids)
+        return Block(height, header.hash, header.encode(), Finality(certificate).encode(), ids)

@@ -1,5 +1,5 @@
 """What can be checked of final blocks without the state: that each follows the one before it, that a quorum of the
-genesis validators made it final, and that the operations are those that it names. Pure; made for a thread."""
+epoch's validators made it final, and that the operations are those that it names. Pure; made for a thread."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from hashlib import sha256
 
 import attrs
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash
+from cloudnode.formats.block import Header, check_contents, signatures_hash
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation, check_window, decode_operation, signatures_valid
+from cloudnode.formats.verify import Epoch
 from cloudnode.ledger.reading import Block
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import SentBlock, SentOperation, split_ids
@@ -30,8 +32,8 @@ class TwoHistories(Exception):
     """The validators made two blocks of one height final; the text says which."""
 
 
-def check_final(sent: SentBlock, genesis: Genesis) -> tuple[Block, Header]:
-    """Check a block by itself: header, ids, certificate.
+def check_final(sent: SentBlock, epoch: Epoch) -> tuple[Block, Header]:
+    """Check a block by itself: header, ids, appointed validators, and that it is final in an epoch.
 
     :raises PeerFault: ``wrong_block`` or ``wrong_certificate``.
     """
@@ -39,22 +41,20 @@ def check_final(sent: SentBlock, genesis: Genesis) -> tuple[Block, Header]:
         header = Header.decode(sent.header)
     except LedgerError as error:
         raise PeerFault("wrong_block", str(error)) from None
-    ids = tuple(split_ids(sent.ids))
-    if header.network != genesis.network:
+    ids, validators = split_ids(sent.ids), split_ids(sent.validators)
+    if header.network != epoch.network:
         raise PeerFault("wrong_block", f"block {header.height} is of another network")
-    if header.operations_count != len(ids) or header.operations_hash != operations_hash(ids):
-        raise PeerFault("wrong_block", f"block {header.height} does not name the operations that came with it")
-    block_hash = header.hash
+    if header.epoch != epoch.number:
+        raise PeerFault("wrong_block", f"block {header.height} is of epoch {header.epoch}, not {epoch.number}")
     try:
-        certificate = Certificate.decode(sent.certificate)
-        if certificate.kind != FINALIZE or certificate.hash != block_hash:
-            raise PeerFault("wrong_certificate", f"the certificate of block {header.height} does not make it final")
-        if (certificate.epoch, certificate.view) != (header.epoch, header.view):
-            raise PeerFault("wrong_certificate", f"the certificate of block {header.height} is of another view")
-        certificate.verify(genesis.network, genesis.validators)
+        check_contents(header, ids, validators)
+    except LedgerError as error:
+        raise PeerFault("wrong_block", f"block {header.height}: {error}") from None
+    try:
+        Finality.decode(sent.finality).verify(header, epoch.network, epoch.number, epoch.validators)
     except LedgerError as error:
         raise PeerFault("wrong_certificate", f"block {header.height}: {error}") from None
-    return Block(header.height, block_hash, sent.header, sent.certificate, ids), header
+    return Block(header.height, header.hash, sent.header, sent.finality, ids, validators), header
 
 
 def check_following(header: Header, tip: Tip) -> None:
@@ -73,14 +73,14 @@ def check_following(header: Header, tip: Tip) -> None:
         raise PeerFault("wrong_block", f"block {header.height} is not later than the one before it")
 
 
-def check_chain(sent: Sequence[SentBlock], tip: Tip, genesis: Genesis) -> list[tuple[Block, Header]]:
+def check_chain(sent: Sequence[SentBlock], tip: Tip, epoch: Epoch) -> list[tuple[Block, Header]]:
     """Check blocks one after the other.
 
     :raises PeerFault: See above. :raises TwoHistories: See above.
     """
     checked = []
     for each in sent:
-        block, header = check_final(each, genesis)
+        block, header = check_final(each, epoch)
         check_following(header, tip)
         tip = Tip(header.height, block.hash, header.time)
         checked.append((block, header))
@@ -96,13 +96,26 @@ def check_body(sent: SentOperation, operation_id: bytes) -> None:
         raise PeerFault("wrong_body", f"what it sent is not the body of operation {operation_id.hex()}")
 
 
+@attrs.frozen
+class CheckedOperations:
+    """What is known of a block's operations.
+
+    :ivar operations: All of them in order, if ``faults`` is empty. :ivar faults: What is wrong, by index.
+    :ivar signed_so: Whether the signatures are those that the header names. An account can sign one body in several
+        true ways, of which the log has one; which of the signatures is another one does not show.
+    """
+
+    operations: Sequence[Operation]
+    faults: dict[int, PeerFault]
+    signed_so: bool
+
+
 def check_operations(
-    block: Block, held: Sequence[Operation | SentOperation], genesis: Genesis
-) -> tuple[list[Operation], dict[int, PeerFault]]:
+    header: Header, held: Sequence[Operation | SentOperation], genesis: Genesis
+) -> CheckedOperations:
     """Read the operations of a block and verify their signatures.
 
     :param held: One for each id, in order; an :class:`Operation` was checked before.
-    :return: The operations, and what is wrong with those that are not good, by index (then the list is of no use).
     """
     faults: dict[int, PeerFault] = {}
     operations: list[Operation] = []
@@ -113,9 +126,9 @@ def check_operations(
             continue
         try:
             operation = decode_operation(each.body, each.signature, genesis)
-            check_window(operation, block.height)
+            check_window(operation, header.height)
         except LedgerError as error:
-            faults[index] = PeerFault("wrong_operation", f"operation {index} of block {block.height}: {error}")
+            faults[index] = PeerFault("wrong_operation", f"operation {index} of block {header.height}: {error}")
             continue
         fresh.append(len(operations))
         operations.append(operation)
@@ -123,6 +136,7 @@ def check_operations(
         valid = signatures_valid(operations[index] for index in fresh)
         for index, is_valid in zip(fresh, valid, strict=True):
             if not is_valid:
-                what = f"the signature of operation {index} of block {block.height} is not true"
+                what = f"the signature of operation {index} of block {header.height} is not true"
                 faults[index] = PeerFault("wrong_signature", what)
-    return operations, faults
+    signed_so = header.signatures_hash == signatures_hash(operation.signature for operation in operations)
+    return CheckedOperations(operations, faults, signed_so)

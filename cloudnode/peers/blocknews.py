@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
+from cloudnode.formats.verify import Epoch
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.peers.blockcheck import check_final
@@ -46,8 +47,9 @@ class BlockNews:
         :raises PeerFault: It is none, or no quorum signed it.
         """
         sent = message.block
-        key = sha256(b"".join((sent.header, sent.certificate, sent.ids))).digest()
-        block, header = check_final(sent, self._ledger.genesis) if key not in self._verified else (None, None)
+        key = sha256(b"".join((sent.header, sent.finality, sent.ids, sent.validators))).digest()
+        epoch = Epoch.of_genesis(self._ledger.genesis)
+        block, header = check_final(sent, epoch) if key not in self._verified else (None, None)
         height = int.from_bytes(sent.header[48:56], "big") if header is None else header.height
         peer.height = max(peer.height, height)
         if block is not None and header is not None:

@@ -27,11 +27,13 @@ from twisted.python.failure import Failure
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.operation import Operation
+from cloudnode.formats.verify import Epoch
 from cloudnode.ledger.reading import Block, FinalBlock
 from cloudnode.node.following import CheckedBlock, Follower
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.blockcheck import (
+    CheckedOperations,
     Tip,
     TwoHistories,
     check_body,
@@ -69,6 +71,8 @@ class _Wanted:
 
     :ivar held: What there is of its operations. :ivar senders: Whom those are from that were fetched, by index.
     :ivar missing: Indexes that nobody is asked for now, ascending. :ivar coming: How many somebody is asked for.
+    :ivar is_undivided: Whether all must come from one peer, because what there was had true signatures but others than
+        the block's. :ivar source: That peer, once it is chosen.
     :ivar checked: Whether the check of the whole is under way or done. :ivar ready: The operations, once it is done.
     """
 
@@ -79,6 +83,8 @@ class _Wanted:
     senders: dict[int, Peer] = attrs.Factory(dict)
     coming: int = 0
     size: int = 0
+    is_undivided: bool = False
+    source: Peer | None = None
     checked: bool = False
     ready: Sequence[Operation] | None = None
 
@@ -86,6 +92,15 @@ class _Wanted:
     def is_whole(self) -> bool:
         """Whether all operations are here."""
         return not self.missing and not self.coming
+
+    def forget(self) -> None:
+        """Begin again with no operation; only while nobody is asked for any."""
+        self.held = [None] * len(self.held)
+        self.missing = list(range(len(self.held)))
+        self.senders.clear()
+        self.source = None
+        self.size = 0
+        self.checked = False
 
 
 class Download:
@@ -183,7 +198,7 @@ class Download:
         return Deferred.fromCoroutine(self._check_blocks(answer.blocks))
 
     async def _check_blocks(self, sent: Sequence[SentBlock]) -> None:
-        blocks = await self._run_in_thread(check_chain, sent, self._tip, self._ledger.genesis)
+        blocks = await self._run_in_thread(check_chain, sent, self._tip, Epoch.of_genesis(self._ledger.genesis))
         self._append_all(blocks)
 
     def _append_all(self, blocks: list[tuple[Block, Header]]) -> None:
@@ -230,6 +245,9 @@ class Download:
         return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
 
     def _fetch_bodies(self) -> None:
+        for wanted in self._wanted[:WRITING_AHEAD]:
+            if wanted.is_undivided and wanted.missing:
+                self._ask_source(wanted)
         while (asked := self._next_missing()) and (peer := self._choose(asked[-1][0].block.height)) is not None:
             self._ask_bodies(peer, asked)
 
@@ -241,6 +259,8 @@ class Download:
             size += wanted.size
             if size > BYTES_AHEAD and wanted is not self._wanted[0]:
                 break
+            if wanted.is_undivided:
+                continue
             before = -2
             for index in wanted.missing:
                 spans += index != before + 1
@@ -249,6 +269,16 @@ class Download:
                 found.append((wanted, index))
                 before = index
         return found
+
+    def _ask_source(self, wanted: _Wanted) -> None:
+        source = wanted.source
+        if source is None or source not in self._peers() or source.unable_until > self._clock.seconds():
+            if wanted.coming:
+                return
+            wanted.forget()
+            source = wanted.source = self._choose(wanted.block.height)
+        while wanted.missing and source is not None and source.asked < QUESTIONS_OF_A_PEER:
+            self._ask_bodies(source, [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
 
     def _ask_bodies(self, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
         spans: list[Span] = []
@@ -313,27 +343,42 @@ class Download:
             wanted.checked = True
             held = [each for each in wanted.held if each is not None]
             if all(isinstance(each, Operation) for each in held):
-                wanted.ready = [each for each in held if isinstance(each, Operation)]
+                self._checked(check_operations(wanted.header, held, self._ledger.genesis), wanted)
                 continue
             self._checks += 1
-            checking = self._run_in_thread(check_operations, wanted.block, held, self._ledger.genesis)
+            checking = self._run_in_thread(check_operations, wanted.header, held, self._ledger.genesis)
             checking.addCallback(self._checked, wanted)
             checking.addErrback(self._check_failed, wanted)
             checking.addBoth(self._check_done)
         self._hand_on()
 
-    def _checked(self, result: tuple[list[Operation], dict[int, PeerFault]], wanted: _Wanted) -> None:
-        operations, faults = result
-        if not faults:
-            wanted.ready = operations
+    def _checked(self, checked: CheckedOperations, wanted: _Wanted) -> None:
+        if not checked.faults and checked.signed_so:
+            wanted.ready = checked.operations
+            return
+        if not checked.faults:
+            self._signed_otherwise(wanted)
             return
         wanted.checked = False
-        for index, fault in faults.items():
+        for index, fault in checked.faults.items():
             sender = wanted.senders.pop(index)
             wanted.held[index] = None
             wanted.missing.append(index)
             sender.end(fault)
         wanted.missing.sort()
+
+    def _signed_otherwise(self, wanted: _Wanted) -> None:
+        """True signatures, but not those in the block: what came from callers, or from several peers, blames nobody.
+
+        Who has the block has its signatures, so a peer that sent all of it sent something else than its log holds.
+        """
+        senders = set(wanted.senders.values())
+        if len(senders) == 1 and len(wanted.senders) == len(wanted.held):
+            (sender,) = senders
+            height = wanted.block.height
+            sender.end(PeerFault("wrong_signature", f"the signatures that it sent are not those of block {height}"))
+        wanted.is_undivided = True
+        wanted.forget()
 
     def _check_failed(self, failure: Failure, wanted: _Wanted) -> None:
         self._log.failure("Block {height} could not be checked", failure, height=wanted.block.height)

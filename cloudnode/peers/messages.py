@@ -12,7 +12,9 @@ from typing import Annotated, get_args
 import msgspec
 from msgspec import Meta
 
-from cloudnode.formats.genesis import BOUNDS
+from cloudnode.formats.block import HEADER_SIZE, split_values
+from cloudnode.formats.finality import DESCENDANTS_MAX
+from cloudnode.formats.genesis import BOUNDS, VALIDATORS_MAX
 from cloudnode.peers.faults import PeerFault
 
 VERSION = 1
@@ -22,14 +24,16 @@ NO_NETWORK = bytes(32)
 
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Bytes64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
-Header = Annotated[bytes, Meta(min_length=172, max_length=172)]
-CertificateBytes = Annotated[bytes, Meta(max_length=70_000)]
+Header = Annotated[bytes, Meta(min_length=HEADER_SIZE, max_length=HEADER_SIZE)]
+FinalityBytes = Annotated[bytes, Meta(max_length=70_000 + DESCENDANTS_MAX * HEADER_SIZE)]
 Unsigned = Annotated[int, Meta(ge=0, le=2**62)]
 RequestId = Annotated[int, Meta(ge=0, lt=2**32)]
 Host = Annotated[str, Meta(max_length=64)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Ids = Annotated[bytes, Meta(max_length=BOUNDS["max_block_operations"][1] * 32)]
 """Operation ids, 32 bytes each, one after the other."""
+Validators = Annotated[bytes, Meta(max_length=VALIDATORS_MAX * 32)]
+"""The keys of appointed validators, one after the other; empty unless the block ends its epoch."""
 
 ADDRESSES_MAX = 100
 BLOCKS_MAX = 500
@@ -156,8 +160,9 @@ class SentBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A final block without its operations' bodies."""
 
     header: Header
-    certificate: CertificateBytes
+    finality: FinalityBytes
     ids: Ids
+    validators: Validators
 
 
 class Blocks(Message, frozen=True, tag=11):
@@ -363,14 +368,14 @@ def bundle(messages: Iterable[bytes]) -> list[bytes]:
     return frames
 
 
-def split_ids(ids: bytes) -> list[bytes]:
-    """The 32-byte ids that stand one after the other.
+def split_ids(ids: bytes) -> tuple[bytes, ...]:
+    """The 32-byte ids (or keys) that stand one after the other.
 
     :raises PeerFault: ``malformed``: that is not what they are.
     """
     if len(ids) % 32:
-        raise PeerFault("malformed", "operation ids are 32 bytes each")
-    return [ids[at : at + 32] for at in range(0, len(ids), 32)]
+        raise PeerFault("malformed", "ids and keys are 32 bytes each")
+    return split_values(ids)
 
 
 def take_fitting(items: Iterable[SentOperation], most: int) -> Sequence[SentOperation]:

@@ -28,7 +28,7 @@ _ANSWERED_MAX = 4_000
 
 def sent_block(block: Block) -> SentBlock:
     """A block as it travels."""
-    return SentBlock(block.header, block.certificate, b"".join(block.operation_ids))
+    return SentBlock(block.header, block.finality, b"".join(block.operation_ids), b"".join(block.validators))
 
 
 class Serving:
@@ -51,7 +51,7 @@ class Serving:
             block = self._block(height)
             if block is None:
                 break
-            size += len(block.header) + len(block.certificate) + len(block.ids)
+            size += len(block.header) + len(block.finality) + len(block.ids) + len(block.validators)
             if found and size > ANSWER_BYTES:
                 break
             found.append(block)

@@ -56,4 +56,4 @@ def _altered_proposal(proposal: Proposal, random: Random) -> Proposal:
 
 def _invented(block: Block, random: Random) -> Block:
     header = msgspec.structs.replace(block.header, time=block.header.time + random.randint(1, 9))
-    return Block.of(header, block.ids)
+    return Block.of(header, block.ids, block.validators)

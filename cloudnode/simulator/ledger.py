@@ -1,4 +1,5 @@
-"""A toy ledger: operations are ids, the state is a hash over all that were ordered."""
+"""A toy ledger: operations are ids (and their signatures follow from them), the state is a hash over all that were
+ordered."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from hashlib import sha256
 from cloudnode.consensus.chain import tip_of
 from cloudnode.consensus.messages import Block
 from cloudnode.consensus.seams import Draft, Start, Tip, Verdict
-from cloudnode.formats.block import Certificate
+from cloudnode.formats.block import Certificate, signatures_hash
 
 BLOCK_MOST = 8
 GENESIS_ROOT = sha256(b"a toy ledger").digest()
@@ -28,13 +29,14 @@ class Changes:
         """Whether the operation may stand in a block of this epoch."""
         return operation not in self._sets or self._sets[operation][0] == epoch
 
-    def of(self, block: Block) -> tuple[bytes, ...] | None:
-        """The validators that a block appoints."""
-        for operation in block.ids:
-            epoch, validators = self._sets.get(operation, (None, None))
-            if epoch == block.header.epoch:
-                return validators
-        return None
+    def appointed(self, operation: bytes) -> tuple[bytes, ...]:
+        """The validators that an operation appoints, none if it does something else."""
+        return self._sets[operation][1] if operation in self._sets else ()
+
+
+def signed(operations: Sequence[bytes]) -> bytes:
+    """The hash of the signatures, which are two hashes of the operation each."""
+    return signatures_hash(sha256(operation).digest() * 2 for operation in operations)
 
 
 class Ledger:
@@ -88,7 +90,7 @@ class Ledger:
                 self._held.pop(operation, None)
         self.certificates[len(self.blocks)] = certificate
         self._discarded.update({block.hash: block for block in discarded})
-        if self._changes.of(self.blocks[-1]) is not None:
+        if self.blocks[-1].header.ends_epoch:
             self._ends[certificate.epoch] = len(self.blocks)
 
     def lose(self) -> None:
@@ -108,9 +110,8 @@ class Ledger:
         carrying = 0
         for block in self.blocks[: self.durable]:
             carrying = block.header.height if block.ids else carrying
-            appointed = self._changes.of(block)
-            if appointed is not None:
-                epoch, validators = block.header.epoch + 1, appointed
+            if block.header.ends_epoch:
+                epoch, validators = block.header.epoch + 1, block.validators
         if self.durable == 0:
             final = Tip(self.network, 0, -1, 0, 0, GENESIS_ROOT, 0)
             return Start(0, validators, final)
@@ -123,7 +124,11 @@ class Ledger:
 
     def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
         """The oldest operations that wait."""
-        return Draft(() if empty else self._waiting(ancestors)[:BLOCK_MOST], self._wall())
+        waiting = () if empty else self._waiting(ancestors)[:BLOCK_MOST]
+        changes = [operation for operation in waiting if self._changes.appointed(operation)]
+        if changes:  # which stands alone
+            return Draft((changes[0],), self._wall(), signed(changes[:1]), self._changes.appointed(changes[0]))
+        return Draft(waiting, self._wall(), signed(waiting))
 
     def has_work(self, ancestors: Sequence[Block]) -> bool:
         """Whether any wait."""
@@ -134,7 +139,7 @@ class Ledger:
         last = ancestors[-1] if ancestors else self.blocks[-1] if self.blocks else None
         epoch = 0
         if last is not None:
-            epoch = last.header.epoch + (self._changes.of(last) is not None and not ancestors)
+            epoch = last.header.epoch + (last.header.ends_epoch and not ancestors)
         return tuple(
             operation
             for operation in self._held
@@ -145,6 +150,12 @@ class Ledger:
         """Each operation once, and every one held."""
         taken = {operation for ancestor in ancestors for operation in ancestor.ids}
         if len(set(block.ids)) != len(block.ids) or len(block.ids) > BLOCK_MOST:
+            return Verdict.INVALID
+        appointed = [self._changes.appointed(operation) for operation in block.ids]
+        expected = appointed[0] if len(appointed) == 1 else ()
+        if block.validators != expected or (any(appointed) and not expected):
+            return Verdict.INVALID
+        if block.header.signatures_hash != signed(block.ids):
             return Verdict.INVALID
         for operation in block.ids:
             if operation in taken or operation in self._ordered:
@@ -160,10 +171,6 @@ class Ledger:
     def root(self, height: int) -> bytes | None:
         """The hash over everything up to this height, once that is executed."""
         return self.roots[height] if height <= self.durable else None
-
-    def next_validators(self, block: Block) -> tuple[bytes, ...] | None:
-        """The validators that a block appoints."""
-        return self._changes.of(block)
 
     def find_block(self, block_hash: bytes) -> Block | None:
         """A final block, or a discarded one."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
+from cloudnode.formats.block import split_values
 from cloudnode.ledger.positions import end_of, position
 from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import (
@@ -160,11 +161,12 @@ class SqliteReading:
     def block(self, height: int) -> Block | None:
         if height > self.height:
             return None
-        row = self._one("SELECT hash, header, certificate, ids FROM blocks WHERE height = :wanted", wanted=height)
+        sql = "SELECT hash, header, finality, ids, validators FROM blocks WHERE height = :wanted"
+        row = self._one(sql, wanted=height)
         if row is None:
             return None
-        hashed, header, certificate, ids = row
-        return Block(height, hashed, header, certificate, tuple(ids[at : at + 32] for at in range(0, len(ids), 32)))
+        hashed, header, finality, ids, validators = row
+        return Block(height, hashed, header, finality, split_values(ids), split_values(validators))
 
     def operations(self, height: int) -> list[LoggedOperation]:
         if height > self.height:

@@ -15,7 +15,7 @@ an audit does again. Rows of the tables that nothing else vouches for carry a CR
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCORE_COLUMNS = "created, since, hash, account, collection, ref, live, sum, count, rank"
 
@@ -54,8 +54,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, "check" INTEGER N
 
 -- The log.
 CREATE TABLE blocks (
-    height INTEGER PRIMARY KEY, hash BLOB NOT NULL, header BLOB NOT NULL, certificate BLOB NOT NULL,
-    ids BLOB NOT NULL, root_height INTEGER NOT NULL, "check" INTEGER NOT NULL
+    height INTEGER PRIMARY KEY, hash BLOB NOT NULL, header BLOB NOT NULL, finality BLOB NOT NULL,
+    ids BLOB NOT NULL, validators BLOB NOT NULL, root_height INTEGER NOT NULL, "check" INTEGER NOT NULL
 );
 CREATE INDEX blocks_root_height ON blocks (root_height);
 CREATE TABLE operations (

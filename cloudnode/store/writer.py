@@ -171,8 +171,9 @@ class BlockWriter:
     def _write_log(self, block: Block, operations: Sequence[Operation], results: list[int]) -> None:
         ids = b"".join(block.operation_ids)
         root_height = Header.decode(block.header).root_height
-        values = (block.height, block.hash, block.header, block.certificate, ids, root_height)
-        self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values)))
+        validators = b"".join(block.validators)
+        values = (block.height, block.hash, block.header, block.finality, ids, validators, root_height)
+        self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values)))
         rows = []
         for index, (operation, result) in enumerate(zip(operations, results, strict=True)):
             at = position(block.height, index)

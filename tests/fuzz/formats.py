@@ -14,6 +14,7 @@ from cloudnode.formats.addresses import format_address, parse_address
 from cloudnode.formats.block import Certificate, Header, Vote
 from cloudnode.formats.canonical import canonical
 from cloudnode.formats.errors import CODES, RESULTS, LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import decode_genesis
 from cloudnode.formats.operation import DATA_BYTES_MAX, Put, Rate, decode_operation
 from cloudnode.formats.receipt import Answer, Receipt
@@ -173,6 +174,22 @@ def _certificate(data: bytes) -> Outcome:
     return f"holds with {len(indexes)}"
 
 
+def _finality(data: bytes) -> Outcome:
+    proof = Finality.decode(data)
+    assert proof.encode() == data
+    header = Header.decode(bytes.fromhex(_BLOCKS["finality"]["header"]))
+    proof.verify(header, _BLOCKS_GENESIS.network, 0, _BLOCKS_GENESIS.validators)
+    # It holds, so it is one of those that validators signed, whose signatures are all that may differ.
+    signed = [bytes.fromhex(case["bytes"])[: -66 * 3 - 2] for case in _BLOCKS["finality"]["proofs"]]
+    assert data[: -66 * len(proof.certificate.signatures) - 2] in signed
+    return f"holds through {len(proof.descendants)}"
+
+
+def _finality_seeds() -> list[bytes]:
+    cases = _BLOCKS["finality"]
+    return [bytes.fromhex(case["bytes"]) for case in (*cases["proofs"], *cases["refused"])]
+
+
 def _hex_seeds(name: str, *kinds: str) -> Callable[[], list[bytes]]:
     def seeds() -> list[bytes]:
         cases = vectors(name)
@@ -271,6 +288,8 @@ TARGETS = (
            or_refused(_vote), _hex_seeds("blocks.json", "votes")),
     Target("certificate", "a certificate that holds has signatures of validators alone, over the vote that it names",
            or_refused(_certificate), _hex_seeds("blocks.json", "certificates", "refused_certificates")),
+    Target("finality", "a proof that holds leads from the block to one that validators finalized",
+           or_refused(_finality), _finality_seeds),
     Target("node", "any bytes give a trie node with these very bytes, or a named error",
            or_refused(_node), _hex_seeds("nodes.json", "accepted", "refused")),
     Target("state", "any bytes give the entries of a state with these very bytes, or a named error",

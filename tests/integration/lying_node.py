@@ -40,7 +40,7 @@ class WrongCertificates(Serving):
     def blocks(self, question: GetBlocks) -> Blocks:
         told = super().blocks(question)
         changed = (
-            msgspec.structs.replace(block, certificate=block.certificate[:-1] + bytes((block.certificate[-1] ^ 1,)))
+            msgspec.structs.replace(block, finality=block.finality[:-1] + bytes((block.finality[-1] ^ 1,)))
             for block in told.blocks
         )
         return Blocks(told.request, tuple(changed))

@@ -198,7 +198,12 @@ def prove(world: World, proof: dict[str, Any]) -> ProvenState:
     text = json.loads(texts.pop())["genesis"].encode()
     epoch = Epoch.of_genesis(decode_genesis(text))
     assert epoch.network == world.genesis.network
-    header = verify_header(epoch, bytes.fromhex(proof["header"]), bytes.fromhex(proof["certificate"]))
+    header = verify_header(
+        epoch,
+        bytes.fromhex(proof["header"]),
+        bytes.fromhex(proof["certificate"]),
+        [bytes.fromhex(each) for each in proof["descendants"]],
+    )
     return verify_state(header, proof["height"], bytes.fromhex(proof["root"]), map(bytes.fromhex, proof["nodes"]))
 
 

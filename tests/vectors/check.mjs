@@ -101,6 +101,7 @@ function walk(root, nodes, table, wanted, isPrefix) {
 
 function certifies(certificate, header, network, validators) {
   const blockHash = hash(utf8("cloudnode header 1\n"), header), count = certificate.readUInt16BE(49);
+  if (certificate.length !== 51 + 66 * count) return false;
   const message = Buffer.concat([network, certificate.subarray(0, 49)]);
   let last = -1;
   for (let at = 51; at < certificate.length; at += 66) {
@@ -111,7 +112,23 @@ function certifies(certificate, header, network, validators) {
   }
   const quorum = validators.length - Math.floor((validators.length - 1) / 3);
   const isOf = certificate[0] === 3 && blockHash.equals(certificate.subarray(17, 49));
-  return isOf && certificate.length === 51 + 66 * count && count >= quorum && network.equals(header.subarray(0, 32));
+  return isOf && count >= quorum && network.equals(header.subarray(0, 32));
+}
+
+function isFinal(proof, header, network, validators) {
+  if (proof.length < 2) return false;
+  const end = 2 + 236 * proof.readUInt16BE(0);
+  let last = header;
+  if (proof.readUInt16BE(0) > 1024 || proof.length < end + 51) return false;
+  for (let at = 2; at < end; at += 236) {
+    const child = proof.subarray(at, at + 236);
+    const isSame = child.subarray(0, 40).equals(header.subarray(0, 40));
+    const follows = hash(utf8("cloudnode header 1\n"), last).equals(child.subarray(64, 96)) && number(child, 48, 8) === number(last, 48, 8) + 1n;
+    if (!isSame || !follows || number(child, 40, 8) <= number(last, 40, 8)) return false;
+    last = child;
+  }
+  const certificate = proof.subarray(end);
+  return certificate.subarray(1, 17).equals(last.subarray(32, 48)) && certifies(certificate, last, network, validators);
 }
 
 function recordDigest(record) {
@@ -138,8 +155,15 @@ check("wrong signatures", operations.wrong_signatures.every((each) => !isSigned(
 const blocks = load("blocks.json");
 check("block hashes", blocks.headers.every((each) => hash(utf8("cloudnode header 1\n"), hex(each.bytes)).toString("hex") === each.hash));
 check("operations hashes", blocks.operations_hashes.every((each) => hash(utf8("cloudnode operations 1\n"), ...each.ids.map(hex)).toString("hex") === each.hash));
+check("signatures hashes", blocks.signatures_hashes.every((each) => hash(utf8("cloudnode signatures 1\n"), ...each.signatures.map(hex)).toString("hex") === each.hash));
+const setHash = (keys) => keys.length ? hash(utf8("cloudnode validators 1\n"), ...keys) : Buffer.alloc(32);
+check("validators hashes", blocks.validators_hashes.every((each) => setHash(each.validators.map(hex)).toString("hex") === each.hash));
 const voters = JSON.parse(blocks.genesis).validators.map(hex);
 check("votes", blocks.votes.every((each) => verify(voters[each.validator], "vote", hex(each.message), hex(each.signature))));
+
+const isProof = (each) => isFinal(hex(each.bytes), hex(blocks.finality.header), networkOf(blocks.genesis), voters);
+check("finality proofs", blocks.finality.proofs.every(isProof));
+check("refused finality proofs", !blocks.finality.refused.some(isProof));
 
 const inOrder = (rows) => rows.map(([key, value]) => [hex(key), hex(value)]).sort(([one], [other]) => Buffer.compare(one, other));
 const tries = load("tries.json");
@@ -151,7 +175,7 @@ check("record digests", load("rows.json").records.every((each) => recordDigest(e
 const proofs = load("proofs.json"), header = hex(proofs.header), root = hex(proofs.root);
 const network = networkOf(proofs.genesis), validators = JSON.parse(proofs.genesis).validators.map(hex);
 check("certified header", certifies(hex(proofs.certificate), header, network, validators));
-check("header carries the root", header.subarray(140).equals(root) && Number(number(header, 132, 8)) === proofs.height);
+check("header carries the root", header.subarray(140, 172).equals(root) && Number(number(header, 132, 8)) === proofs.height);
 
 function answer({ question }, nodes) {
   const at = (table, key) => walk(root, nodes, table, key.toString("hex"), false);

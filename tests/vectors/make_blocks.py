@@ -1,7 +1,8 @@
-"""Vectors of headers, votes, certificates, receipts and signed answers."""
+"""Vectors of headers, votes, certificates, finality proofs, receipts and signed answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -19,9 +20,12 @@ from cloudnode.formats.block import (
     operations_hash,
     quorum,
     sign_vote,
+    signatures_hash,
+    validators_hash,
     vote_message,
 )
 from cloudnode.formats.canonical import canonical
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import ANSWER, SigningKey
 from cloudnode.formats.receipt import Answer, Receipt, sign_answer, sign_receipt
@@ -41,8 +45,10 @@ def validator_keys(of: Genesis) -> list[SigningKey]:
     return [key(number) for number in range(1, len(of.validators) + 1)]
 
 
-def a_header(of: Genesis, *, height: int = 8, root: bytes = bytes(32), root_height: int = 7) -> Header:
-    """A header in the middle of a chain."""
+def a_header(
+    of: Genesis, *, height: int = 8, root: bytes = bytes(32), root_height: int = 7, validators: Sequence[bytes] = ()
+) -> Header:
+    """A header in the middle of a chain; ``validators`` are those that its block appoints."""
     return Header(
         network=of.network,
         epoch=0,
@@ -54,6 +60,8 @@ def a_header(of: Genesis, *, height: int = 8, root: bytes = bytes(32), root_heig
         operations_count=1,
         root_height=root_height,
         root=root,
+        signatures_hash=signatures_hash([bytes(64)]),
+        next_validators=validators_hash(validators),
     )
 
 
@@ -82,15 +90,26 @@ def _headers(of: Genesis) -> dict[str, Any]:
         operations_count=0,
         root_height=0,
         root=bytes(range(32)),
+        signatures_hash=signatures_hash([]),
     )
-    largest = Header(b"\xff" * 32, *(2**64 - 1,) * 4, b"\xff" * 32, b"\xff" * 32, 2**32 - 1, 2**64 - 2, b"\xff" * 32)
-    good = {"the first of a network": first, "in the middle": a_header(of), "all fields at their limits": largest}
+    largest = Header(
+        b"\xff" * 32, *(2**64 - 1,) * 4, b"\xff" * 32, b"\xff" * 32, 2**32 - 1, 2**64 - 2, b"\xff" * 32, b"\xff" * 32
+    )
+    ending = a_header(of, validators=of.validators[:2])
+    good = {
+        "the first of a network": first,
+        "in the middle": a_header(of),
+        "all fields at their limits": largest,
+        "appointing validators": ending,
+    }
     raw = first.encode()
     bad = {
         "too short": raw[:-1],
         "too long": raw + b"\0",
         "empty": b"",
         "root height not below height": msgspec.structs.replace(first, root_height=1).encode(),
+        "validators and no operation": msgspec.structs.replace(ending, operations_count=0).encode(),
+        "validators and two operations": msgspec.structs.replace(ending, operations_count=2).encode(),
     }
     return {
         "headers": [
@@ -167,8 +186,70 @@ def _bad_certificates(of: Genesis) -> list[_BadCertificate]:
     ]
 
 
+def _line(of: Genesis, length: int) -> list[Header]:
+    """So many headers, each the child of the one before."""
+    line = [a_header(of)]
+    while len(line) < length:
+        before = line[-1]
+        child = a_header(of, height=before.height + 1)
+        line.append(msgspec.structs.replace(child, parent=before.hash, view=before.view + 2))
+    return line
+
+
+def _finality(of: Genesis) -> dict[str, Any]:
+    """Proofs that the first header of a line is final, through itself or a descendant; and what is no proof."""
+    line = _line(of, 3)
+    header, child, last = line
+    good = {
+        "of itself": Finality(certified(of, header, [0, 1, 3])),
+        "through its child": Finality(certified(of, child, [1, 2, 3]), (child,)),
+        "through a later descendant": Finality(certified(of, last, [0, 1, 2]), (child, last)),
+    }
+    other = msgspec.structs.replace(child, network=bytes(32))
+    later = msgspec.structs.replace(child, epoch=1)
+    gap = msgspec.structs.replace(child, height=child.height + 1)
+    early = msgspec.structs.replace(child, view=header.view)
+    raw = good["through its child"].encode()
+    bad = [
+        ("empty", b"", "finality_malformed"),
+        ("a header is cut off", raw[:200], "finality_malformed"),
+        ("more headers than may be", b"\x04\x01" + raw[2:] + bytes(1025 * 236), "finality_malformed"),
+        ("a header that is none", b"\0\1" + bytes(236) + raw[238:], "header_malformed"),
+        ("one byte more", raw + b"\0", "certificate_malformed"),
+        ("no certificate", raw[:238], "certificate_malformed"),
+        ("a descendant is missing", Finality(good["through a later descendant"].certificate, (last,)).encode(),
+         "finality_chain"),
+        ("not the child", Finality(certified(of, last, [0, 1, 2]), (last, child)).encode(), "finality_chain"),
+        ("a height is left out", Finality(certified(of, gap, [0, 1, 2]), (gap,)).encode(), "finality_chain"),
+        ("the view does not rise", Finality(certified(of, early, [0, 1, 2]), (early,)).encode(), "finality_chain"),
+        ("of another network", Finality(certified(of, other, [0, 1, 2]), (other,)).encode(), "header_network"),
+        ("of another epoch", Finality(certified(of, later, [0, 1, 2]), (later,)).encode(), "header_epoch"),
+        ("the certificate is for the block between", Finality(certified(of, child, [0, 1, 2]), (child, last)).encode(),
+         "certificate_block"),
+        ("the certificate is for another view", Finality(certified(of, header, [0, 1, 2], view=12)).encode(),
+         "certificate_block"),
+        ("it notarizes", Finality(certified(of, child, [0, 1, 2], NOTARIZE), (child,)).encode(), "certificate_kind"),
+        ("no quorum", Finality(certified(of, child, [0, 1]), (child,)).encode(), "certificate_quorum"),
+    ]  # fmt: skip
+    return {
+        "finality": {
+            "header": header.encode().hex(),
+            "proofs": [
+                {
+                    "name": name,
+                    "descendants": [each.encode().hex() for each in proof.descendants],
+                    "certificate": proof.certificate.encode().hex(),
+                    "bytes": proof.encode().hex(),
+                }
+                for name, proof in good.items()
+            ],
+            "refused": [{"name": name, "bytes": broken.hex(), "code": code} for name, broken, code in bad],
+        }
+    }
+
+
 def blocks() -> dict[str, Any]:
-    """Headers, votes and certificates of a network of four validators."""
+    """Headers, votes, certificates and finality proofs of a network of four validators."""
     of = genesis(4)
     header = a_header(of)
     ids = [sha256(bytes([number])).digest() for number in range(3)]
@@ -185,7 +266,18 @@ def blocks() -> dict[str, Any]:
             {"ids": [each.hex() for each in ids[:count]], "hash": operations_hash(ids[:count]).hex()}
             for count in range(4)
         ],
+        "signatures_hashes": [
+            {"signatures": [(each * 2).hex() for each in ids[:count]],
+             "hash": signatures_hash(each * 2 for each in ids[:count]).hex()}
+            for count in range(4)
+        ],
+        "validators_hashes": [
+            {"validators": [each.hex() for each in of.validators[:count]],
+             "hash": validators_hash(of.validators[:count]).hex()}
+            for count in range(4)
+        ],
         **_headers(of),
+        **_finality(of),
         "votes": _votes(of),
         "certificates": [
             {

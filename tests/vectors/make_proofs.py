@@ -151,6 +151,7 @@ def proofs() -> dict[str, Any]:
     base: dict[str, Any] = {
         "header": header.encode().hex(),
         "certificate": certificate.encode().hex(),
+        "descendants": [],
         "height": HEIGHT,
         "root": root.hex(),
         "nodes": [nodes[root].hex()],
@@ -167,6 +168,7 @@ def proofs() -> dict[str, Any]:
         ),
         ("too few signatures", {"certificate": certified(of, header, [0, 1]).encode().hex()}, "certificate_quorum"),
         ("a false signature", {"certificate": base["certificate"][:-2] + "00"}, "certificate_signature"),
+        ("a descendant of another block", {"descendants": [later.encode().hex()]}, "finality_chain"),
         ("another height", {"height": HEIGHT + 1}, "proof_height"),
         ("another root", {"root": "00" * 32}, "proof_root"),
         ("no nodes", {"nodes": []}, "proof_node_missing"),

@@ -10,7 +10,19 @@ from cloudnode.api.calls import Call
 from cloudnode.api.errors import ApiError
 from cloudnode.api.limits import PAGE_DEFAULT
 from cloudnode.api.table import Method, NoParams
-from cloudnode.api.types import AccountId, Address, Height, Hex, Hex32, Hex64, Milliseconds, PageLimit, ValidatorId
+from cloudnode.api.types import (
+    AccountId,
+    Address,
+    Descendants,
+    Height,
+    Hex,
+    Hex32,
+    Hex64,
+    Milliseconds,
+    PageLimit,
+    ValidatorId,
+    finality_texts,
+)
 from cloudnode.formats.addresses import parse_address
 from cloudnode.formats.block import Header, quorum
 from cloudnode.formats.errors import result_code
@@ -67,7 +79,7 @@ class GetProof(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProofAnswer(Struct, frozen=True):
-    """The trie's nodes from a state root down to rows, and the certified header that carries the root.
+    """The trie's nodes from a state root down to rows, and the final header that carries the root.
 
     A verifier finds each next node by its SHA-256 (docs/protocol.md).
     """
@@ -77,6 +89,7 @@ class ProofAnswer(Struct, frozen=True):
     nodes: list[Hex]
     header: Hex
     certificate: Hex
+    descendants: Descendants
 
 
 _NEEDED = {
@@ -117,7 +130,7 @@ class AtHeight(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeaderAnswer(Struct, frozen=True):
-    """A block's header: its exact 172 bytes and what they say."""
+    """A block's header: its exact 236 bytes and what they say."""
 
     height: Height
     hash: Hex32
@@ -130,6 +143,8 @@ class HeaderAnswer(Struct, frozen=True):
     operations_count: int
     root_height: Height
     root: Hex32
+    signatures_hash: Hex32
+    next_validators: Annotated[Hex32 | None, Meta(description="The hash of the validators that the block appoints.")]
 
 
 class CertificateAnswer(Struct, frozen=True):
@@ -138,6 +153,7 @@ class CertificateAnswer(Struct, frozen=True):
     height: Height
     hash: Hex32
     certificate: Hex
+    descendants: Descendants
 
 
 class GetBlock(Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +179,8 @@ class BlockAnswer(Struct, frozen=True):
     hash: Hex32
     header: Hex
     certificate: Hex
+    descendants: Descendants
+    validators: Annotated[list[ValidatorId], Meta(description="Those that the block appoints; most appoint none.")]
     operations_count: int
     operations: list[OperationAnswer]
     next: int | None
@@ -204,12 +222,14 @@ def _getheader(reading: Reading, params: AtHeight) -> HeaderAnswer:
         header.operations_count,
         header.root_height,
         header.root.hex(),
+        header.signatures_hash.hex(),
+        header.next_validators.hex() if header.ends_epoch else None,
     )
 
 
 def _getcertificate(reading: Reading, params: AtHeight) -> CertificateAnswer:
     block = _block(reading, params.height)
-    return CertificateAnswer(block.height, block.hash.hex(), block.certificate.hex())
+    return CertificateAnswer(block.height, block.hash.hex(), *finality_texts(block.finality))
 
 
 def _getblock(reading: Reading, params: GetBlock) -> BlockAnswer:
@@ -235,7 +255,8 @@ def _getblock(reading: Reading, params: GetBlock) -> BlockAnswer:
         block.height,
         block.hash.hex(),
         block.header.hex(),
-        block.certificate.hex(),
+        *finality_texts(block.finality),
+        [key.hex() for key in block.validators],
         count,
         page,
         page[-1].index if page and page[-1].index + 1 < count else None,

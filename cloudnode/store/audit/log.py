@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 from itertools import chain
 
-from cloudnode.formats.block import Certificate, Header, operations_hash
+from cloudnode.formats.block import Header, check_contents, signatures_hash, split_values
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.ledger.positions import cursor, end_of, position
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.checks import row_check
@@ -74,25 +75,25 @@ def check_system(audit: Audit) -> Iterator[float]:
 
 
 def check_blocks(audit: Audit) -> Iterator[float]:
-    """Each block's hash, its place in the chain, its ids and its certificate's form; signatures not again."""
+    """Each block's hash, its place in the chain, its contents and what proves it final; signatures not again."""
     height, parent = 0, None
     while True:
         with audit.snapshot() as connection:
             rows = connection.execute(
-                'SELECT height, hash, header, certificate, ids, root_height, "check" FROM blocks'
+                'SELECT height, hash, header, finality, ids, validators, root_height, "check" FROM blocks'
                 " WHERE height > ? ORDER BY height LIMIT ?",
                 (height, _ROWS_A_STEP),
             ).fetchall()
             (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
-        for at, hashed, header, certificate, ids, root_height, check in rows:
+        for at, hashed, header, finality, ids, validators, root_height, check in rows:
             if parent is None:
                 # Below the first block that is kept, only the genesis can be known.
                 parent = audit.genesis.network if at == 1 else Header.decode(header).parent
                 height = at - 1
             if at != height + 1:
                 audit.found(f"table blocks: block {height + 1} is missing")
-            if row_check(at, hashed, header, certificate, ids, root_height) != check or not _is_sound(
-                at, hashed, header, certificate, ids, parent, audit.genesis.network
+            if row_check(at, hashed, header, finality, ids, validators, root_height) != check or not _is_sound(
+                at, hashed, header, finality, ids, validators, parent, audit.genesis.network
             ):
                 audit.found(f"table blocks: block {at} is altered")
             height, parent = at, hashed
@@ -103,21 +104,22 @@ def check_blocks(audit: Audit) -> Iterator[float]:
 
 
 def _is_sound(
-    at: int, hashed: bytes, header: bytes, certificate: bytes, ids: bytes, parent: bytes, network: bytes
+    at: int,
+    hashed: bytes,
+    header: bytes,
+    finality: bytes,
+    ids: bytes,
+    validators: bytes,
+    parent: bytes,
+    network: bytes,
 ) -> bool:
     try:
         decoded = Header.decode(header)
-        signed = Certificate.decode(certificate)
+        check_contents(decoded, split_values(ids), split_values(validators))
+        Finality.decode(finality).check_block(decoded)
     except LedgerError:
         return False
-    each = [ids[start : start + 32] for start in range(0, len(ids), 32)]
-    return (
-        decoded.height == at
-        and decoded.hash == hashed == signed.hash
-        and decoded.parent == parent
-        and decoded.network == network
-        and decoded.operations_hash == operations_hash(each)
-    )
+    return (decoded.height, decoded.hash, decoded.parent, decoded.network) == (at, hashed, parent, network)
 
 
 def check_operations(audit: Audit) -> Iterator[float]:
@@ -134,35 +136,61 @@ def check_operations(audit: Audit) -> Iterator[float]:
                 (position(blocks[0][0], 0), end_of(blocks[-1][0])),
             ).fetchall()
             (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
+        altered: set[int] = set()
         for at, operation_id, body, signature, result, check in rows:
             if sha256(body).digest() != operation_id:
                 audit.found(f"table operations: the body of {_place(at)} is altered")
             elif row_check(at, operation_id, signature, result) != check:
                 audit.found(f"table operations: the row of {_place(at)} is altered")
+            else:
+                continue
+            altered.add(cursor(at).height)
         for at in _misplaced(blocks, rows):
             audit.found(f"table operations: {_place(at)} is not what the block lists there")
+            altered.add(cursor(at).height)
+        for at in _signed_otherwise(blocks, rows):
+            if at not in altered:  # where it is said already what is wrong
+                audit.found(f"table operations: the signatures of block {at} are not those that its header names")
         audit.rows += len(rows)
         height = blocks[-1][0]
         yield height / newest
 
 
-def _misplaced(blocks: list[tuple[int, bytes]], rows: list[tuple[int, bytes, bytes, bytes, int, int]]) -> list[int]:
+_Block = tuple[int, bytes, bytes]
+_Operation = tuple[int, bytes, bytes, bytes, int, int]
+
+
+def _signed_otherwise(blocks: list[_Block], rows: list[_Operation]) -> list[int]:
+    """The heights of blocks whose operations have other signatures; both in order."""
+    found, begin = [], 0
+    for height, header, _ in blocks:
+        end = begin
+        while end < len(rows) and rows[end][0] < end_of(height):
+            end += 1
+        if Header.decode(header).signatures_hash != signatures_hash(row[3] for row in rows[begin:end]):
+            found.append(height)
+        begin = end
+    return found
+
+
+def _misplaced(blocks: list[_Block], rows: list[_Operation]) -> list[int]:
     """The positions at which operations are not what the blocks list there; both in order."""
-    places = chain.from_iterable(range(start := position(at, 0), start + len(ids) // 32) for at, ids in blocks)
-    ids_listed = b"".join([ids for _, ids in blocks])
+    places = chain.from_iterable(range(start := position(at, 0), start + len(ids) // 32) for at, _, ids in blocks)
+    ids_listed = b"".join([ids for _, _, ids in blocks])
     if [row[0] for row in rows] == list(places) and b"".join([row[1] for row in rows]) == ids_listed:
         return []
     expected = {
-        position(at, index): ids[index * 32 : index * 32 + 32] for at, ids in blocks for index in range(len(ids) // 32)
+        position(at, index): each for at, _, ids in blocks for index, each in enumerate(split_values(ids))
     }
     return sorted(dict({row[0]: row[1] for row in rows}.items() ^ expected.items()))
 
 
-def _some_blocks(connection: sqlite3.Connection, above: int) -> list[tuple[int, bytes]]:
+def _some_blocks(connection: sqlite3.Connection, above: int) -> list[_Block]:
     """The next blocks above a height with some thousand operations in all."""
     blocks, operations = [], 0
-    for height, ids in connection.execute("SELECT height, ids FROM blocks WHERE height > ? ORDER BY height", (above,)):
-        blocks.append((height, ids))
+    sql = "SELECT height, header, ids FROM blocks WHERE height > ? ORDER BY height"
+    for height, header, ids in connection.execute(sql, (above,)):
+        blocks.append((height, header, ids))
         operations += len(ids) // 32
         if operations >= _ROWS_A_STEP or len(blocks) == _ROWS_A_STEP:
             break

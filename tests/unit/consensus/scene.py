@@ -18,6 +18,8 @@ from cloudnode.formats.block import (
     Header,
     Vote,
     operations_hash,
+    signatures_hash,
+    validators_hash,
     vote_message,
 )
 from cloudnode.formats.keys import VOTE
@@ -39,13 +41,12 @@ class Application:
         self.work: tuple[bytes, ...] = ()
         self.verdict = Verdict.VALID
         self.roots: dict[int, bytes] = {0: ROOT}
-        self.appointed: dict[bytes, tuple[bytes, ...]] = {}
         self.checked: list[Block] = []
         self.stored: dict[bytes, Block] = {}
         self.ends: dict[int, Certificate] = {}
 
     def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
-        return Draft(() if empty else self.work, 0)
+        return Draft(() if empty else self.work, 0, signatures_hash(()))
 
     def has_work(self, ancestors: Sequence[Block]) -> bool:
         return bool(self.work)
@@ -56,9 +57,6 @@ class Application:
 
     def root(self, height: int) -> bytes | None:
         return self.roots.get(height)
-
-    def next_validators(self, block: Block) -> tuple[bytes, ...] | None:
-        return next((self.appointed[one] for one in block.ids if one in self.appointed), None)
 
     def find_block(self, block_hash: bytes) -> Block | None:
         return self.stored.get(block_hash)
@@ -143,7 +141,9 @@ def certificate(
     return Certificate(kind, epoch, view, block_hash, tuple((one.validator, one.signature) for one in votes))
 
 
-def block(on: Block | None, view: int, ids: tuple[bytes, ...] = (), **changes: Any) -> Block:
+def block(
+    on: Block | None, view: int, ids: tuple[bytes, ...] = (), validators: tuple[bytes, ...] = (), **changes: Any
+) -> Block:
     """A block on another, or on the genesis."""
     before = None if on is None else on.header
     members: dict[str, Any] = {
@@ -157,8 +157,10 @@ def block(on: Block | None, view: int, ids: tuple[bytes, ...] = (), **changes: A
         "operations_count": len(ids),
         "root_height": 0,
         "root": ROOT,
+        "signatures_hash": signatures_hash(()),
+        "next_validators": validators_hash(validators),
     }
-    return Block.of(Header(**(members | changes)), ids)
+    return Block.of(Header(**(members | changes)), ids, validators)
 
 
 def proposal(

@@ -10,6 +10,7 @@ from cloudnode.consensus.effects import Accused, Refused, Send
 from cloudnode.consensus.errors import CODES, ConsensusError
 from cloudnode.consensus.messages import (
     BLOCKS_MOST,
+    Block,
     Blocks,
     Evidence,
     Message,
@@ -18,7 +19,7 @@ from cloudnode.consensus.messages import (
     decode_message,
     encode_message,
 )
-from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote
+from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote, operations_hash
 from cloudnode.formats.errors import LedgerError
 from tests.unit.consensus.scene import OPERATION, VALIDATORS, Scene, block, certificate, proposal, vote
 
@@ -27,14 +28,16 @@ SECOND = block(FIRST, 3)
 PROPOSAL = proposal(
     SECOND, certificate(NOTARIZE, 0, FIRST.hash), (certificate(SKIP, 1), certificate(SKIP, 2))
 )
+APPOINTING = block(SECOND, 4, (OPERATION,), VALIDATORS[1:])
 MESSAGES: list[Message] = [
     PROPOSAL,
+    proposal(APPOINTING, certificate(NOTARIZE, 3, SECOND.hash)),
     proposal(FIRST),
     vote(1, SKIP, 5),
     certificate(FINALIZE, 0, FIRST.hash),
     Evidence(vote(1, SKIP, 5), vote(1, FINALIZE, 5, b"h" * 32)),
     Want(b"h" * 32, BLOCKS_MOST),
-    Blocks((SECOND, FIRST)),
+    Blocks((APPOINTING, SECOND, FIRST)),
     Blocks(()),
 ]
 
@@ -65,6 +68,10 @@ class BytesTests(SynchronousTestCase):
             "message_unknown": b"\x07",
             "vote_malformed": b"\x02abc",
             "block_operations": encode_message(proposal(FIRST)).replace(OPERATION, b"p" * 32),
+            "block_validators": encode_message(proposal(APPOINTING)).replace(VALIDATORS[2], VALIDATORS[0]),
+            "header_malformed": encode_message(proposal(APPOINTING)).replace(
+                operations_hash((OPERATION,)) + b"\x00\x00\x00\x01", operations_hash(()) + bytes(4)
+            ),
             "evidence_votes": b"\x04" + vote(1, SKIP, 5).encode() + vote(1, NOTARIZE, 5, b"h" * 32).encode(),
             "message_too_large": b"\x05" + bytes(32) + b"\x00\x11",
             "proposal_parent": raw.replace(
@@ -76,6 +83,19 @@ class BytesTests(SynchronousTestCase):
             self.assertEqual(code(decode_message, wrong, 10), name)
         self.assertEqual(code(decode_message, encode_message(proposal(FIRST)), 0), "message_too_large")
         self.assertLessEqual({name for name in CODES if name.startswith("message")}, set(cases))
+
+    def test_appointed_validators(self) -> None:
+        """A block names its validators exactly if its header has their hash, at most 1000, each once."""
+        self.assertEqual(decode_message(encode_message(Blocks((APPOINTING,))), 1), Blocks((APPOINTING,)))
+        of = Block.of
+        self.assertEqual(code(of, APPOINTING.header, APPOINTING.ids), "block_validators")
+        self.assertEqual(code(of, APPOINTING.header, APPOINTING.ids, VALIDATORS[:0:-1]), "block_validators")
+        self.assertEqual(code(of, FIRST.header, FIRST.ids, VALIDATORS), "block_validators")
+        twice = (VALIDATORS[0], VALIDATORS[0])
+        self.assertEqual(code(block, None, 0, (OPERATION,), twice), "block_validators")
+        many = tuple(b"%032d" % number for number in range(1001))
+        self.assertEqual(code(block, None, 0, (OPERATION,), many), "block_validators")
+        self.assertEqual(block(None, 0, (OPERATION,), many[1:]).validators, many[1:])
 
     @settings(max_examples=300, deadline=None)
     @given(st.one_of(st.binary(max_size=400), st.sampled_from(MESSAGES).map(encode_message)), st.data())

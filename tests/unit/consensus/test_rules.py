@@ -350,8 +350,7 @@ class EpochTests(SynchronousTestCase):
         self.scene = Scene()
         self.change = b"c" * 32
         self.validators = (VALIDATORS[3], VALIDATORS[0])
-        self.scene.application.appointed[self.change] = self.validators
-        self.first = block(None, 0, (self.change,))
+        self.first = block(None, 0, (self.change,), self.validators)
         self.scene.hear(proposal(self.first), 0)
         self.scene.play(self.first, (NOTARIZE,))
 

@@ -1,11 +1,26 @@
-"""Headers, votes and certificates."""
+"""Headers, votes, certificates, and proofs that blocks are final."""
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudnode.formats.block import Certificate, Header, Vote, header_hash, operations_hash, quorum, vote_message
+from cloudnode.formats.block import (
+    HEADER_SIZE,
+    Certificate,
+    Header,
+    Vote,
+    check_contents,
+    header_hash,
+    operations_hash,
+    quorum,
+    signatures_hash,
+    split_values,
+    validators_hash,
+    vote_message,
+)
+from cloudnode.formats.finality import DESCENDANTS_MAX, Finality, prove_final
 from cloudnode.formats.genesis import decode_genesis
 from tests.unit.formats.support import FormatTestCase, damaged, load
 
@@ -32,12 +47,44 @@ class HeaderTests(FormatTestCase):
         for case in CASES["refused_headers"]:
             self.assert_refused(case["code"], Header.decode, bytes.fromhex(case["bytes"]), name=case["name"])
 
-    def test_operations_hashes(self) -> None:
-        """The hash of operation ids is that of the vectors."""
-        for case in CASES["operations_hashes"]:
-            self.assertEqual(operations_hash([bytes.fromhex(each) for each in case["ids"]]).hex(), case["hash"])
+    def test_hashes(self) -> None:
+        """The hashes of operation ids, of signatures and of validators are those of the vectors."""
+        for kind, members, hashed in (
+            ("operations_hashes", "ids", operations_hash),
+            ("signatures_hashes", "signatures", signatures_hash),
+            ("validators_hashes", "validators", validators_hash),
+        ):
+            for case in CASES[kind]:
+                self.assertEqual(hashed([bytes.fromhex(each) for each in case[members]]).hex(), case["hash"])  # type: ignore[operator]
 
-    @given(damaged(*_raw("headers")) | st.binary(min_size=172, max_size=172))
+    def test_contents(self) -> None:
+        """A header is of its operations and validators alone; validators are named once, 1000 of them at most."""
+        ids, validators = (bytes(32),), GENESIS.validators
+        header = Header.decode(_raw("headers")[1])
+        many = tuple(b"%032d" % number for number in range(1001))
+        for names, appointed, code in (
+            (ids, (), None),
+            ((), (), "block_operations"),
+            (ids * 2, (), "block_operations"),
+            ((b"x" * 32,), (), "block_operations"),
+            (ids, validators, None),
+            (ids, many[:1000], None),
+            (ids, many, "block_validators"),
+            (ids, validators * 2, "block_validators"),
+        ):
+            header = msgspec.structs.replace(
+                header, operations_hash=operations_hash(ids), next_validators=validators_hash(appointed)
+            )
+            if code is None:
+                check_contents(header, names, appointed)
+            else:
+                self.assert_refused(code, check_contents, header, names, appointed)
+        header = msgspec.structs.replace(header, next_validators=validators_hash(validators))
+        self.assert_refused("block_validators", check_contents, header, ids, ())
+        self.assert_refused("block_validators", check_contents, header, ids, validators[::-1])
+        self.assertEqual(split_values(b"".join(validators)), validators)
+
+    @given(damaged(*_raw("headers")) | st.binary(min_size=HEADER_SIZE, max_size=HEADER_SIZE))
     def test_any_bytes(self, raw: bytes) -> None:
         """Any bytes give a header that is written the same again, or an error."""
         header = self.assert_value_or_refused(Header.decode, raw)
@@ -123,3 +170,63 @@ class CertificateTests(FormatTestCase):
             self.assertEqual(quorum(count), wanted)
         for count in range(1, 200):
             self.assertGreater(2 * quorum(count) - count, (count - 1) // 3)
+
+
+class FinalityTests(FormatTestCase):
+    """Proofs that the vectors' header is final."""
+
+    def setUp(self) -> None:
+        self.cases = CASES["finality"]
+        self.header = Header.decode(bytes.fromhex(self.cases["header"]))
+
+    def _judge(self, raw: bytes) -> Finality:
+        proof = Finality.decode(raw)
+        proof.verify(self.header, GENESIS.network, 0, GENESIS.validators)
+        return proof
+
+    def test_vectors(self) -> None:
+        """The vectors' proofs are read, written the same again and hold, or are refused by name."""
+        for case in self.cases["proofs"]:
+            proof = self._judge(bytes.fromhex(case["bytes"]))
+            self.assertEqual([each.encode().hex() for each in proof.descendants], case["descendants"])
+            self.assertEqual(proof.certificate.encode().hex(), case["certificate"])
+            self.assertEqual(proof.encode().hex(), case["bytes"])
+        for case in self.cases["refused"]:
+            self.assert_refused(case["code"], self._judge, bytes.fromhex(case["bytes"]), name=case["name"])
+
+    def test_of_others(self) -> None:
+        """A proof holds for its block, network, epoch and validators alone."""
+        proof = Finality.decode(bytes.fromhex(self.cases["proofs"][1]["bytes"]))
+        network, validators = GENESIS.network, GENESIS.validators
+        self.assert_refused("finality_chain", proof.verify, proof.descendants[0], network, 0, validators)
+        self.assert_refused("header_network", proof.verify, self.header, bytes(32), 0, validators)
+        self.assert_refused("header_epoch", proof.verify, self.header, network, 1, validators)
+        self.assert_refused("certificate_signature", proof.verify, self.header, network, 0, validators[::-1])
+        later = msgspec.structs.replace(proof.certificate, epoch=1)
+        self.assert_refused("header_epoch", Finality(later, proof.descendants).check_block, self.header)
+
+    def test_of_blocks_that_became_final_together(self) -> None:
+        """One certificate proves each of them, and not those that an epoch's end discarded."""
+        proof = Finality.decode(bytes.fromhex(self.cases["proofs"][2]["bytes"]))
+        line = (self.header, *proof.descendants)
+        proofs = prove_final(line[:2], line[2:], proof.certificate)
+        self.assertEqual([len(each.descendants) for each in proofs], [2, 1])
+        for header, each in zip(line, proofs, strict=False):
+            each.verify(header, GENESIS.network, 0, GENESIS.validators)
+
+    def test_bounds(self) -> None:
+        """A proof may have so many headers and no more."""
+        proof = Finality.decode(bytes.fromhex(self.cases["proofs"][1]["bytes"]))
+        most = Finality(proof.certificate, proof.descendants * DESCENDANTS_MAX)
+        self.assertEqual(Finality.decode(most.encode()), most)
+        more = Finality(proof.certificate, proof.descendants * (DESCENDANTS_MAX + 1))
+        self.assert_refused("finality_malformed", Finality.decode, more.encode())
+
+    @given(damaged(*(bytes.fromhex(case["bytes"]) for case in CASES["finality"]["proofs"])))
+    def test_any_bytes(self, raw: bytes) -> None:
+        """Any bytes give a proof that is written the same again, or an error; only the good ones hold."""
+        proof = self.assert_value_or_refused(Finality.decode, raw)
+        if proof is not None:
+            self.assertEqual(proof.encode(), raw)
+        if self.assert_value_or_refused(self._judge, raw) is not None:
+            self.assertIn(raw.hex(), [case["bytes"] for case in self.cases["proofs"]])

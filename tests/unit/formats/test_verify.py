@@ -28,7 +28,8 @@ BAG = {node for case in CASES["proven"] for node in map(bytes.fromhex, case["nod
 
 def opened(case: dict[str, Any]) -> ProvenState:
     """A case's state, verified from the genesis on."""
-    header = verify_header(EPOCH, bytes.fromhex(case["header"]), bytes.fromhex(case["certificate"]))
+    descendants = [bytes.fromhex(each) for each in case["descendants"]]
+    header = verify_header(EPOCH, bytes.fromhex(case["header"]), bytes.fromhex(case["certificate"]), descendants)
     return verify_state(header, case["height"], bytes.fromhex(case["root"]), map(bytes.fromhex, case["nodes"]))
 
 

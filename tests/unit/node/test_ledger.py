@@ -8,8 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats import errors
-from cloudnode.formats.block import FINALIZE, Certificate, Header
+from cloudnode.formats.block import FINALIZE, Header
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Parameters
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.ledger import LedgerConfig
@@ -153,7 +154,7 @@ class LedgerTests(SynchronousTestCase):
             self.assertEqual(header.root_height, header.height - 1)
             if root is not None:
                 self.assertEqual(header.root, root)
-            certificate = Certificate.decode(final.block.certificate)
+            certificate = Finality.decode(final.block.finality).certificate
             self.assertEqual((certificate.kind, certificate.hash), (FINALIZE, header.hash))
             certificate.verify(node.genesis.network, node.genesis.validators)
             parent, root = final.block.hash, final.head.root

@@ -7,12 +7,14 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.block import FINALIZE, Certificate, Header, sign_vote
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.keys import SigningKey
-from cloudnode.formats.operation import Envelope, build_put, sign_operation
+from cloudnode.formats.operation import Envelope, build_put, decode_operation, sign_operation
 from cloudnode.ledger.reading import Outcome
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.serving import Serving
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
+from tests.unit.signing import sign_otherwise
 from tests.unit.store.network import make_key
 
 
@@ -148,6 +150,44 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual(again.peers, {self.validator.host})
         self.check_same(again)
 
+    def waiting_otherwise(self, node: MemoryNode) -> None:
+        """Put an operation into the node's pool with another true signature than the validator has it with."""
+        [logged, *_] = self.validator.ledger.reading().operations(self.validator.ledger.head.height - 1)
+        signature = sign_otherwise(make_key(100), logged.body)
+        self.assertNotEqual(signature, logged.signature)
+        node.ledger._pool.add(decode_operation(logged.body, signature, self.network.genesis))
+
+    def test_another_true_signature(self) -> None:
+        """Where a follower has an operation with another signature than the block, it fetches it: nobody lied."""
+        for number in range(3):
+            self.validator.put(f"r{number}")
+        self.network.advance(0.5)
+        follower = self.network.add(self.validator.host, start=False)
+        self.waiting_otherwise(follower)
+        follower.start()
+        self.network.advance(2)
+        self.check_same(follower)
+        self.assertEqual(follower.neighbourhood.counters().banned, 0)
+        self.assertEqual(follower.ledger.pool_operations, 0)
+
+    def test_another_true_signature_twice(self) -> None:
+        """If the peer that it is fetched from then has another one as well, that one lied, and the next is asked."""
+        for number in range(3):
+            self.validator.put(f"r{number}")
+        liar = self.network.add(self.validator.host)
+        self.network.advance(2)
+        liar.neighbourhood._serving = SignsOtherwise(liar.ledger)
+        follower = self.network.add(liar.host, start=False)
+        self.waiting_otherwise(follower)
+        follower.start()
+        self.network.advance(2)
+        bans = follower.neighbourhood.book.bans(self.network.clock.seconds())
+        self.assertEqual([(whom, ban.fault) for whom, ban in bans.items()],
+                         [(liar.key.public.hex(), "wrong_signature")])  # fmt: skip
+        follower.neighbourhood.book.join(self.validator.host, 38082, None)
+        self.network.advance(5)
+        self.check_same(follower)
+
     def test_diverged(self) -> None:
         """A node whose state is not what the validators signed serves nothing more, says why, and remembers it."""
         follower = self.network.add(self.validator.host)
@@ -213,6 +253,10 @@ class LiarTests(SynchronousTestCase):
                 return Operations(told.request, (*told.operations[:-1], last))
 
         self.check(Lies(self.liar.ledger), "wrong_signature")
+
+    def test_another_true_signature(self) -> None:
+        """Nor is another signature of the author the one in the block, which everybody's log must hold."""
+        self.check(SignsOtherwise(self.liar.ledger), "wrong_signature")
 
     def test_wrong_certificate(self) -> None:
         """A block that no quorum signed is believed of nobody."""
@@ -281,14 +325,24 @@ class LiarTests(SynchronousTestCase):
         head = self.validator.neighbourhood._serving.head()
         assert head is not None
         header = msgspec.structs.replace(Header.decode(head.header), height=target + 1000)
-        peer.send(NewBlock(SentBlock(header.encode(), head.certificate, head.ids)))
+        peer.send(NewBlock(SentBlock(header.encode(), head.finality, head.ids, b"")))
         self.network.advance(0.5)
         self.assertLess(victim.neighbourhood.download.target, target + 100)
         self.assertTrue(victim.neighbourhood.book.is_banned(self.liar.key.public, "", self.network.clock.seconds()))
+
+
+class SignsOtherwise(Serving):
+    """The first operation of each answer has another signature of its author, as true as that in the block."""
+
+    def operations(self, question: GetOperations) -> Operations:
+        told = super().operations(question)
+        first = told.operations[0]
+        signature = sign_otherwise(make_key(100), first.body)
+        return Operations(told.request, (msgspec.structs.replace(first, signature=signature), *told.operations[1:]))
 
 
 def _sign_again(block: SentBlock, key: SigningKey) -> SentBlock:
     header = Header.decode(block.header)
     signature = sign_vote(key, header.network, FINALIZE, header.epoch, header.view, header.hash)
     certificate = Certificate(FINALIZE, header.epoch, header.view, header.hash, ((0, signature),))
-    return SentBlock(block.header, certificate.encode(), block.ids)
+    return SentBlock(block.header, Finality(certificate).encode(), block.ids, block.validators)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote
+from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import (
@@ -95,10 +96,11 @@ class SmallNetwork:
             operations_count=len(ids),
             root_height=head.height,
             root=head.root,
+            signatures_hash=signatures_hash(operation.signature for operation in operations),
         )
         signature = sign_vote(self.validator, header.network, FINALIZE, 0, header.view, header.hash)
         certificate = Certificate(FINALIZE, 0, header.view, header.hash, ((0, signature),))
-        return Block(header.height, header.hash, header.encode(), certificate.encode(), ids)
+        return Block(header.height, header.hash, header.encode(), Finality(certificate).encode(), ids)
 
     def block(self, *operations: Operation) -> list[int]:
         """Make and store a block and return the operations' results."""

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
 from cloudnode.store.audit.run import audit_database
+from cloudnode.store.checks import row_check
 from cloudnode.store.connection import connect
 from tests.unit.store.network import SmallNetwork, random_operation
 from tests.unit.store.pages import live_bytes
@@ -86,6 +87,20 @@ class AuditTests(SynchronousTestCase):
         """An operation that is gone from the log is missed."""
         self.alter("DELETE FROM operations WHERE position = (SELECT max(position) FROM operations)")
         self.assertIn("is not what the block lists there", "\n".join(findings_of(self.network)))
+
+    def test_another_true_signature(self) -> None:
+        """A signature that is not the one in the block is found, even where the row agrees with itself."""
+        connection = connect(self.network.path)
+        row = connection.execute("SELECT position, id, result FROM operations ORDER BY position LIMIT 1").fetchone()
+        connection.close()
+        position, operation_id, result = row
+        check = row_check(position, operation_id, bytes(64), result)
+        statement = 'UPDATE operations SET signature = ?, "check" = ? WHERE position = ?'
+        self.alter(statement, bytes(64), check, position)
+        self.assertEqual(
+            findings_of(self.network),
+            ["table operations: the signatures of block 1 are not those that its header names"],
+        )
 
     def test_any_flipped_byte(self) -> None:
         """One flipped byte in any live cell of any table or index is found."""
