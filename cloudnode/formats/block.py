@@ -146,6 +146,14 @@ def check_contents(header: Header, ids: Sequence[bytes], validators: Sequence[by
     """
     if header.operations_count != len(ids) or header.operations_hash != operations_hash(ids):
         raise LedgerError("block_operations")
+    check_appointed(header, validators)
+
+
+def check_appointed(header: Header, validators: Sequence[bytes]) -> None:
+    """Check that validators are those that a header names.
+
+    :raises LedgerError: ``block_validators``.
+    """
     if len(validators) > VALIDATORS_MAX or len(set(validators)) != len(validators):
         raise LedgerError("block_validators", f"Appointed validators are at most {VALIDATORS_MAX}, each named once.")
     if header.next_validators != validators_hash(validators):

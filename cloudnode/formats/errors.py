@@ -82,7 +82,7 @@ CODES: tuple[Code, ...] = (
     ),
     # The operation.
     Code("operation_too_large", "form", "The operation's body is larger than this network's genesis allows."),
-    Code("type_unknown", "form", "The operation's type is not put, delete, rate, withdraw or invite."),
+    Code("type_unknown", "form", "The operation's type is not put, delete, rate, withdraw, invite or appoint."),
     Code("member_unknown", "form", "The object has a member that its type does not know: remove it."),
     Code("member_missing", "form", "The object lacks a member that its type needs: add it."),
     Code("member_type", "form", "A member has the wrong JSON type or is out of its range."),
@@ -103,16 +103,31 @@ CODES: tuple[Code, ...] = (
     Code("ref_invalid", "form", "The ref is not a record's address, account/collection/key."),
     Code("record_invalid", "form", "The record is not an address, account/collection/key."),
     Code("stars_invalid", "form", "The stars are not a whole number from 1 to 5."),
+    Code("validators_invalid", "form", "The validators are not a list of 1 to 1000 distinct accounts."),
+    Code(
+        "approvals_invalid",
+        "form",
+        "The approvals are not a list of 1 to 1000 objects with validator and signature, in ascending order.",
+    ),
     Code(
         "admission_work",
         "form",
         "SHA-256 of the account lacks the leading zero bits that genesis asks for: generate another key.",
     ),
     Code("signature_invalid", "form", "The signature is not this account's Ed25519 signature over tag and body."),
+    # Approvals, by the validators of the epoch that the operation ends.
+    Code("appoint_validator", "form", "An approval names a validator that the epoch does not have."),
+    Code("appoint_quorum", "form", "Fewer validators than a quorum approve: let more of them approve."),
+    Code("appoint_signature", "form", "An approval is not the validator's signature of these validators."),
     # Bytes that nodes and provers send.
     Code("header_malformed", "form", "A block header is not 236 bytes of the documented layout."),
     Code("block_operations", "form", "The block's operation ids are not those that its header names."),
     Code("block_validators", "form", "The validators that the block appoints are not those that its header names."),
+    Code(
+        "block_appoint",
+        "form",
+        "An operation that appoints validators is alone in its block, whose header names exactly those.",
+    ),
     Code("vote_malformed", "form", "A vote is not 115 bytes of the documented layout."),
     Code("certificate_malformed", "form", "A certificate's bytes are not of the documented layout."),
     Code("finality_malformed", "form", "A finality proof's bytes are not of the documented layout."),
@@ -132,6 +147,11 @@ CODES: tuple[Code, ...] = (
     # Admission to the pool.
     Code("operation_future", "pool", "The operation is not valid yet at this height: submit it later."),
     Code("operation_expired", "pool", "The operation's expiry has passed: sign it again with new heights."),
+    Code(
+        "appoint_epoch",
+        "pool",
+        "The appointment ends another epoch than the present one: propose it again, and have it approved anew.",
+    ),
     Code("node_stopping", "pool", "The node is stopping: ask another node, or this one again later."),
     Code("pool_full", "pool", "This node holds as many waiting operations as it can: try again later."),
     # Reading.
@@ -143,6 +163,8 @@ CODES: tuple[Code, ...] = (
     # What a light client finds wrong; any of these means that the answering node is faulty or lies.
     Code("header_network", "proof", "The header belongs to another network."),
     Code("header_epoch", "proof", "The header or certificate belongs to an epoch with other validators."),
+    Code("header_discarded", "proof", "The header is of a height that its epoch has not: it is not of the chain."),
+    Code("epoch_goes_on", "proof", "The header appoints no validators, so it ends no epoch."),
     Code("certificate_kind", "proof", "The certificate does not finalize: it is for a notarization or skip."),
     Code("certificate_block", "proof", "The certificate is for another block than the header or its last descendant."),
     Code("finality_chain", "proof", "A header in the finality proof is not the child of the one before it."),

@@ -22,8 +22,9 @@ RECEIPT = b"cloudnode receipt 1\n"
 ANSWER = b"cloudnode answer 1\n"
 TLS = b"cloudnode tls 1\n"
 PEER = b"cloudnode peer 1\n"
+APPOINT = b"cloudnode appoint 1\n"
 
-PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER)
+PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER, APPOINT)
 
 SEED_SIZE = 32
 PUBLIC_SIZE = 32

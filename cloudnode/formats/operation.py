@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from nacl.exceptions import BadSignatureError
 
 from cloudnode.formats.addresses import check_address, check_collection, check_key, decode_account
 from cloudnode.formats.errors import LedgerError, LocalError
-from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.genesis import VALIDATORS_MAX, Genesis
 from cloudnode.formats.keys import OPERATION, SIGNATURE_SIZE, SigningKey
 from cloudnode.formats.strictjson import decode_strict
 
@@ -63,7 +64,26 @@ class Invite(msgspec.Struct, frozen=True, gc=False):
     invited: bytes
 
 
-Action = Put | Delete | Rate | Withdraw | Invite
+class Approval(msgspec.Struct, frozen=True, gc=False):
+    """What one present validator, by its index, signs of the next ones (:mod:`cloudnode.formats.appointment`)."""
+
+    validator: int
+    signature: bytes
+
+
+class Appoint(msgspec.Struct, frozen=True, gc=False):
+    """Make other keys the validators, from the next block on.
+
+    :ivar epoch: The present one, which this ends. :ivar validators: The new ones' keys in the order of their indexes.
+    :ivar approvals: By present validators, in ascending order of the index; perhaps unverified.
+    """
+
+    epoch: int
+    validators: tuple[bytes, ...]
+    approvals: tuple[Approval, ...]
+
+
+Action = Put | Delete | Rate | Withdraw | Invite | Appoint
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):
@@ -121,7 +141,18 @@ class _Invite(_Common, frozen=True, tag="invite"):
     invited: str
 
 
-_Written = _Put | _Delete | _Rate | _Withdraw | _Invite
+class _Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    validator: int
+    signature: str
+
+
+class _Appoint(_Common, frozen=True, tag="appoint"):
+    epoch: int
+    validators: list[str]
+    approvals: list[_Approval]
+
+
+_Written = _Put | _Delete | _Rate | _Withdraw | _Invite | _Appoint
 _read = msgspec.json.Decoder(_Written).decode
 
 
@@ -160,12 +191,42 @@ def _invite(written: _Invite) -> Invite:
     return Invite(decode_account(written.invited))
 
 
+def _appoint(written: _Appoint) -> Appoint:
+    if written.epoch < 0:
+        raise LedgerError("member_type", "Member 'epoch' is not an integer from 0 up.")
+    try:
+        validators = tuple(decode_account(text) for text in written.validators)
+    except LedgerError as error:
+        raise LedgerError("validators_invalid", error.message) from None
+    if not 1 <= len(validators) <= VALIDATORS_MAX or len(set(validators)) != len(validators):
+        raise LedgerError("validators_invalid")
+    approvals = tuple(_approval(approval) for approval in written.approvals)
+    if not 1 <= len(approvals) <= VALIDATORS_MAX:
+        raise LedgerError("approvals_invalid")
+    if any(left.validator >= right.validator for left, right in pairwise(approvals)):
+        raise LedgerError("approvals_invalid", "The approvals are not in ascending order of validator, each once.")
+    return Appoint(written.epoch, validators, approvals)
+
+
+def _approval(written: _Approval) -> Approval:
+    if written.validator not in range(VALIDATORS_MAX):
+        raise LedgerError("approvals_invalid", "An approval's validator is not an index from 0 to 999.")
+    try:
+        signature = bytes.fromhex(written.signature)
+    except ValueError:
+        signature = b""
+    if len(signature) != SIGNATURE_SIZE or signature.hex() != written.signature:
+        raise LedgerError("approvals_invalid", "An approval's signature is not 128 lower-case hex digits.")
+    return Approval(written.validator, signature)
+
+
 _actions: dict[type[_Common], Callable[[Any], Action]] = {
     _Put: _put,
     _Delete: _delete,
     _Rate: _rate,
     _Withdraw: _withdraw,
     _Invite: _invite,
+    _Appoint: _appoint,
 }
 
 
@@ -196,7 +257,7 @@ def decode_operation(body: bytes, signature: bytes, genesis: Genesis) -> Operati
     if not 0 <= written.valid_from <= written.expiry <= written.valid_from + genesis.parameters.window:
         raise LedgerError("window_invalid")
     action = _actions[type(written)](written)
-    if not genesis.admits_by_work(account):
+    if not isinstance(action, Appoint) and not genesis.admits_by_work(account):
         raise LedgerError("admission_work")
     return Operation(
         sha256(body).digest(),
@@ -236,6 +297,9 @@ def _fault(value: Any, message: str) -> LedgerError:
     for name, field in known.items():
         if name not in value and field.required:
             return LedgerError("member_missing", f"Member {name!r} is missing.")
+    for member in ("validators", "approvals"):
+        if kind is _Appoint and f"`$.{member}" in message:
+            return LedgerError(f"{member}_invalid", message)
     if "stars" in value and type(value["stars"]) is not int:
         return LedgerError("stars_invalid")
     return LedgerError("member_type", message)
@@ -350,6 +414,13 @@ def build_withdraw(envelope: Envelope, record: str) -> bytes:
 def build_invite(envelope: Envelope, invited: bytes) -> bytes:
     """The body of an ``invite`` of an account (32 bytes); raises as :func:`build_put`."""
     return _body("invite", envelope, {"invited": invited.hex()})
+
+
+def build_appoint(envelope: Envelope, appoint: Appoint) -> bytes:
+    """The body of an ``appoint``; raises as :func:`build_put`."""
+    approvals = [{"validator": each.validator, "signature": each.signature.hex()} for each in appoint.approvals]
+    validators = [key.hex() for key in appoint.validators]
+    return _body("appoint", envelope, {"epoch": appoint.epoch, "validators": validators, "approvals": approvals})
 
 
 def sign_operation(key: SigningKey, body: bytes) -> bytes:

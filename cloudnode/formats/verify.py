@@ -14,8 +14,8 @@ without such a child, or one whose path leads elsewhere.
     state = verify_state(verify_header(epoch, header, certificate, descendants), height, root, nodes)
     state.check_record(...)
 
-An :class:`Epoch` is what is trusted. With one set of validators for ever it comes from the genesis; where a set hands
-over to the next, the next epoch comes from a block that the present one finalized.
+An :class:`~cloudnode.formats.epoch.Epoch` is what is trusted. The first one comes from the genesis, each further one
+from the block that ended the one before: :func:`verify_epoch_end`.
 
 Everything here is pure, and all that can be wrong is a ``LedgerError`` of the group ``proof`` (or of a malformed part).
 """
@@ -29,9 +29,9 @@ import attrs
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
 from cloudnode.formats.block import Certificate, Header
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
-from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import (
     ACCOUNTS,
     NOTHING,
@@ -61,23 +61,6 @@ from cloudnode.formats.nodes import (
 
 
 @attrs.frozen
-class Epoch:
-    """The validators whose certificates are believed.
-
-    :ivar network: The genesis hash. :ivar number: The epoch. :ivar validators: Their keys in the order of the indexes.
-    """
-
-    network: bytes
-    number: int
-    validators: tuple[bytes, ...]
-
-    @classmethod
-    def of_genesis(cls, genesis: Genesis) -> Epoch:
-        """The network's first epoch."""
-        return cls(genesis.network, 0, genesis.validators)
-
-
-@attrs.frozen
 class ProvenTotals:
     """What the state root says of everything at once."""
 
@@ -95,14 +78,25 @@ def verify_header(epoch: Epoch, header: bytes, certificate: bytes, descendants: 
     :param header: 236 bytes. :param certificate: The certificate's exact bytes.
     :param descendants: The headers from the block's child to the block that the certificate is for, if it is for a
         later one.
-    :raises LedgerError: ``header_malformed``, ``header_network``, ``header_epoch``, ``finality_chain``,
-        ``certificate_malformed``, ``certificate_kind``, ``certificate_block``, ``certificate_validator``,
-        ``certificate_quorum`` or ``certificate_signature``.
+    :raises LedgerError: ``header_malformed``, ``header_network``, ``header_epoch``, ``header_discarded``,
+        ``finality_chain``, ``certificate_malformed``, ``certificate_kind``, ``certificate_block``,
+        ``certificate_validator``, ``certificate_quorum`` or ``certificate_signature``.
     """
     read = Header.decode(header)
     finality = Finality(Certificate.decode(certificate), tuple(Header.decode(each) for each in descendants))
-    finality.verify(read, epoch.network, epoch.number, epoch.validators)
+    epoch.verify(read, finality)
     return read
+
+
+def verify_epoch_end(
+    epoch: Epoch, header: bytes, certificate: bytes, descendants: Sequence[bytes], validators: Sequence[bytes]
+) -> Epoch:
+    """Check that a block ended an epoch by appointing validators, and give the next epoch.
+
+    :param validators: The new validators' keys, in the order of their indexes.
+    :raises LedgerError: As :func:`verify_header`; ``epoch_goes_on``, ``block_validators``.
+    """
+    return epoch.after(verify_header(epoch, header, certificate, descendants), validators)
 
 
 def verify_state(header: Header, height: int, root: bytes, nodes: Iterable[bytes]) -> ProvenState:

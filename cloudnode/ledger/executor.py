@@ -27,8 +27,9 @@ from cloudnode.formats.nodes import (
     encode_window_value,
     record_digest,
 )
-from cloudnode.formats.operation import Delete, Invite, Operation, Put, Rate, Withdraw
+from cloudnode.formats.operation import Appoint, Delete, Invite, Operation, Put, Rate, Withdraw
 from cloudnode.ledger.positions import cursor, position
+from cloudnode.ledger.system import VALIDATORS, encode_validators
 
 
 class RecordRow(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ class Effects:
     :ivar replaced_ratings: Keys of ratings that were there before the block.
     :ivar scores: Scores by ``created``. :ivar totals: By SHA-256 of the account.
     :ivar accounts: New accounts' values by SHA-256. :ivar window: The rows of the block's ids.
-    :ivar results: One for each operation.
+    :ivar results: One for each operation. :ivar system: New contents of what governs the network, by name.
     """
 
     height: int
@@ -122,6 +123,7 @@ class Effects:
     accounts: dict[bytes, bytes] = attrs.Factory(dict)
     window: list[tuple[bytes, bytes]] = attrs.Factory(list)
     results: list[int] = attrs.Factory(list)
+    system: dict[str, bytes] = attrs.Factory(dict)
 
 
 class Executor:
@@ -151,6 +153,8 @@ class Executor:
         return result
 
     def _apply(self, operation: Operation, at: int, index: int) -> int:
+        if isinstance(operation.action, Appoint):
+            return self._appoint(operation.action)
         sender = account_hash(operation.account)
         if not self._admitted(operation.account, sender):
             return errors.ACCOUNT_NOT_ADMITTED
@@ -169,6 +173,12 @@ class Executor:
         if result == errors.OK and not self._is_known(sender):
             self._add_account(operation.account, sender, NO_INVITER, index)
         return result
+
+    def _appoint(self, action: Appoint) -> int:
+        # Whoever sends it is no part of it. That a quorum approves was checked before the block was ordered, so a block
+        # that holds this always takes effect: its header has said so to everybody already.
+        self.effects.system[VALIDATORS] = encode_validators(action.epoch + 1, action.validators)
+        return errors.OK
 
     # Accounts
 

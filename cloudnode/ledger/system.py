@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+GENESIS = "genesis"
+VALIDATORS = "validators"
+
 
 def system_row(name: str, content: bytes) -> tuple[bytes, bytes]:
     """The key and the value of a row as the trie binds them."""

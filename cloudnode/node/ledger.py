@@ -7,7 +7,7 @@ reactor's thread but for the verification of signatures and the audit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import attrs
@@ -16,10 +16,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cloudnode.formats.appointment import check_appoint
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
-from cloudnode.formats.operation import Operation, check_window, decode_operation
+from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation
 from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
 from cloudnode.node.background_audit import BackgroundAudit
 from cloudnode.node.checking import SignatureChecker
@@ -30,6 +32,7 @@ from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
 from cloudnode.node.writing import BlockWriting
 from cloudnode.store.damage import read_damage, write_damage
+from cloudnode.store.epochs import EpochEnd
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
 
@@ -78,6 +81,7 @@ class Ledger:
         self.network = genesis.network
         self.node_key = node_key
         self._reactor = reactor
+        self._run_in_thread = run_in_thread
         self._store = store
         self._pool = Pool(config.pool)
         self._recent = RecentOutcomes()
@@ -140,6 +144,19 @@ class Ledger:
     def head(self) -> Head:
         """The newest block that is executed and on disk."""
         return self._store.head
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch of the next block, and who decides in it."""
+        return self._store.epoch
+
+    def find_epoch(self, number: int) -> Epoch | None:
+        """An epoch by its number; None if it has not begun here."""
+        return self._store.find_epoch(number)
+
+    def epochs(self, first: int = 0) -> Iterator[EpochEnd]:
+        """How the epochs that are over ended, from the one with number ``first`` on."""
+        return self._store.epochs(first)
 
     @property
     def state(self) -> State:
@@ -235,6 +252,7 @@ class Ledger:
             # The id is of the body alone: whoever sends it with another signature is told of the first one.
             return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
         check_window(operation, self.head.height + 1)
+        self._check_epoch(operation)
         return self._check(operation)
 
     def relay(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
@@ -247,15 +265,30 @@ class Ledger:
         if operation.id in self._pool or self.outcome(operation.id, operation.expiry) is not None:
             return succeed(Accepted(operation.id, self.head.height, operation.expiry))
         check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
+        self._check_epoch(operation)
         return self._check(operation)
 
     def _check(self, operation: Operation) -> Deferred[Accepted]:
         self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
-        return self._checker.check(operation).addCallback(self._checked, self.head.height)
+        checking = self._checker.check(operation)
+        if isinstance(operation.action, Appoint):
+            checking.addCallback(self._check_appoint, self.epoch)
+        return checking.addCallback(self._checked, self.head.height)
+
+    def _check_epoch(self, operation: Operation) -> None:
+        action = operation.action
+        if isinstance(action, Appoint) and action.epoch != self.epoch.number:
+            raise LedgerError("appoint_epoch", f"The epoch is {self.epoch.number}, and this would end {action.epoch}.")
+
+    def _check_appoint(self, operation: Operation, epoch: Epoch) -> Deferred[Operation]:
+        """Verify the approvals, up to a thousand signatures, in a thread."""
+        checking = self._run_in_thread(check_appoint, operation.action, epoch)
+        return checking.addCallback(lambda _: operation)
 
     def _checked(self, operation: Operation, height: int) -> Accepted:
         """Put an operation into the pool unless a block since ``height`` took it, sent by somebody else."""
         if operation.id not in self._pool:
+            self._check_epoch(operation)  # it may have ended meanwhile
             outcome = self._recent.outcome_since(height, operation.id)
             if outcome is not None:
                 return Accepted(operation.id, self.head.height, operation.expiry, outcome)
@@ -324,6 +357,7 @@ class Ledger:
     def _block_final(self, final: FinalBlock) -> None:
         self._pool.remove(final.block.operation_ids)
         self._recent.add(final)
+        over = self._pool.drop_appoints() if final.block.validators else []
         if self._waiting:
             for logged in final.operations:
                 for done in self._waiting.pop(logged.id, ()):
@@ -331,6 +365,9 @@ class Ledger:
         for operation_id in self._pool.drop_expired(final.head.height + 1):
             for done in self._waiting.pop(operation_id, ()):
                 done.errback(LedgerError("operation_expired"))
+        for operation_id in over:
+            for done in self._waiting.pop(operation_id, ()):
+                done.errback(LedgerError("appoint_epoch"))
         due = [reached for height, reached in self._heights if height <= final.head.height]
         self._heights = [entry for entry in self._heights if entry[0] > final.head.height]
         for reached in due:

@@ -4,6 +4,8 @@ Pace. The next block is made no sooner than ``pace_ms`` after the last one. It i
 wait, or if the last block changed the state and no header carries its root yet (so that proofs on an idle network
 are never late); otherwise ``heartbeat_ms`` after the last one.
 
+Once other validators are appointed, it makes no more.
+
 A block is final with this validator's own vote. It is told to nobody before it is on disk with its effects, so that
 a crash at any moment leaves nothing signed that could be contradicted later.
 """
@@ -15,7 +17,16 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
+from cloudnode.formats.appointment import appointed_by
+from cloudnode.formats.block import (
+    FINALIZE,
+    Certificate,
+    Header,
+    operations_hash,
+    sign_vote,
+    signatures_hash,
+    validators_hash,
+)
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
@@ -40,8 +51,6 @@ class LoneValidator:
         wall_time: Callable[[], float] = time.time,
     ) -> None:
         """:param wall_time: Unix seconds, which blocks tell."""
-        if genesis.validators != (validator_key.public,):
-            raise ValueError("this validator is not the network's only one")
         self._reactor = reactor
         self._writing = writing
         self._writing.on_idle = self._schedule
@@ -78,7 +87,7 @@ class LoneValidator:
             self._schedule()
 
     def _schedule(self) -> None:
-        if not self._running or self._writing.is_busy:
+        if not self._running or self._writing.is_busy or not self._decides_alone():
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -89,6 +98,9 @@ class LoneValidator:
         interval = parameters.pace_ms if wanted else parameters.heartbeat_ms
         at = max(self._last + interval / 1000, self._writing.retry_at)
         self._timer = self._reactor.callLater(max(0.0, at - self._reactor.seconds()), self._due)
+
+    def _decides_alone(self) -> bool:
+        return self._store.epoch.validators == (self._key.public,)
 
     def _due(self) -> None:
         self._timer = None
@@ -102,10 +114,11 @@ class LoneValidator:
         head = self._store.head
         before = self._store.header
         ids = tuple(operation.id for operation in operations)
+        validators = appointed_by(operations)
         header = Header(
             network=self._genesis.network,
-            epoch=0,
-            view=0 if before is None else before.view + 1,
+            epoch=self._store.epoch.number,
+            view=0 if before is None or before.ends_epoch else before.view + 1,
             height=height,
             time=max(head.time + 1, int(self._wall_time() * 1000)),
             parent=head.hash,
@@ -114,7 +127,8 @@ class LoneValidator:
             root_height=head.height,
             root=head.root,
             signatures_hash=signatures_hash(operation.signature for operation in operations),
+            next_validators=validators_hash(validators),
         )
         signature = sign_vote(self._key, header.network, FINALIZE, header.epoch, header.view, header.hash)
         certificate = Certificate(FINALIZE, header.epoch, header.view, header.hash, ((0, signature),))
-        return Block(height, header.hash, header.encode(), Finality(certificate).encode(), ids)
+        return Block(height, header.hash, header.encode(), Finality(certificate).encode(), ids, validators)

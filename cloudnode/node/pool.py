@@ -13,7 +13,7 @@ import attrs
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Parameters
-from cloudnode.formats.operation import Operation
+from cloudnode.formats.operation import Appoint, Operation
 
 
 @attrs.frozen
@@ -33,6 +33,7 @@ class Pool:
     def __init__(self, limits: PoolLimits) -> None:
         self._limits = limits
         self._operations: dict[bytes, Operation] = {}
+        self._appoints: dict[bytes, Operation] = {}
         self._expiries: list[tuple[int, bytes]] = []
         self._size = 0
 
@@ -69,11 +70,14 @@ class Pool:
             self._operations[operation.id] = operation
             self._size += len(operation.body)
             heappush(self._expiries, (operation.expiry, operation.id))
+            if isinstance(operation.action, Appoint):
+                self._appoints[operation.id] = operation
 
     def remove(self, operation_ids: Iterable[bytes]) -> None:
         """Forget operations, for instance because a block holds them."""
         for operation_id in operation_ids:
             operation = self._operations.pop(operation_id, None)
+            self._appoints.pop(operation_id, None)
             if operation is not None:
                 self._size -= len(operation.body)
 
@@ -87,14 +91,26 @@ class Pool:
         self.remove(dropped)
         return dropped
 
+    def drop_appoints(self) -> list[bytes]:
+        """Forget what would appoint validators, because the epoch that it would end is over, and say what that was."""
+        dropped = list(self._appoints)
+        self.remove(dropped)
+        return dropped
+
     def choose(self, height: int, parameters: Parameters) -> list[Operation]:
-        """The oldest operations that fit into a block of this height; they stay here until they are final."""
+        """The oldest operations that fit into a block of this height; they stay here until they are final.
+
+        One that appoints validators goes before all others, alone, as it must.
+        """
+        for operation in self._appoints.values():
+            if operation.valid_from <= height <= operation.expiry:
+                return [operation]
         chosen: list[Operation] = []
         size = 0
         for operation in self._operations.values():
             if len(chosen) == parameters.max_block_operations:
                 break
-            if not operation.valid_from <= height <= operation.expiry:
+            if not operation.valid_from <= height <= operation.expiry or operation.id in self._appoints:
                 continue
             size += len(operation.body)
             if size > parameters.max_block_bytes:

@@ -9,11 +9,11 @@ from hashlib import sha256
 import attrs
 
 from cloudnode.formats.block import Header, check_contents, signatures_hash
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation, check_window, decode_operation, signatures_valid
-from cloudnode.formats.verify import Epoch
 from cloudnode.ledger.reading import Block
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import SentBlock, SentOperation, split_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from cloudnode.formats.verify import Epoch
+from cloudnode.formats.epoch import Epoch
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.peers.blockcheck import check_final

@@ -26,8 +26,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.block import Header
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.operation import Operation
-from cloudnode.formats.verify import Epoch
 from cloudnode.ledger.reading import Block, FinalBlock
 from cloudnode.node.following import CheckedBlock, Follower
 from cloudnode.node.ledger import Ledger

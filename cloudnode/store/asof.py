@@ -75,8 +75,8 @@ class AsOf:
         )
 
     def system(self, where: str = "1") -> str:
-        """The same for the system table, which one epoch never changes."""
-        return self._grown("key, value", "system", where, "since <= :height")
+        """The same for the system table."""
+        return self._select("key, value, name, content", "system", where, "since <= :height")
 
     def join(self, table: str, alias: str, key: str, equals: str) -> str:
         """A join with the one row of ``records`` or ``scores`` that held, found by an index.

@@ -166,9 +166,8 @@ class _Snapshot:
             rows = asof.system(where)
             return _Source(
                 "SELECT count(*), coalesce(sum(size), 0) FROM"
-                f" (SELECT 80 + length(content) AS size FROM {rows} JOIN system USING (key) LIMIT :limit)",
-                f"SELECT json_group_array(json_array(name, hex(content))) FROM (SELECT * FROM {rows}"
-                " JOIN system USING (key) ORDER BY key)",
+                f" (SELECT 80 + length(content) AS size FROM {rows} LIMIT :limit)",
+                f"SELECT json_group_array(json_array(name, hex(content))) FROM (SELECT * FROM {rows} ORDER BY key)",
             )
         rows = (asof.ratings, asof.window, asof.accounts)[table - 1](where)
         width = TABLES[table].key_size + TABLES[table].value_size

@@ -10,7 +10,7 @@ from cloudnode.store.texts import record_text
 HEIGHTS_KEPT = 1000
 """How many heights below the head can be read."""
 
-_OLD_TABLES = ("ratings_old", "scores_old", "totals_old", "trie_old")
+_OLD_TABLES = ("ratings_old", "scores_old", "totals_old", "trie_old", "system_old")
 
 
 def lowest_height(head: int) -> int:

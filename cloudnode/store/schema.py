@@ -63,6 +63,13 @@ CREATE TABLE operations (
     result INTEGER NOT NULL, "check" INTEGER NOT NULL
 );
 
+-- The last block of each epoch that is over, with the validators that it appointed. Kept for ever: from the genesis on
+-- this is how anybody learns who decides now.
+CREATE TABLE epochs (
+    number INTEGER PRIMARY KEY, last_height INTEGER NOT NULL, hash BLOB NOT NULL, header BLOB NOT NULL,
+    finality BLOB NOT NULL, validators BLOB NOT NULL, "check" INTEGER NOT NULL
+);
+
 -- The state root of each recent height, and its preimage.
 CREATE TABLE states (
     height INTEGER PRIMARY KEY, root BLOB NOT NULL, preimage BLOB NOT NULL, "check" INTEGER NOT NULL
@@ -102,6 +109,10 @@ CREATE TABLE accounts (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE system (
     key BLOB PRIMARY KEY, value BLOB NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, since INTEGER NOT NULL,
     "check" INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE system_old (
+    key BLOB NOT NULL, until INTEGER NOT NULL, value BLOB NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL,
+    since INTEGER NOT NULL, "check" INTEGER NOT NULL, PRIMARY KEY (key, until)
 ) WITHOUT ROWID;
 
 -- Inner nodes of the sum trie, under the table's digit and the slot's.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from cloudnode.formats.block import Header
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, Head
 from cloudnode.store.checks import row_check
 from cloudnode.store.connection import Budget, DatabaseDamaged, connect
+from cloudnode.store.epochs import EpochEnd, Epochs
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.schema import SCHEMA, SCHEMA_VERSION
@@ -35,6 +37,7 @@ class SqliteStore:
     A read thus sees the last block that was committed, whole, and pins nothing: no read outlives its call.
 
     :ivar head: The newest block. :ivar state: The state root after it.
+    :ivar epoch: The epoch of the next block.
     """
 
     def __init__(self, path: str, genesis: Genesis, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
@@ -45,6 +48,8 @@ class SqliteStore:
         self._budget = Budget(reader)
         self._blocks = BlockWriter(writer, genesis)
         self.head, self.state, self._header = self._load_head()
+        self._epochs = Epochs(reader, genesis)
+        self.epoch = self._epochs.present()
         self._at_head = SqliteReading(reader, self._budget, self.state, True)
 
     @classmethod
@@ -101,6 +106,8 @@ class SqliteStore:
         state, results = yield from self._blocks.write_in_steps(block, operations, self.state)
         self.state = state
         self._header = Header.decode(block.header)
+        if self._header.ends_epoch:
+            self.epoch = self._epochs.present()
         self.head = Head(block.height, block.hash, self._header.time, state.root)
         self._at_head = SqliteReading(self._read, self._budget, state, True)
         return self.head, results
@@ -125,6 +132,14 @@ class SqliteStore:
             "SELECT height FROM blocks WHERE root_height = ? ORDER BY height LIMIT 1", (height,)
         ).fetchone()
         return None if row is None else self._at_head.block(row[0])
+
+    def find_epoch(self, number: int) -> Epoch | None:
+        """An epoch by its number; None if it has not begun."""
+        return self._epochs.get(number)
+
+    def epochs(self, first: int = 0) -> Iterator[EpochEnd]:
+        """How the epochs that are over ended, from the one with number ``first`` on."""
+        return self._epochs.ends(first)
 
     def wants_checkpoint(self) -> bool:
         """Whether the write-ahead log has grown so long that reads through it become slow."""

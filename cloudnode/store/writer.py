@@ -7,19 +7,20 @@ their own connection see the block before until the commit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.nodes import TABLES
+from cloudnode.formats.nodes import SYSTEM
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.executor import Effects, Executor
 from cloudnode.ledger.positions import position
 from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import Block
-from cloudnode.ledger.system import encode_validators, system_row
+from cloudnode.ledger.system import GENESIS, VALIDATORS, encode_validators, system_row
 from cloudnode.ledger.trie import Trie
 from cloudnode.store.checks import row_check
+from cloudnode.store.epochs import epoch_end, store_epoch_end
 from cloudnode.store.pruning import prune
 from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 from cloudnode.store.state import WINDOW, NodeCache, StateReader, StateTrie, first_window_key
@@ -73,28 +74,35 @@ class BlockWriter:
     def write_genesis(self) -> StateRoot:
         """Store the state of height 0, within the transaction that is open."""
         height = 0
-        changed: dict[int, list[bytes]] = {}
-        system = TABLES[4]
-        for name, content in self._genesis_values().items():
-            key, value = system_row(name, content)
-            check = row_check(name, height)
-            row = (key, value, name, content, height, check)
-            self._connection.execute("INSERT INTO system VALUES (?, ?, ?, ?, ?, ?)", row)
-            changed.setdefault(system.number, []).append(key)
+        keys = self._write_system(self._genesis_values(), height)
         state = StateRoot.empty(height)
-        for table, keys in changed.items():
-            trie = StateTrie(self._connection, table, height, self._nodes)
-            entry = Trie(table, trie).update(state.entries[table], keys)
-            trie.flush()
-            state = state.with_entry(table, entry)
+        trie = StateTrie(self._connection, SYSTEM, height, self._nodes)
+        entry = Trie(SYSTEM, trie).update(state.entries[SYSTEM], keys)
+        trie.flush()
+        state = state.with_entry(SYSTEM, entry)
         state.store(self._connection)
         return state
 
     def _genesis_values(self) -> dict[str, bytes]:
         return {
-            "genesis": self._genesis.network,
-            "validators": encode_validators(0, self._genesis.validators),
+            GENESIS: self._genesis.network,
+            VALIDATORS: encode_validators(0, self._genesis.validators),
         }
+
+    def _write_system(self, contents: Mapping[str, bytes], height: int) -> list[bytes]:
+        """Store what governs the network from a height on, and return the keys of those rows."""
+        keys = []
+        for name, content in contents.items():
+            key, value = system_row(name, content)
+            self._connection.execute(
+                "INSERT INTO system_old SELECT key, ?1, value, name, content, since,"
+                " row_check(key, ?1, value, name, content, since) FROM system WHERE key = ?2",
+                (height, key),
+            )
+            row = (key, value, name, content, height, row_check(name, height))
+            self._connection.execute("INSERT OR REPLACE INTO system VALUES (?, ?, ?, ?, ?, ?)", row)
+            keys.append(key)
+        return keys
 
     def _write_rows(self, effects: Effects) -> Generator[None, None, None]:
         many = self._connection.executemany
@@ -164,13 +172,17 @@ class BlockWriter:
             "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)",
             [(*total, row_check(*total)) for total in totals],
         )
+        self._write_system(effects.system, until)
         many("INSERT INTO accounts VALUES (?, ?)", list(effects.accounts.items()))
         many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))
         yield
 
     def _write_log(self, block: Block, operations: Sequence[Operation], results: list[int]) -> None:
         ids = b"".join(block.operation_ids)
-        root_height = Header.decode(block.header).root_height
+        header = Header.decode(block.header)
+        root_height = header.root_height
+        if header.ends_epoch:
+            store_epoch_end(self._connection, epoch_end(header.epoch, block))
         validators = b"".join(block.validators)
         values = (block.height, block.hash, block.header, block.finality, ids, validators, root_height)
         self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, row_check(*values)))
@@ -193,6 +205,7 @@ class BlockWriter:
             1: list(effects.ratings),
             WINDOW: [key for key, _ in effects.window] + [key for (key,) in expired],
             3: list(effects.accounts),
+            SYSTEM: [system_row(name, content)[0] for name, content in effects.system.items()],
         }
         state = before.at(height)
         for table, keys in changed.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import decode_genesis
-from cloudnode.formats.verify import Epoch, ProvenState, verify_header, verify_state
+from cloudnode.formats.verify import ProvenState, verify_header, verify_state
 from tests.fuzz.formats import or_refused, vectors
 from tests.fuzz.target import Outcome, Target
 from tests.unit.formats.test_verify import ask

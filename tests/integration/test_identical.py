@@ -12,12 +12,13 @@ import attrs
 import pytest
 
 from cloudnode.formats.canonical import canonical
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import RESULTS
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import build_delete, build_put, build_rate, sign_operation
 from cloudnode.formats.receipt import Answer, Receipt, verify_answer, verify_receipt
-from cloudnode.formats.verify import Epoch, ProvenState, verify_header, verify_state
+from cloudnode.formats.verify import ProvenState, verify_header, verify_state
 from tests.integration.callers import TRANSPORTS, Author, Caller, open_caller, request
 from tests.integration.conftest import NodeProcess
 

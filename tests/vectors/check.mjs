@@ -152,6 +152,17 @@ const isSigned = (each, account) => verify(hex(account), "operation", unspelled(
 check("operation signatures", operations.accepted.every((each) => isSigned(each, each.account)));
 check("wrong signatures", operations.wrong_signatures.every((each) => !isSigned(each, operations.accepted[0].account)));
 
+const appointments = operations.appointments, present = appointments.validators.map(hex);
+function appoints({ body }) {
+  const { epoch, validators, approvals } = JSON.parse(body);
+  const message = Buffer.concat([networkOf(appointments.genesis), u64(epoch), ...validators.map(hex)]);
+  const isTrue = (each) => each.validator < present.length && verify(present[each.validator], "appoint", message, hex(each.signature));
+  const enough = approvals.length >= present.length - Math.floor((present.length - 1) / 3);
+  return epoch === appointments.epoch && enough && approvals.every(isTrue);
+}
+check("appointments", appointments.accepted.every(appoints));
+check("refused appointments", !appointments.refused.some(appoints));
+
 const blocks = load("blocks.json");
 check("block hashes", blocks.headers.every((each) => hash(utf8("cloudnode header 1\n"), hex(each.bytes)).toString("hex") === each.hash));
 check("operations hashes", blocks.operations_hashes.every((each) => hash(utf8("cloudnode operations 1\n"), ...each.ids.map(hex)).toString("hex") === each.hash));

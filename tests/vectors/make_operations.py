@@ -8,9 +8,19 @@ from typing import Any
 import msgspec
 from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_base_noclamp
 
+from cloudnode.formats.appointment import sign_approval
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.genesis import Admission, Genesis
 from cloudnode.formats.keys import OPERATION, RECEIPT, SigningKey
-from cloudnode.formats.operation import Operation, decode_operation, sign_operation
+from cloudnode.formats.operation import (
+    Appoint,
+    Approval,
+    Envelope,
+    Operation,
+    build_appoint,
+    decode_operation,
+    sign_operation,
+)
 from tests.vectors.make_genesis import genesis, key
 from tests.vectors.spelling import spelled
 
@@ -34,6 +44,46 @@ def written(
     )
 
 
+def _appoint(of: Genesis) -> str:
+    """Members that appoint two validators at the end of epoch 3, approved by those with the indexes 0 and 2."""
+    keys = [OTHER.public, AUTHOR.public]
+    approvals = [sign_approval(key(index + 1), index, of.network, 3, keys) for index in (0, 2)]
+    texts = (f'{{"validator":{each.validator},"signature":"{each.signature.hex()}"}}' for each in approvals)
+    names = ",".join(f'"{each.hex()}"' for each in keys)
+    return f',"epoch":3,"validators":[{names}],"approvals":[{",".join(texts)}]'
+
+
+def _bad_appoints(of: Genesis) -> list[tuple[str, str, str]]:
+    good = written("appoint", _appoint(of), of=of)
+    keys = f'"{OTHER.public.hex()}","{AUTHOR.public.hex()}"'
+    signature = sign_approval(key(1), 0, of.network, 3, [OTHER.public, AUTHOR.public]).signature.hex()
+    many = ",".join(f'"{number:064x}"' for number in range(1001))
+    return [
+        ("no epoch", good.replace('"epoch":3,', ""), "member_missing"),
+        ("epoch as text", good.replace('"epoch":3', '"epoch":"3"'), "member_type"),
+        ("negative epoch", good.replace('"epoch":3', '"epoch":-1'), "member_type"),
+        ("no validators", good.replace(keys, ""), "validators_invalid"),
+        ("validators as text", good.replace(f"[{keys}]", keys.split(",")[0]), "validators_invalid"),
+        ("validators as numbers", good.replace(keys, "1,2"), "validators_invalid"),
+        ("a validator in capitals", good.replace(keys, keys.upper()), "validators_invalid"),
+        ("a validator twice", good.replace(keys, f"{keys},{keys}"), "validators_invalid"),
+        ("1001 validators", good.replace(keys, many), "validators_invalid"),
+        ("no approvals", good[: good.index(',"approvals":[')] + ',"approvals":[]}', "approvals_invalid"),
+        ("approvals null", good[: good.index(',"approvals":[')] + ',"approvals":null}', "approvals_invalid"),
+        ("an approval twice", good.replace('"validator":2', '"validator":0'), "approvals_invalid"),
+        ("approvals out of order", good.replace('"validator":0', '"validator":3'), "approvals_invalid"),
+        ("an index of 1000", good.replace('"validator":2', '"validator":1000'), "approvals_invalid"),
+        ("a negative index", good.replace('"validator":0', '"validator":-1'), "approvals_invalid"),
+        ("an index as text", good.replace('"validator":0', '"validator":"0"'), "approvals_invalid"),
+        ("an approval without signature", good.replace(f',"signature":"{signature}"', ""), "approvals_invalid"),
+        ("an approval with more members", good.replace('"validator":0', '"x":1,"validator":0'), "approvals_invalid"),
+        ("a short approval", good.replace(signature, signature[:-2]), "approvals_invalid"),
+        ("an approval in capitals", good.replace(signature, signature.upper()), "approvals_invalid"),
+        ("an approval that is no hex", good.replace(signature, "x" * 128), "approvals_invalid"),
+        ("members of an appointment in a put", good.replace('"appoint"', '"put"'), "member_unknown"),
+    ]
+
+
 def _good(of: Genesis) -> list[tuple[str, str]]:
     put = ',"collection":"post","key":"first","data":'
     longest = f',"collection":"{"a.b-c_9z" * 8}","key":"{_FACE * 64}","data":""'
@@ -54,6 +104,7 @@ def _good(of: Genesis) -> list[tuple[str, str]]:
         ("rate", written("rate", f',"record":"{RECORD}","stars":5', of=of)),
         ("withdraw", written("withdraw", f',"record":"{RECORD}"', of=of)),
         ("invite", written("invite", f',"invited":"{OTHER.public.hex()}"', of=of)),
+        ("appoint", written("appoint", _appoint(of), of=of)),
         (
             "valid at one height only",
             written("withdraw", f',"record":"{RECORD}"', of=of, heights='"from":0,"expiry":0'),
@@ -131,7 +182,7 @@ def _bad(of: Genesis) -> list[tuple[str, bytes, str]]:
         ("truncated", good[:-1], "json_malformed"),
         ("larger than genesis allows", good + " " * 131072, "operation_too_large"),
     ]
-    return [(name, text.encode(), code) for name, text, code in texts]
+    return [(name, text.encode(), code) for name, text, code in (*texts, *_bad_appoints(of))]
 
 
 def _described(name: str, operation: Operation) -> dict[str, Any]:
@@ -147,10 +198,20 @@ def _described(name: str, operation: Operation) -> dict[str, Any]:
         "expiry": operation.expiry,
         "type": type(operation.action).__name__.lower(),
         "arguments": {
-            member: value.hex() if member == "invited" else spelled(value) if member == "data" else value
-            for member, value in members.items()
+            member: spelled(value) if member == "data" else shown(value) for member, value in members.items()
         },
     }
+
+
+def shown(value: Any) -> Any:
+    """A value of an action with bytes as hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [shown(each) for each in value]
+    if isinstance(value, Approval):
+        return {"validator": value.validator, "signature": value.signature.hex()}
+    return value
 
 
 def _odd_signature(point: bytes, secret: int, body: bytes) -> bytes:
@@ -203,6 +264,46 @@ def _by_work() -> dict[str, Any]:
     return {"genesis": of.text.decode(), "accepted": cases[:1], "refused": cases[1:]}
 
 
+def _appointments() -> dict[str, Any]:
+    """Appointments that end epoch 3 of a network of four validators, by a quorum or not."""
+    of = genesis(4)
+    epoch = Epoch(of.network, 3, of.validators)
+    keys = (OTHER.public, AUTHOR.public)
+    approvals = [sign_approval(key(index + 1), index, of.network, 3, keys) for index in range(4)]
+    stranger = sign_approval(key(9), 4, of.network, 3, keys)
+    good = Appoint(3, keys, tuple(approvals[:3]))
+    later = [sign_approval(key(index + 1), index, of.network, 4, keys) for index in range(4)]
+    other = [sign_approval(key(index + 1), index, bytes(32), 3, keys) for index in range(4)]
+    swapped = (Approval(0, approvals[1].signature), Approval(1, approvals[0].signature), approvals[2])
+    cases = [
+        ("by a quorum", good, None),
+        ("by all", Appoint(3, keys, tuple(approvals)), None),
+        ("by others of them", Appoint(3, keys, tuple(approvals[1:])), None),
+        ("by one too few", Appoint(3, keys, (approvals[0], approvals[3])), "appoint_quorum"),
+        ("of another epoch", Appoint(4, keys, tuple(later)), "appoint_epoch"),
+        ("approved for another epoch", Appoint(3, keys, tuple(later)), "appoint_signature"),
+        ("approved for another network", Appoint(3, keys, tuple(other)), "appoint_signature"),
+        ("approved in another order", Appoint(3, keys[::-1], good.approvals), "appoint_signature"),
+        ("approvals swapped", Appoint(3, keys, swapped), "appoint_signature"),
+        ("one false among four", Appoint(3, keys, (*good.approvals, Approval(3, bytes(64)))), "appoint_signature"),
+        ("an unknown validator", Appoint(3, keys, (*good.approvals, stranger)), "appoint_validator"),
+    ]
+    envelope = Envelope(of.network, AUTHOR.public, 1_790_000_000_123, 7, 1007)
+    told: list[dict[str, Any]] = []
+    for name, appoint, code in cases:
+        body = build_appoint(envelope, appoint)
+        told.append({"name": name, "body": body.decode(), "signature": sign_operation(AUTHOR, body).hex()})
+        if code is not None:
+            told[-1]["code"] = code
+    return {
+        "genesis": of.text.decode(),
+        "epoch": epoch.number,
+        "validators": [each.hex() for each in epoch.validators],
+        "accepted": [each for each in told if "code" not in each],
+        "refused": [each for each in told if "code" in each],
+    }
+
+
 def operations() -> dict[str, Any]:
     """Operations that are accepted, with all that is read from them, and operations that are refused, with the code."""
     of = genesis()
@@ -220,4 +321,5 @@ def operations() -> dict[str, Any]:
         ],
         "wrong_signatures": _bad_signatures(of),
         "work": _by_work(),
+        "appointments": _appointments(),
     }

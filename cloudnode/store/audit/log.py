@@ -27,6 +27,8 @@ _CHECKED = {
     "scores": ("created", SCORE_COLUMNS),
     "scores_old": ("until, created", f"{SCORE_COLUMNS}, until"),
     "system": ("key", "name, since"),
+    "system_old": ("key, until", "key, until, value, name, content, since"),
+    "epochs": ("number", "number, last_height, hash, header, finality, validators"),
     "totals": ("key", "key, since, records, ratings, stars"),
     "totals_old": ("key, until", "key, until, since, records, ratings, stars"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from cloudnode.store.audit.epochs import check_epochs
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
 from cloudnode.store.audit.phase import Audit, Phase
 from cloudnode.store.audit.records import check_records, check_scores, check_totals, check_totals_at_once
@@ -21,6 +22,7 @@ PHASES: dict[str, Phase] = {
     "totals": check_totals,
     "system": check_system,
     "checksums": check_checksums,
+    "epochs": check_epochs,
     "blocks": check_blocks,
     "operations": check_operations,
 }

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from cloudnode.formats.errors import LocalError
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.operation import (
+    Appoint,
+    Approval,
     Delete,
     Envelope,
     Invite,
@@ -20,6 +22,7 @@ from cloudnode.formats.operation import (
     Put,
     Rate,
     Withdraw,
+    build_appoint,
     build_delete,
     build_invite,
     build_put,
@@ -34,11 +37,13 @@ from cloudnode.formats.operation import (
 from cloudnode.formats.strictjson import INTEGER_MAX
 from tests.unit.formats.support import FormatTestCase, damaged, load
 from tests.vectors.make_genesis import genesis, key
+from tests.vectors.make_operations import shown
 from tests.vectors.spelling import unspelled
 
 GENESIS = genesis()
 AUTHOR = key(11)
 RECORD = f"{key(12).public.hex()}/film/x"
+APPOINT = Appoint(3, (key(13).public,), (Approval(1, bytes(64)), Approval(4, b"s" * 64)))
 ENVELOPE = Envelope(GENESIS.network, AUTHOR.public, 1_790_000_000_123, 7, 1007)
 
 _bodies = [body for case in load("operations.json")["accepted"] if len(body := unspelled(case["body"])) < 2000]
@@ -52,7 +57,7 @@ _json = st.recursive(
 )
 _members = [
     "network", "account", "type", "time", "from", "expiry", "collection", "key", "data", "ref", "if_version", "record",
-    "stars", "invited", "extra",
+    "stars", "invited", "epoch", "validators", "approvals", "extra",
 ]  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def read(body: bytes) -> Operation:
 def arguments(operation: Operation) -> dict[str, Any]:
     """An action's arguments as the vectors spell them."""
     members = msgspec.structs.asdict(operation.action)
-    return {name: value.hex() if name == "invited" else value for name, value in members.items()}
+    return {name: value if name == "data" else shown(value) for name, value in members.items()}
 
 
 class DecodeTests(FormatTestCase):
@@ -156,6 +161,7 @@ class BuildTests(FormatTestCase):
             (build_rate(ENVELOPE, RECORD, 5), Rate(RECORD, 5)),
             (build_withdraw(ENVELOPE, RECORD), Withdraw(RECORD)),
             (build_invite(ENVELOPE, key(12).public), Invite(key(12).public)),
+            (build_appoint(ENVELOPE, APPOINT), APPOINT),
         ):
             operation = read(body)
             self.assertEqual(operation.action, action)
@@ -178,6 +184,9 @@ class BuildTests(FormatTestCase):
             (build_rate, (RECORD, 6)),
             (build_rate, ("no address", 5)),
             (build_invite, (b"short",)),
+            (build_appoint, (msgspec.structs.replace(APPOINT, validators=()),)),
+            (build_appoint, (msgspec.structs.replace(APPOINT, validators=APPOINT.validators * 2),)),
+            (build_appoint, (msgspec.structs.replace(APPOINT, approvals=APPOINT.approvals[::-1]),)),
         ):
             self.assertRaises(LocalError, call, ENVELOPE, *arguments)
 

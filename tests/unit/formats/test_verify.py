@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from cloudnode.formats import nodes
 from cloudnode.formats.block import Certificate, Header
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import decode_genesis
-from cloudnode.formats.verify import Epoch, ProvenState, ProvenTotals, verify_header, verify_state
+from cloudnode.formats.verify import ProvenState, ProvenTotals, verify_header, verify_state
 from tests.unit.formats.support import FormatTestCase, damaged, load
 from tests.unit.formats.test_nodes import record, rows_of
 from tests.vectors.reference import build_state, u16, u32, u64, way

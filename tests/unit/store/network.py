@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
+from cloudnode.formats.appointment import appointed_by, sign_approval
+from cloudnode.formats.block import (
+    FINALIZE,
+    Certificate,
+    Header,
+    operations_hash,
+    sign_vote,
+    signatures_hash,
+    validators_hash,
+)
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import (
+    Appoint,
     Envelope,
     Operation,
+    build_appoint,
     build_delete,
     build_invite,
     build_put,
@@ -39,6 +50,7 @@ class SmallNetwork:
 
     def __init__(self, path: str, accounts: int = 4, parameters: Parameters | None = None) -> None:
         self.validator = make_key(1)
+        self.signers = {self.validator.public: self.validator}
         self.genesis: Genesis = build_genesis(
             name="test", time=TIME, validators=[self.validator.public], parameters=parameters
         )
@@ -81,14 +93,28 @@ class SmallNetwork:
     def invite(self, key: SigningKey, invited: bytes) -> Operation:
         return self.sign(key, build_invite(self._envelope(key), invited))
 
+    def appoint(self, *keys: SigningKey, sender: SigningKey | None = None) -> Operation:
+        """What makes these keys the validators, approved by a quorum of the present ones."""
+        self.signers |= {key.public: key for key in keys}
+        epoch = self.store.epoch
+        validators = [key.public for key in keys]
+        approvals = tuple(
+            sign_approval(self.signers[key], index, epoch.network, epoch.number, validators)
+            for index, key in enumerate(epoch.validators[: epoch.quorum])
+        )
+        appoint = Appoint(epoch.number, tuple(validators), approvals)
+        sender = sender or self.accounts[0]
+        return self.sign(sender, build_appoint(self._envelope(sender), appoint))
+
     def make_block(self, operations: Sequence[Operation]) -> Block:
         """The next block with these operations, final."""
-        head, before = self.store.head, self.store.header
+        head, before, epoch = self.store.head, self.store.header, self.store.epoch
+        validators = appointed_by(operations)
         ids = tuple(operation.id for operation in operations)
         header = Header(
             network=self.genesis.network,
-            epoch=0,
-            view=0 if before is None else before.view + 1,
+            epoch=epoch.number,
+            view=0 if before is None or before.ends_epoch else before.view + 1,
             height=head.height + 1,
             time=head.time + 1,
             parent=head.hash,
@@ -97,10 +123,14 @@ class SmallNetwork:
             root_height=head.height,
             root=head.root,
             signatures_hash=signatures_hash(operation.signature for operation in operations),
+            next_validators=validators_hash(validators),
         )
-        signature = sign_vote(self.validator, header.network, FINALIZE, 0, header.view, header.hash)
-        certificate = Certificate(FINALIZE, 0, header.view, header.hash, ((0, signature),))
-        return Block(header.height, header.hash, header.encode(), Finality(certificate).encode(), ids)
+        signatures = tuple(
+            (index, sign_vote(self.signers[key], header.network, FINALIZE, epoch.number, header.view, header.hash))
+            for index, key in enumerate(epoch.validators[: epoch.quorum])
+        )
+        certificate = Certificate(FINALIZE, epoch.number, header.view, header.hash, signatures)
+        return Block(header.height, header.hash, header.encode(), Finality(certificate).encode(), ids, validators)
 
     def block(self, *operations: Operation) -> list[int]:
         """Make and store a block and return the operations' results."""
