@@ -31,7 +31,7 @@ export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help simulate run test check lint types unit integration bench docs install clean
+.PHONY: help simulate run demo test check lint types unit integration bench docs install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -39,6 +39,10 @@ help: ## Show this help
 
 run: $(RUN) ## Start a node in ./data, in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twistd -n --pidfile= cloudnode --datadir '$(DATA)'
+
+demo: NODES = 7
+demo: $(RUN) ## Start a network on this machine and watch it (NODES=7; q ends it)
+	@exec $(BIN)/cloudnode demo --nodes $(NODES)
 
 test: $(TEST) ## Check everything, run all tests, and count them
 	@$(MAKE) --no-print-directory lint types

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cloudnode import __version__
 from cloudnode.cli import values
+from cloudnode.cli.demo.actions import parse_script
 from cloudnode.cli.exits import MEANINGS
 
 DEFAULT_URL = "http://127.0.0.1:38081"
@@ -59,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
 
     _key(add, shared)
-    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _audit, _completion):
+    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _audit, _demo, _completion):
         declare(add)
     return parser
 
@@ -246,6 +247,41 @@ def _audit(add: Add) -> None:
     )
     parser.add_argument(
         "datadir", metavar="DATADIR", nargs="?", help="the node's data directory (default: ~/.local/share/cloudnode)"
+    )
+
+
+def _demo(add: Add) -> None:
+    parser = add(
+        "demo",
+        "start a whole network on this machine and watch it",
+        "  cloudnode demo                                  seven nodes, until q or Ctrl-C\n"
+        "  cloudnode demo --nodes 3 --datadir net          keep what the nodes wrote, and go on from there next time\n"
+        "  cloudnode demo --for 30 --script '0 write, 5 kill 3, 12 revive 3, 20 stop 2, 25 continue 2' | cat\n\n"
+        "keys:\n"
+        "  1 to 9   kill that node (SIGKILL), or revive it\n"
+        "  s 1      stop node 1 (SIGSTOP), or let it go on (SIGCONT)\n"
+        "  w        begin or end a writing load: made-up accounts publish and rate records through all nodes\n"
+        "  q        end all nodes and remove what they wrote (Ctrl-C too)\n",
+        "Start real nodes on free ports of this machine, each a process of its own, link them, and show what each "
+        "holds: the state roots are compared all the time, at the newest height that all serving nodes have. Kill and "
+        "revive them, and see them agree again. In a terminal the picture is live; on a pipe there is a line when "
+        "something changes, with --json an object each half second. The nodes end with this command, however it ends.",
+    )
+    parser.add_argument(
+        "--nodes", metavar="N", type=values.demo_nodes, default=7, help="how many, from 1 to 9 (default: 7)"
+    )
+    parser.add_argument(
+        "--datadir", metavar="DIR", help="keep the nodes' directories here (default: a temporary one, then removed)"
+    )
+    parser.add_argument(
+        "--for", dest="seconds", metavar="SECONDS", type=values.seconds, help="end so long after all nodes serve"
+    )
+    parser.add_argument(
+        "--script",
+        metavar="STEPS",
+        type=parse_script,
+        help="'SECONDS kill|revive|stop|continue NODE' or 'SECONDS write|quit', with commas between, or @FILE; "
+        "counted from when all nodes serve",
     )
 
 

@@ -45,6 +45,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def demo_nodes(text: str) -> int:
+    """An argument from 1 to 9, as many as there are keys of one digit."""
+    if text not in tuple("123456789"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 9")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """An argument of seconds above 0."""
     try:

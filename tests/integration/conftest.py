@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import secrets
 import shlex
 import signal
@@ -23,31 +22,11 @@ from typing import IO, Any
 
 import pytest
 
+from cloudnode.cli.demo.plan import find_free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-
-# Below the ports that Linux hands out by itself, so that no outgoing connection takes one meanwhile.
-_PORT_RANGE = range(20_000, 32_000)
-
-
-def find_free_ports(count: int) -> list[int]:
-    """Ports which were free a moment ago, for TCP and UDP, on 127.0.0.1."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.choice(_PORT_RANGE)
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tcp.bind(("127.0.0.1", port))
-            udp.bind(("127.0.0.1", port))
-            if port not in found:
-                found.append(port)
-    return found
-
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Poll a condition every 10 ms; fail the test by name when it does not come true in time."""

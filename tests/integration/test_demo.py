@@ -1,0 +1,197 @@
+"""``cloudnode demo`` with real nodes: in a terminal, on a pipe, and with a parent that is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.conftest import ROOT, wait_until
+
+SECONDS = 60.0
+
+
+class Started:
+    """A demo, and what it has to leave behind: nothing."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.home = home
+        self.command = [sys.executable, "-m", "cloudnode", "demo", *arguments]
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "TMPDIR": str(home),
+            "TERM": "xterm", "LINES": "30", "COLUMNS": "110",
+        }  # fmt: skip
+
+    def nodes(self) -> list[psutil.Process]:
+        """The node processes of this demo that there are, also when it is dead."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(word.startswith(f"{self.home}/") for word in process.cmdline()):
+                    found.append(process)
+        return found
+
+    def assert_nothing_left(self) -> None:
+        wait_until(lambda: not self.nodes(), 10, "the end of all nodes")
+        assert not list(self.home.glob("cloudnode-demo-*"))
+
+
+class Screen:
+    """A demo in a terminal of its own, from which the last picture is read."""
+
+    def __init__(self, started: Started) -> None:
+        self.started = started
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.execve(started.command[0], started.command, started.environment)
+        self.text = ""
+        self.status: int | None = None
+
+    def read(self) -> str:
+        """All that was drawn so far."""
+        os.set_blocking(self.terminal, False)
+        with contextlib.suppress(OSError):
+            while data := os.read(self.terminal, 65_536):
+                self.text += data.decode("utf-8", "replace")
+        return self.text
+
+    def picture(self) -> str:
+        """The last picture that is complete, without colours."""
+        pictures = self.read().split("\x1b[H")
+        complete = [each for each in pictures if each.endswith("\x1b[J")]
+        return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", complete[-1]) if complete else ""
+
+    def type(self, keys: str) -> None:
+        os.write(self.terminal, keys.encode())
+
+    def wait_for(self, words: str) -> None:
+        wait_until(lambda: re.search(words, self.picture()) is not None, SECONDS, f"{words!r} on\n{self.picture()}")
+
+    def has_ended(self) -> bool:
+        self.read()  # or it would wait for somebody to read what it writes
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if pid else None
+        return self.status is not None
+
+    def close(self) -> None:
+        if not self.has_ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    """Four nodes in a terminal."""
+    opened = Screen(Started(tmp_path, "--nodes", "4"))
+    yield opened
+    opened.close()
+
+
+def test_in_a_terminal(screen: Screen) -> None:
+    """Four nodes agree; one is killed while others write, comes back, one is stopped and goes on; all agree again."""
+    screen.wait_for(r"roots EQUAL on 4 nodes")
+    assert len(screen.started.nodes()) == 4
+    screen.type("w")
+    screen.wait_for(r"load: on, [\d,]*\d\d operations final")
+    screen.type("4")
+    screen.wait_for(r"(?m)^ +4 +dead")
+    assert len(screen.started.nodes()) == 3
+    screen.wait_for(r"roots EQUAL on 3 nodes")
+    screen.type("4")
+    screen.type("s")
+    screen.wait_for("Stop or continue which node")
+    screen.type("3")
+    screen.wait_for(r"(?m)^ +3 +stopped")
+    screen.type("s3w")
+    screen.wait_for(r"load: off")
+    screen.wait_for(r"roots EQUAL on 4 nodes")
+    screen.type("q")
+    wait_until(screen.has_ended, 20, "the end")
+    assert screen.status == 0, screen.text[-2000:]
+    after = screen.read().rpartition("\x1b[?1049l")[2]
+    assert "EQUAL" in after and "Nothing is left" in after
+    screen.started.assert_nothing_left()
+
+
+def test_for_programs(tmp_path: Path) -> None:
+    """A script on a pipe: each round is an object, from which one sees the kill, the revival, and equal roots."""
+    script = "0 write, 1.5 kill 3, 5 revive 3, 6 write"
+    started = Started(tmp_path, "--nodes", "3", "--json", "--for", "14", "--script", script)
+    done = subprocess.run(
+        started.command, env=started.environment, capture_output=True, text=True, timeout=SECONDS * 2, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rounds = [json.loads(line) for line in done.stdout.splitlines()]
+    states = [each["nodes"][2]["state"] for each in rounds]
+    assert "dead" in states and states[-1] == "serving"
+    assert all(each["equal"] is not False for each in rounds)
+    last = rounds[-1]
+    assert last["equal"] is True and len(next(iter(last["roots"].values()))) == 3
+    assert last["nodes"][0]["records"] > 0 and last["nodes"][0]["ratings_sum"] > 0
+    assert {node["records"] for node in last["nodes"]} == {last["nodes"][0]["records"]}
+    started.assert_nothing_left()
+
+
+def test_kept_and_interrupted(tmp_path: Path) -> None:
+    """With --datadir the next demo goes on with the same network; SIGINT ends it well, and a second demo is refused."""
+    kept = tmp_path / "kept"
+    heights = []
+    for _ in range(2):
+        started = Started(tmp_path, "--nodes", "2", "--json", "--datadir", str(kept))
+        process = subprocess.Popen(
+            started.command, env=started.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if (told := json.loads(line))["equal"]:
+                    break
+            refused = subprocess.run(
+                started.command, env=started.environment, capture_output=True, text=True, timeout=30, check=False
+            )
+            assert (refused.returncode, "Another demo uses" in refused.stderr) == (2, True)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+            process.wait()
+        heights.append((told["common_height"], (kept / "node-2" / "data" / "genesis.json").read_bytes()))
+    assert heights[1][0] >= heights[0][0] and heights[1][1] == heights[0][1]
+    started.assert_nothing_left()
+
+
+def test_parent_killed(tmp_path: Path) -> None:
+    """``kill -9`` of the demo takes its nodes along, a stopped one too; the next one removes what it left."""
+    script = "0 stop 2"
+    started = Started(tmp_path, "--nodes", "2", "--json", "--script", script)
+    process = subprocess.Popen(started.command, env=started.environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["nodes"][1]["state"] == "stopped":
+                break
+        assert len(started.nodes()) == 2
+    finally:
+        process.kill()
+        process.communicate()
+    wait_until(lambda: not started.nodes(), 10, "the end of the nodes")
+    assert len(list(tmp_path.glob("cloudnode-demo-*"))) == 1
+    began = time.monotonic()
+    again = Started(tmp_path, "--nodes", "1", "--json", "--for", "0.1")
+    subprocess.run(again.command, env=again.environment, capture_output=True, timeout=SECONDS, check=True)
+    assert time.monotonic() - began < SECONDS
+    again.assert_nothing_left()
