@@ -16,7 +16,8 @@ from twisted.internet.task import react
 
 from benchmarks.load import Plan, Result, Tally
 from benchmarks.processes import HOST
-from cloudnode.transports.quic.client import AnyCertificate, WebSocketClient, connect_websocket
+from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
+from cloudnode.transports.quic.connecting import AnyCertificate
 
 
 class _Conversation:

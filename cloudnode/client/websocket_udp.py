@@ -11,7 +11,8 @@ from cloudnode.client.carrier import Receiver
 from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust
-from cloudnode.transports.quic import client as quic
+from cloudnode.transports.quic import connecting as quic
+from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
 
 
 class WebSocketUdpCarrier:
@@ -19,7 +20,7 @@ class WebSocketUdpCarrier:
 
     keeps_connection = True
 
-    def __init__(self, websocket: quic.WebSocketClient) -> None:
+    def __init__(self, websocket: WebSocketClient) -> None:
         self._delivery = Delivery()
         self._websocket = websocket
         self._is_closed = False
@@ -58,7 +59,7 @@ async def connect_websocket_udp(
     :raises ConnectionFailed: Nobody answers, or the certificate is not taken.
     """
     try:
-        websocket = await quic.connect_websocket(
+        websocket = await connect_websocket(
             reactor, address.host, address.port, path=address.path, trust=_quic_trust(trust), timeout=timeout
         )
     except quic.CertificateMismatch as error:

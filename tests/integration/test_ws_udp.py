@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 
-from cloudnode.transports.quic.client import (
+from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
+from cloudnode.transports.quic.connecting import (
     AnyCertificate,
     CertificateMismatch,
     ConnectionRefused,
@@ -23,8 +24,6 @@ from cloudnode.transports.quic.client import (
     NameNotFound,
     PinnedCertificate,
     TrustedAuthorities,
-    WebSocketClient,
-    connect_websocket,
 )
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.seam import Refused

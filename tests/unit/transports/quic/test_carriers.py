@@ -9,7 +9,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.transports.quic.client import AnyCertificate, WebSocketClient, connect_websocket
+from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
+from cloudnode.transports.quic.connecting import AnyCertificate
 from cloudnode.transports.quic.limits import KIB, QuicLimits
 from cloudnode.transports.quic.messages import MessageReader, encode_message
 from cloudnode.transports.quic.webtransport import to_http3_code

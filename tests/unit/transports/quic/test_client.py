@@ -8,15 +8,14 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.transports.quic.client import (
+from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
+from cloudnode.transports.quic.connecting import (
     AnyCertificate,
     CertificateMismatch,
     ConnectionRefused,
     ConnectTimedOut,
     PinnedCertificate,
     TrustedAuthorities,
-    WebSocketClient,
-    connect_websocket,
 )
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.serving import KeptCredentials
