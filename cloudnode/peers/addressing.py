@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
+from twisted.internet.interfaces import IReactorTime
+
 from cloudnode.peers.book import AddressBook
+from cloudnode.peers.entries import link_port
 from cloudnode.peers.messages import ADDRESSES_MAX, Addresses, Answer, GetAddresses, NodeAddress
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.places import may_be_told
@@ -24,20 +27,21 @@ class AddressGossip:
         learned: Callable[[], None],
         *,
         random: Random,
+        clock: IReactorTime,
         wall_time: Callable[[], float],
-        now: float,
     ) -> None:
         """
         :param node_key: This node's. :param peers: All open peers. :param learned: Called after addresses came.
-        :param wall_time: Unix seconds. :param now: Seconds, of the clock that :meth:`time_passed` tells.
+        :param wall_time: Unix seconds.
         """
         self._book = book
         self._node_key = node_key
         self._peers = peers
         self._learned = learned
         self._random = random
+        self._clock = clock
         self._wall_time = wall_time
-        self._next = now
+        self._next = clock.seconds()
 
     def time_passed(self, now: float) -> None:
         """Ask all peers again if it is time."""
@@ -49,17 +53,18 @@ class AddressGossip:
 
     def note_places(self, peer: Peer) -> None:
         """Note where a peer was reached, or says that it can be."""
+        now = self._clock.seconds()
         if peer.dialled is not None:
             place = (peer.address, peer.dialled[1])
             if place != peer.dialled:
                 # A name that the operator wrote: its address is noted besides.
-                self._book.succeeded(place, peer.id, self._wall_time())
-            self._book.succeeded(peer.dialled, peer.id, self._wall_time())
-        for each in peer.hello.interfaces:
-            host = each.host or peer.address
-            if each.transport == "ws" and may_be_told(host, peer.address):
-                told = NodeAddress(peer.id, host, each.port, 0, peer.hello.interfaces)
-                self._book.learn(told, peer.address)
+                self._book.succeeded(place, peer.id, now, peer.way)
+            self._book.succeeded(peer.dialled, peer.id, now, peer.way)
+        interfaces = peer.hello.interfaces
+        for host in dict.fromkeys(each.host or peer.address for each in interfaces):
+            way = link_port(interfaces, host, peer.address)
+            if way is not None and may_be_told(host, peer.address):
+                self._book.learn(NodeAddress(peer.id, host, way[1], 0, interfaces), peer.address)
 
     def ask(self, peer: Peer) -> None:
         """Ask a peer for addresses."""
@@ -67,9 +72,10 @@ class AddressGossip:
 
     def answer(self, peer: Peer, question: GetAddresses) -> Addresses:
         """What a peer is told that asks."""
+        now = self._clock.seconds()
         told = [
             each
-            for each in self._book.tell(ADDRESSES_MAX, self._wall_time())
+            for each in self._book.tell(ADDRESSES_MAX, now, self._wall_time() - now)
             if each.node != peer.id and may_be_told(each.host, peer.address)
         ]
         return Addresses(question.request, tuple(told))

@@ -1,110 +1,47 @@
-"""The address book: where nodes are, as far as this node was told, kept on disk.
+"""The address book: where nodes are, as far as this node was told, and the bans.
 
 It is bounded, and so is what one teller's network may write into it and what one network may stand in it, so that
-nobody fills it alone. Addresses with which a link was had are kept before those that were only told. It also keeps
-the bans.
+nobody fills it alone. Addresses with which a link was had are kept before those that were only told. All times are of
+a clock that never goes back, so that setting the machine's clock neither wakes nor delays nor forgets anything.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from random import Random
 
-import attrs
-import msgspec
-
-from cloudnode.peers.messages import Interface, NodeAddress
-from cloudnode.peers.places import place_group, reach, read_address
+from cloudnode.peers.bans import DAY, Bans
+from cloudnode.peers.choosing import choose_for_feeler, choose_for_link, choose_to_forget
+from cloudnode.peers.entries import Entry, Way, transport_at
+from cloudnode.peers.messages import NodeAddress
+from cloudnode.peers.places import LinkTransport, place_group, reach, read_address
 
 ADDRESSES_MAX = 2_000
 OF_ONE_GROUP_MAX = 64
 OF_ONE_TELLER_MAX = 256
+OF_ONE_VALIDATOR_MAX = 4
+"""So many places may be told to be the same validator's."""
 
 BACKOFF_SECONDS = 2.0
 BACKOFF_MAX = 600.0
 JOINED_BACKOFF_MAX = 30.0
 FORGET_FAILURES = 12
-DAY = 86_400
 
-BAN_SECONDS = 60.0
-BAN_GROWTH = 4
-BAN_MAX = 7.0 * DAY
-BANS_MAX = 1_000
-
-
-@attrs.define
-class Entry:
-    """A place where a node is said to be.
-
-    :ivar node: Its key; empty if that is not known. :ivar seen: When a link with it was had, unix seconds, or 0.
-    :ivar tried: When it was dialled last. :ivar failures: In a row. :ivar teller: The network of who told it.
-    :ivar joined: Whether the operator named it.
-    :ivar group: The network that the place is in.
-    """
-
-    host: str
-    port: int
-    node: bytes = b""
-    interfaces: tuple[Interface, ...] = ()
-    seen: float = 0.0
-    tried: float = 0.0
-    next_try: float = 0.0
-    failures: int = 0
-    teller: str = ""
-    joined: bool = False
-    group: str = attrs.field(init=False, default=attrs.Factory(lambda entry: place_group(entry.host), takes_self=True))
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """What it is found by."""
-        return self.host, self.port
-
-
-@attrs.define
-class Ban:
-    """Whom this node has no link with until then, the how manieth time, and why."""
-
-    until: float
-    count: int
-    fault: str
-
-
-class _StoredAddress(msgspec.Struct, omit_defaults=True):
-    host: str
-    port: int
-    node: str = ""
-    seen: int = 0
-    failures: int = 0
-    teller: str = ""
-    interfaces: tuple[Interface, ...] = ()
-
-
-class _StoredBan(msgspec.Struct):
-    whom: str
-    until: int
-    count: int
-    fault: str
-
-
-class _Stored(msgspec.Struct):
-    format: int
-    network: str
-    addresses: list[_StoredAddress]
-    bans: list[_StoredBan]
+Place = tuple[str, int]
 
 
 class AddressBook:
-    """Addresses and bans. Times are unix seconds.
+    """Addresses and bans.
 
-    :ivar changed: Whether there is something to save.
+    :ivar bans: Whom this node has no link with. :ivar changed: Whether there is something to save.
     """
 
     def __init__(self, random: Random) -> None:
         self.changed = False
+        self.bans = Bans()
         self._random = random
-        self._entries: dict[tuple[str, int], Entry] = {}
-        self._bans: dict[str, Ban] = {}
+        self._entries: dict[Place, Entry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -112,162 +49,162 @@ class AddressBook:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
 
-    # Addresses
-
-    def join(self, host: str, port: int, node: bytes | None) -> None:
+    def join(self, host: str, port: int, node: bytes | None, transport: LinkTransport = "ws") -> None:
         """Note what the operator named."""
-        entry = self._entries.setdefault((host, port), Entry(host, port))
+        entry = self._entries.setdefault((host, port), Entry(host, port, transport))
         entry.joined = True
+        entry.transport = transport
         entry.node = node or entry.node
-        entry.next_try = 0.0
+        entry.next_try = float("-inf")
 
     def learn(self, address: NodeAddress, teller: str) -> bool:
         """Take an address that somebody at ``teller`` (an IP address) told; False if there is no room for it."""
-        place = (address.host, address.port)
-        known = self._entries.get(place)
-        group = place_group(teller)
+        known = self._entries.get((address.host, address.port))
         if known is not None:
             if not known.node or known.node == address.node:
                 known.node = address.node
                 known.interfaces = address.interfaces or known.interfaces
+                self._hint(known, address.validator)
             return True
+        group = place_group(teller)
         if reach(address.host):
             own = place_group(address.host)
             if sum(entry.group == own for entry in self._entries.values()) >= OF_ONE_GROUP_MAX:
                 return False
         if sum(entry.teller == group for entry in self._entries.values()) >= OF_ONE_TELLER_MAX:
             return False
-        self._entries[place] = Entry(address.host, address.port, address.node, address.interfaces, teller=group)
+        entry = Entry(
+            address.host, address.port, transport_at(address), address.node, address.interfaces, teller=group
+        )
+        self.restore(entry)
+        self._hint(entry, address.validator)
         self.changed = True
-        self._make_room()
         return True
 
-    def succeeded(self, place: tuple[str, int], node: bytes, now: float) -> None:
-        """A link with a node at a place was had."""
-        entry = self._entries.setdefault(place, Entry(*place))
-        entry.node, entry.seen, entry.failures, entry.next_try = node, now, 0, 0.0
-        self.changed = True
-        self._make_room()
+    def restore(self, entry: Entry) -> None:
+        """Take over an entry as it is."""
+        self._entries[entry.place] = entry
+        self._make_room(entry)
 
-    def failed(self, place: tuple[str, int], now: float) -> None:
-        """A place could not be reached, or is not what it should be: try it later, each time later than before."""
+    def succeeded(self, place: Place, node: bytes, now: float, way: Way | None = None) -> None:
+        """A link with a node at a place was had."""
+        entry = self._entries.get(place)
+        if entry is None:
+            entry = Entry(*place, transport=way[0] if way else "ws")
+            self.restore(entry)
+        if entry.node not in (b"", node):
+            entry.validator, entry.is_proven_validator = b"", False
+        entry.node, entry.seen, entry.failures, entry.next_try = node, now, 0, float("-inf")
+        entry.last_way = way or entry.last_way
+        self.changed = True
+
+    def failed(self, place: Place, now: float, way: Way | None = None) -> None:
+        """A place could not be reached, or is not what it should be: try it later, each time later than before.
+
+        :param way: What led there but to no link: the other one is tried first next time.
+        """
         entry = self._entries.get(place)
         if entry is None:
             return
+        if way is not None:
+            entry.last_way = next((each for each in entry.ways if each != way), None)
         entry.failures += 1
         longest = JOINED_BACKOFF_MAX if entry.joined else BACKOFF_MAX
         delay = min(BACKOFF_SECONDS * 2 ** min(entry.failures - 1, 20), longest)
         entry.next_try = now + delay * (0.5 + self._random.random())
         self.changed = True
-        long_ago = now - entry.seen > 7 * DAY
+        long_ago = entry.seen is None or now - entry.seen > 7 * DAY
         if entry.failures >= FORGET_FAILURES and long_ago and not entry.joined:
             del self._entries[place]
 
-    def forget(self, place: tuple[str, int]) -> None:
+    def forget(self, place: Place) -> None:
         """Remove a place (it is this node's own)."""
         self.changed |= self._entries.pop(place, None) is not None
 
-    def choose(self, now: float, linked: Collection[bytes], busy: Collection[tuple[str, int]],
-               groups: Counter[str]) -> Entry | None:  # fmt: skip
+    # Choices
+
+    def choose(
+        self, now: float, linked: Collection[bytes], busy: Collection[Place], groups: Counter[str], *,
+        feels: bool = False,
+    ) -> Entry | None:  # fmt: skip
         """The place to dial next, or None.
 
-        Those in networks of which there are the fewest links come first, among them any, but one that was seen before
-        one that was only told.
-
         :param linked: Nodes that there are links with. :param busy: Places that are being dialled.
-        :param groups: How many links there are with each network (:func:`place_group`).
+        :param groups: How many links there are with each network. :param feels: To see who is there, and no more.
         """
-        due = [
+        choose = choose_for_feeler if feels else choose_for_link
+        return choose(self._due(now, linked, busy), groups, self._random)
+
+    def choose_validator(
+        self, now: float, wanted: Collection[bytes], linked: Collection[bytes], busy: Collection[Place]
+    ) -> Entry | None:
+        """A place where one of these validators is, one that has proven it rather than one that is only said to be."""
+        due = [entry for entry in self._due(now, linked, busy) if entry.validator in wanted]
+        return min(due, key=lambda entry: (not entry.is_proven_validator, self._random.random()), default=None)
+
+    def _due(self, now: float, linked: Collection[bytes], busy: Collection[Place]) -> Iterable[Entry]:
+        return (
             entry
             for entry in self._entries.values()
             if entry.next_try <= now
             and entry.place not in busy
             and entry.node not in linked
-            and not self.is_banned(entry.node, entry.host, now)
-        ]
-        if not due:
-            return None
-        chosen = min(
-            due,
-            key=lambda entry: (
-                not entry.joined,
-                groups[entry.group],
-                not entry.seen,
-                self._random.random(),
-            ),
+            and not self.bans.includes(entry.node, entry.host, now)
         )
-        chosen.tried = now
-        return chosen
 
-    def tell(self, most: int, now: float) -> list[NodeAddress]:
-        """Addresses for others: those that were seen in the last days, in any order."""
-        known = [entry for entry in self._entries.values() if entry.node and read_address(entry.host) is not None]
-        known = [entry for entry in known if entry.seen > now - 14 * DAY and not self.is_banned(entry.node, "", now)]
-        chosen = self._random.sample(known, min(most, len(known)))
-        return [NodeAddress(each.node, each.host, each.port, int(each.seen), each.interfaces) for each in chosen]
+    def tell(self, most: int, now: float, wall_offset: float) -> list[NodeAddress]:
+        """Addresses for others: those that were seen in the last days, in any order.
 
-    def _make_room(self) -> None:
-        if len(self._entries) <= ADDRESSES_MAX:
-            return
-        unloved = [entry for entry in self._entries.values() if not entry.joined]
-        worst = min(unloved, key=lambda entry: (entry.seen, -entry.failures, self._random.random()))
-        del self._entries[worst.place]
-
-    # Bans
-
-    def ban(self, whom: str, fault: str, now: float) -> float:
-        """Have no link with a node (its key in hex) or an IP address for a while.
-
-        :return: For how many seconds; each time for longer.
+        :param wall_offset: Unix seconds less those of ``now``'s clock.
         """
-        before = self._bans.pop(whom, None)
-        count = before.count + 1 if before is not None else 1
-        seconds = min(BAN_SECONDS * float(BAN_GROWTH) ** min(count - 1, 20), BAN_MAX)
-        self._bans[whom] = Ban(now + seconds, count, fault)
-        if len(self._bans) > BANS_MAX:
-            del self._bans[next(iter(self._bans))]
-        self.changed = True
-        return seconds
-
-    def is_banned(self, node: bytes, host: str, now: float) -> bool:
-        """Whether a node or an address is banned now."""
-        bans = (self._bans.get(node.hex()) if node else None, self._bans.get(host))
-        return any(ban is not None and ban.until > now for ban in bans)
-
-    def bans(self, now: float) -> dict[str, Ban]:
-        """All bans that hold now."""
-        return {whom: ban for whom, ban in self._bans.items() if ban.until > now}
-
-    def ban_count(self, node: bytes) -> int:
-        """How often a node was banned."""
-        ban = self._bans.get(node.hex())
-        return 0 if ban is None else ban.count
-
-    # The file
-
-    def dump(self, network: bytes) -> bytes:
-        """The file's content."""
-        addresses = [
-            _StoredAddress(each.host, each.port, each.node.hex(), int(each.seen), each.failures, each.teller,
-                           each.interfaces)
-            for each in self._entries.values()
-            if each.seen or not each.joined
+        known = [
+            entry
+            for entry in self._entries.values()
+            if entry.node
+            and entry.seen is not None
+            and entry.seen > now - 14 * DAY
+            and read_address(entry.host) is not None
+            and not self.bans.includes(entry.node, "", now)
+        ]
+        return [
+            NodeAddress(
+                each.node, each.host, each.port, max(0, int((each.seen or 0.0) + wall_offset)), each.interfaces,
+                each.validator if each.is_proven_validator else b"",
+            )
+            for each in self._random.sample(known, min(most, len(known)))
         ]  # fmt: skip
-        bans = [_StoredBan(whom, int(ban.until), ban.count, ban.fault) for whom, ban in self._bans.items()]
-        stored = _Stored(1, network.hex(), addresses, bans)
-        return msgspec.json.format(msgspec.json.encode(stored), indent=1) + b"\n"
 
-    def load(self, content: bytes, network: bytes) -> None:
-        """Take over a file's content.
+    # Marks
 
-        :raises ValueError: It is not one of this network.
-        """
-        stored = msgspec.json.decode(content, type=_Stored)
-        if stored.format != 1 or stored.network != network.hex():
-            raise ValueError("it is of another network or format")
-        for each in stored.addresses[:ADDRESSES_MAX]:
-            entry = Entry(each.host, each.port, bytes.fromhex(each.node), each.interfaces, each.seen,
-                          failures=each.failures, teller=each.teller)  # fmt: skip
-            self._entries[entry.place] = entry
-        for ban in stored.bans[:BANS_MAX]:
-            self._bans[ban.whom] = Ban(ban.until, ban.count, ban.fault)
+    def keep_anchors(self, places: Collection[Place]) -> None:
+        """These are the places to be dialled first after a restart, and no others."""
+        for entry in self._entries.values():
+            is_anchor = entry.place in places
+            self.changed |= entry.is_anchor != is_anchor
+            entry.is_anchor = is_anchor
+
+    def is_validator(self, node: bytes, key: bytes) -> None:
+        """A node has proven on a link that it has a validator's key, or (an empty key) that it has none any more."""
+        for entry in self._entries.values():
+            if entry.node == node:
+                self.changed |= entry.validator != key or not entry.is_proven_validator
+                entry.validator, entry.is_proven_validator = key, bool(key)
+            elif key and entry.validator == key and entry.node:
+                # A validator runs on one node: whoever else had the name has it no longer.
+                entry.validator, entry.is_proven_validator = b"", False
+
+    def is_validators_host(self, host: str) -> bool:
+        """Whether a validator has proven itself from this address."""
+        return any(entry.is_proven_validator and entry.host == host for entry in self._entries.values())
+
+    def _hint(self, entry: Entry, key: bytes) -> None:
+        """Somebody says that a place is a validator's; whoever has proven something is not overruled."""
+        if not key or entry.validator:
+            return
+        if sum(each.validator == key for each in self._entries.values()) < OF_ONE_VALIDATOR_MAX:
+            entry.validator = key
+
+    def _make_room(self, newest: Entry) -> None:
+        while len(self._entries) > ADDRESSES_MAX:
+            worst = choose_to_forget((entry for entry in self._entries.values() if entry is not newest), self._random)
+            del self._entries[(worst or newest).place]

@@ -27,7 +27,7 @@ from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import NO_NETWORK, VERSION, AnyMessage, GenesisText, GetGenesis, Hello
 from cloudnode.peers.peer import Channel, Peer
-from cloudnode.peers.places import JoinAddress
+from cloudnode.peers.places import LINK_TRANSPORTS, JoinAddress
 from cloudnode.transports.requestbody import RequestBody
 
 _INFO_BYTES_MAX = 1024 * 1024
@@ -83,7 +83,7 @@ class Newcomer:
     async def _link(self, join: JoinAddress) -> Peer:
         owner = _Waiting()
         try:
-            await self.dial(join.host, join.port, lambda channel: self._make_peer(channel, join, owner))
+            await self.dial(join.transport, join.host, join.port, lambda channel: self._make_peer(channel, join, owner))
             peer = await owner.opened.addTimeout(LinkLimits().handshake, self.clock)
         except Exception as error:
             raise JoinFailed(f"cannot join {join.text}: {str(error) or type(error).__name__}") from None
@@ -141,14 +141,19 @@ async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> Joi
         response.deliverBody(reader)
         info = msgspec.json.decode(await reader.done.addTimeout(timeout, reactor))
         interfaces = info["result"]["interfaces"]
-        port = next(each["port"] for each in interfaces if each["transport"] == "ws")
+        transport, port = next(
+            (each["transport"], each["port"])
+            for kind in LINK_TRANSPORTS
+            for each in interfaces
+            if each["transport"] == kind
+        )
         if type(port) is not int or not 1 <= port <= 65_535:
             raise ValueError("it names no port")
     except StopIteration:
         raise JoinFailed(f"{join.text} serves no WebSocket, where links are taken") from None
     except Exception as error:
         raise JoinFailed(f"cannot join {join.text}: {str(error) or type(error).__name__}") from None
-    return attrs.evolve(join, scheme="ws", port=port)
+    return attrs.evolve(join, scheme="ws" if transport == "ws" else "ws+udp", port=port)
 
 
 class _Reader(Protocol):

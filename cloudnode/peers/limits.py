@@ -12,12 +12,14 @@ class PeerSettings:
 
     :ivar outbound: Links that this node dials. :ivar inbound: Links that it takes. :ivar inbound_group: Of one /16 or
         IPv6 /32 network; this machine's and private networks are not bounded by it.
+    :ivar validators: Links that a validator may have with other validators beyond the others, dialled or taken.
     :ivar dial_timeout: Seconds.
     """
 
     outbound: int = attrs.field(default=8, validator=[instance_of(int), ge(0)])
     inbound: int = attrs.field(default=64, validator=[instance_of(int), ge(0)])
     inbound_group: int = attrs.field(default=8, validator=[instance_of(int), ge(1)])
+    validators: int = attrs.field(default=64, validator=[instance_of(int), ge(0)])
     dial_timeout: float = attrs.field(default=5.0, converter=float, validator=ge(0.1))
 
 

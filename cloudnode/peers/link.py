@@ -14,6 +14,7 @@ Every fault ends the link, whatever it is, with an event that names it: whoever 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 import attrs
@@ -36,9 +37,9 @@ from cloudnode.peers.messages import (
     Pong,
     Proof,
     Question,
-    bundle,
     decode_frame,
     encode_message,
+    take_bundle,
 )
 
 
@@ -168,7 +169,7 @@ class Link:
         self._limits = limits
         self._now = now
         self._events: list[Event] = []
-        self._queue: list[bytes] = []
+        self._queue: deque[bytes] = deque()
         self._requests: dict[int, tuple[type[Answer], float]] = {}
         self._last_request = 0
         self._heard = now
@@ -247,11 +248,15 @@ class Link:
         events, self._events = self._events, []
         return events
 
+    def take_frame(self) -> bytes | None:
+        """The next frame that is to be sent, or None."""
+        messages = take_bundle(self._queue)
+        self.queued_bytes -= sum(map(len, messages))
+        return b"".join(messages) if messages else None
+
     def take_frames(self) -> list[bytes]:
-        """What is to be sent."""
-        queue, self._queue = self._queue, []
-        self.queued_bytes = 0
-        return bundle(queue)
+        """All that is to be sent."""
+        return list(iter(self.take_frame, None))
 
     def _put(self, message: Message) -> None:
         encoded = encode_message(message)
@@ -331,7 +336,9 @@ class Link:
             closed = Closed(PeerFault("going_away", said), told=True)
         elif fault.name != "going_away" or self.hello is not None:
             encoded = encode_message(Goodbye(fault.name, fault.message[:300]))
-            self._queue = [encoded] if fault.name == "slow" else [*self._queue, encoded]
+            if not self.has_room:
+                self._queue.clear()  # whoever takes nothing need not be told all of it to be told goodbye
+            self._queue.append(encoded)
         self._events.append(closed)
 
 

@@ -6,6 +6,7 @@ behind its length. The type stands in the second byte, so that a message's lengt
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Annotated, get_args
 
@@ -131,7 +132,8 @@ class NodeAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a node is.
 
     :ivar node: Its key. :ivar host: An IP address. :ivar port: Where links are taken. :ivar seen: When somebody had a
-        link with it last, unix seconds.
+        link with it last, unix seconds. :ivar validator: The validator key that it has proven to the teller, or empty:
+        a hint where to look for that validator, and no more.
     """
 
     node: Bytes32
@@ -139,6 +141,7 @@ class NodeAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     port: Port
     seen: Unsigned
     interfaces: Annotated[tuple[Interface, ...], Meta(max_length=16)]
+    validator: Annotated[bytes, Meta(max_length=32)] = b""
 
 
 class Addresses(Message, frozen=True, tag=9):
@@ -352,20 +355,14 @@ def decode_frame(frame: bytes) -> list[AnyMessage]:
     return messages
 
 
-def bundle(messages: Iterable[bytes]) -> list[bytes]:
-    """Put encoded messages into as few frames as may be."""
-    frames: list[bytes] = []
-    parts: list[bytes] = []
+def take_bundle(queue: deque[bytes]) -> list[bytes]:
+    """Take off the queue as many encoded messages as go into one frame."""
+    taken: list[bytes] = []
     size = 0
-    for message in messages:
-        if parts and (size + len(message) > BUNDLE_BYTES or len(parts) == FRAME_MESSAGES_MAX):
-            frames.append(b"".join(parts))
-            parts, size = [], 0
-        parts.append(message)
-        size += len(message)
-    if parts:
-        frames.append(b"".join(parts))
-    return frames
+    while queue and len(taken) < FRAME_MESSAGES_MAX and (not taken or size + len(queue[0]) <= BUNDLE_BYTES):
+        taken.append(queue.popleft())
+        size += len(taken[-1])
+    return taken
 
 
 def split_ids(ids: bytes) -> tuple[bytes, ...]:

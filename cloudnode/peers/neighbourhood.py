@@ -9,7 +9,7 @@ has many addresses in one network gets few of them; links that others dial are b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -22,6 +22,7 @@ from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.addressing import AddressGossip
 from cloudnode.peers.admission import check_room, choose_to_give_way
+from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
@@ -64,6 +65,8 @@ class Neighbourhood:
     :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
     :ivar book: Addresses and bans. :ivar settings: What the operator set.
     :ivar counted: What the links did that are over.
+    :ivar wants_validators: Keys of the validators that this node wants links with and has none: those of its epoch if
+        it is one itself.
     :ivar download: What follows the validators; None on a node that makes the blocks.
     """
 
@@ -95,7 +98,8 @@ class Neighbourhood:
         self.book = AddressBook(random)
         self._clock = clock
         self._ledger = ledger
-        self._book_file = BookFile(book_path, self.book, ledger.network, clock.seconds())
+        self._book_file = BookFile(book_path, self.book, ledger.network, clock.seconds(), wall_time)
+        self.wants_validators: Callable[[], Collection[bytes]] = tuple
         self.listening: list[Interface] = []
         self._link_limits = link_limits or LinkLimits()
         self._random = random
@@ -105,7 +109,8 @@ class Neighbourhood:
         self.counted = PeerCounters()
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
-        self._dialling = Dialling(clock, wall_time, dial, self)
+        self._anchors: frozenset[tuple[str, int]] = frozenset()
+        self._dialling = Dialling(clock, dial, self)
         self._serving = Serving(ledger)
         self._state_serving = StateServing(ledger, run_in_thread)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
@@ -117,7 +122,7 @@ class Neighbourhood:
         self._news = BlockNews(ledger, self.download, lambda: self._serving.head(), lambda: self._peers.values())
         self._addressing = AddressGossip(
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
-            random=random, wall_time=wall_time, now=clock.seconds(),
+            random=random, clock=clock, wall_time=wall_time,
         )  # fmt: skip
         self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)
@@ -125,7 +130,7 @@ class Neighbourhood:
         self._is_stopped = False
         for each in join:
             if each.scheme != "http":
-                self.book.join(each.host, each.port, each.node)
+                self.book.join(each.host, each.port, each.node, each.transport)
 
     # Life
 
@@ -144,10 +149,11 @@ class Neighbourhood:
         if self.download is not None:
             self.download.stop()
         self._dialling.stop()
+        self._keep_anchors(held=0.0)
         for peer in self.all_peers():
             peer.end(PeerFault("going_away", "the node is stopping"))
         await self._state_serving.stop()
-        self._book_file.save()
+        self._book_file.save(self._clock.seconds())
 
     def _tick(self) -> None:
         self._timer = self._clock.callLater(0.5 + 0.5 * self._random.random(), self._tick)
@@ -170,7 +176,15 @@ class Neighbourhood:
             self.download.pump()
             self._progress_log.time_passed(now)
         self._addressing.time_passed(now)
+        self._keep_anchors()
         self._book_file.time_passed(now)
+
+    def _keep_anchors(self, held: float = HELD_SECONDS) -> None:
+        anchors = choose_anchors(self._peers.values(), self._clock.seconds(), held)
+        # While there is no link, the last ones that held are those to go back to.
+        if anchors and anchors != self._anchors:
+            self._anchors = anchors
+            self.book.keep_anchors(anchors)
 
     # What others ask
 
@@ -203,9 +217,14 @@ class Neighbourhood:
             self._count_traffic(counted, peer)
         return counted
 
+    def proved_validator(self, peer: Peer, key: bytes) -> None:
+        """A peer has proven that it has a validator's key, or (an empty key) says that it has none any more."""
+        self.book.is_validator(peer.id, key)
+        self._book_file.save_soon(self._clock.seconds())
+
     def ban_count(self, peer: Peer) -> int:
         """How often a peer was banned."""
-        return self.book.ban_count(peer.id)
+        return self.book.bans.count(peer.id.hex())
 
     # Links that others dial
 
@@ -213,7 +232,7 @@ class Neighbourhood:
         """Raise :class:`PeerFault` if no link with whoever is at an address would be taken."""
         if self._is_stopped:
             raise PeerFault("going_away", "the node is stopping")
-        if self.book.is_banned(b"", address, self._wall_time()):
+        if self.book.bans.includes(b"", address, self._clock.seconds()):
             raise PeerFault("banned", "this address is banned for now")
         try:
             check_room(self._inbound(), address, self.settings)
@@ -269,8 +288,9 @@ class Neighbourhood:
         """A peer proved who it is: keep the link, or end it."""
         if peer.hello.network == NO_NETWORK:
             return  # a newcomer, who asks for the genesis and goes
-        if self.book.is_banned(peer.id, "", self._wall_time()):
+        if self.book.bans.includes(peer.id, "", self._clock.seconds()):
             raise PeerFault("banned", "this node is banned for now")
+        peer.time_offset = peer.hello.time / 1000 - self._wall_time()
         self._addressing.note_places(peer)
         if peer.dialled is not None:
             self._book_file.save_soon(self._clock.seconds())
@@ -340,7 +360,7 @@ class Neighbourhood:
         if was_linked:
             del self._peers[peer.id]
         self._count_traffic(self.counted, peer)
-        fault, now = closed.fault, self._wall_time()
+        fault, now = closed.fault, self._clock.seconds()
         if fault.is_lie:
             self._ban(peer, fault, now)
         elif was_linked and not self._is_stopped:
@@ -351,18 +371,19 @@ class Neighbourhood:
             self.book.forget(peer.dialled)
         elif fault.name in ("other_network", "other_node", "other_version"):
             self._log.warn("{place} is not what it should be: {fault}", place=peer.place, fault=fault)
-            self.book.failed(peer.dialled, now)
+            self.book.failed(peer.dialled, now, peer.way)
         elif fault.name != "second_link" and not peer.is_feeler:
-            self.book.failed(peer.dialled, now)
+            self.book.failed(peer.dialled, now, peer.way)
 
     def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:
         self.counted.banned += 1
         # Before its proof a node's name is what somebody says: then only the address can be held to it, and this
         # machine's own address is not one caller's.
         whom = peer.id.hex() if peer.was_open else peer.address if reach(peer.address) else ""
-        seconds = self.book.ban(whom, fault.name, now) if whom else 0.0
+        seconds = self.book.bans.ban(whom, fault.name, now) if whom else 0.0
         self._log.warn("Banned {peer} for {seconds:.0f} s: {fault}", peer=peer, seconds=seconds, fault=fault,
                        node=peer.id.hex() if peer.said_hello else "")  # fmt: skip
+        self.book.changed = True
         self._book_file.save_soon(self._clock.seconds())
 
     @staticmethod

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from cloudnode.peers.entries import Way
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Answered, Closed, Link, Opened, Received
 from cloudnode.peers.messages import Answer, AnyMessage, Hello, Message, Question
@@ -18,12 +19,16 @@ OFFERS_REMEMBERED = 50_000
 
 
 class Channel(Protocol):
-    """The part of :class:`cloudnode.transports.peersocket.PeerChannel` that is used here."""
+    """The part of :class:`cloudnode.transports.peerchannel.PeerChannel` that is used here."""
 
     address: str
     port: int
     inbound: bool
     binding: bytes
+
+    @property
+    def transport_name(self) -> str:
+        """``ws`` or ``ws-udp``."""
 
     def send_frame(self, frame: bytes) -> None:
         """Send a binary message."""
@@ -70,12 +75,14 @@ class KnownIds:
 
 
 class Peer:
-    """The other end of a link (:class:`cloudnode.transports.peersocket.PeerEnd`).
+    """The other end of a link (:class:`cloudnode.transports.peerchannel.PeerEnd`).
 
     :ivar height: Of the newest block that it is known to have: one whose certificate was checked.
     :ivar known: Operations that it offered or was offered. :ivar unable_until: It had not what it was asked for;
         until then it is not asked again. :ivar asked: Questions on their way, for those who share it out.
     :ivar began: :ivar last_sent: :ivar last_received: Times by the reactor's clock.
+    :ivar dialled: The place in the address book that was dialled, and :ivar way: how; None if the other side dialled.
+    :ivar time_offset: Seconds that its clock was ahead of this node's when it said hello.
     """
 
     _log = Logger()
@@ -90,6 +97,8 @@ class Peer:
         self.messages_received = 0
         self.began = self.last_sent = self.last_received = clock.seconds()
         self.dialled: tuple[str, int] | None = None
+        self.way: Way | None = None
+        self.time_offset = 0.0
         self.is_feeler = False
         self.was_open = False
         self._channel = channel
@@ -133,6 +142,11 @@ class Peer:
         """Address and port, for people."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self._channel.port}"
+
+    @property
+    def transport(self) -> str:
+        """What the link goes over: ``ws`` (TCP) or ``ws-udp`` (QUIC)."""
+        return self._channel.transport_name
 
     @property
     def is_open(self) -> bool:
@@ -251,12 +265,9 @@ class Peer:
 
     def _flush(self) -> None:
         self._flush_call = None
-        if self._is_paused:
-            return
-        frames = self._link.take_frames()
-        if frames:
+        # What the channel's buffer has no room for stays in the link's queue, where it is bounded.
+        while not self._is_paused and (frame := self._link.take_frame()) is not None:
             self.last_sent = self._clock.seconds()
-        for frame in frames:
             self.sent_bytes += len(frame)
             self._channel.send_frame(frame)
 

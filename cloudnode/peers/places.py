@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
-DEFAULT_PORTS = {"http": 38081, "ws": 38082, "wss": 38082, "cloudnode": 38082}
+DEFAULT_PORTS = {"http": 38081, "ws": 38082, "wss": 38082, "ws+udp": 38083, "cloudnode": 38082}
+
+LinkTransport = Literal["ws", "ws-udp"]
+LINK_TRANSPORTS: tuple[LinkTransport, ...] = ("ws", "ws-udp")
+"""What links go over, TCP and QUIC, as interfaces name it; in the order in which they are tried."""
 
 
 class JoinInvalid(ValueError):
@@ -30,14 +35,20 @@ class JoinAddress:
     node: bytes | None = None
     network: bytes | None = None
 
+    @property
+    def transport(self) -> LinkTransport:
+        """What it is dialled over."""
+        return "ws-udp" if self.scheme == "ws+udp" else "ws"
+
 
 def parse_join(text: str) -> JoinAddress:
-    """Read ``ws://HOST[:PORT]``, ``wss://``, ``http://`` or ``cloudnode:NODE@HOST[:PORT][?network=HASH]``.
+    """Read ``ws://HOST[:PORT]``, ``wss://``, ``ws+udp://``, ``http://`` or
+    ``cloudnode:NODE@HOST[:PORT][?network=HASH]``.
 
     :raises JoinInvalid: It is none of these.
     """
     wrong = JoinInvalid(
-        f"{text!r} names no node: give ws://HOST:PORT, wss://HOST:PORT, http://HOST:PORT, "
+        f"{text!r} names no node: give ws://HOST:PORT, wss://HOST:PORT, ws+udp://HOST:PORT, http://HOST:PORT, "
         "or cloudnode:NODE@HOST:PORT?network=HASH"
     )
     try:

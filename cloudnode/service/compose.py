@@ -17,7 +17,7 @@ from random import SystemRandom
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -47,7 +47,9 @@ from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.sqlite import SqliteStore, WrongDatabase
 from cloudnode.transports.certificates import CertificateError, CertificateKeeper
 from cloudnode.transports.limits import WebSocketLimits
+from cloudnode.transports.peersocket import OVER_TCP
 from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.quic.peers import OVER_QUIC
 from cloudnode.transports.quic.serving import KeptCredentials, make_quic_server
 from cloudnode.transports.sniff import SniffingFactory
 from cloudnode.transports.tls import RotatingTLS
@@ -84,11 +86,15 @@ async def start_node(
     # From here on the store is open: the ledger closes it, started or not.
     shutdown.add("the ledger", ledger.stop)
     await ledger.start()
-    neighbourhood = _make_neighbourhood(config, datadir, ledger, joins, reactor, wall_time)
+    sockets: list[QuicSocket] = []
+    neighbourhood = _make_neighbourhood(config, datadir, ledger, joins, sockets, reactor, wall_time)
+    # The sockets outlive the links, which go over them as well.
+    shutdown.add(WS_UDP, lambda: gatherResults([each.stop() for each in sockets]), CONNECTION_SECONDS)
     shutdown.add("the links", neighbourhood.stop)
     shutdown.add("the pool", lambda: _drain(ledger, reactor))
     certificates = _open_certificates(config, datadir, reactor)
     node = _Node(config, reactor, ledger, certificates, neighbourhood, wall_time)
+    sockets.extend(node.sockets)
     listening = await node.serve(shutdown)
     neighbourhood.listening.extend(told_interfaces(listening))
     neighbourhood.start()
@@ -139,6 +145,7 @@ def _make_neighbourhood(
     datadir: Datadir,
     ledger: Ledger,
     joins: Sequence[JoinAddress],
+    sockets: Sequence[QuicSocket],
     reactor: Any,
     wall_time: Callable[[], float],
 ) -> Neighbourhood:
@@ -147,7 +154,7 @@ def _make_neighbourhood(
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
         ledger,
         datadir.address_book,
-        Dialler(reactor, config.peers.dial_timeout),
+        Dialler(reactor, config.peers.dial_timeout, sockets),
         join=joins,
         settings=config.peers,
         random=SystemRandom(),
@@ -227,7 +234,10 @@ class _Stream:
 
 
 class _Node:
-    """The API and the ports on a ledger that runs."""
+    """The API and the ports on a ledger that runs.
+
+    :ivar sockets: The QUIC sockets, open or not yet.
+    """
 
     def __init__(
         self,
@@ -252,7 +262,7 @@ class _Node:
         self._message_limits = WebSocketLimits(max_message=config.limits.message_bytes)
         self._websockets: list[WebSocketFactory] = []
         self._sniffers: list[SniffingFactory] = []
-        self._sockets = [self._make_socket() for _ in config.ws_udp]
+        self.sockets = [self._make_socket() for _ in config.ws_udp]
         self._streams = [self._make_site(each) for each in config.http] + [self._make_ws(each) for each in config.ws]
 
     async def serve(self, shutdown: Shutdown) -> list[Listening]:
@@ -266,8 +276,8 @@ class _Node:
         for stream in self._streams:
             closing = partial(stream.factory.close, CONNECTION_SECONDS, clock)
             shutdown.add(f"{stream.what} connections at {stream.endpoint}", closing)
-        for socket, address in zip(self._sockets, self._config.ws_udp, strict=True):
-            shutdown.add(f"{WS_UDP} at {address}", socket.stop, CONNECTION_SECONDS)
+        for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
+            shutdown.add(f"{WS_UDP} at {address}", socket.stop_serving)
         shutdown.add("the sessions", lambda: self._sessions.close(SESSION_SECONDS, clock))
         self._keeper.start()
         shutdown.add("the certificates", self._keeper.stop)
@@ -277,7 +287,7 @@ class _Node:
             shutdown.add(f"{stream.what} at {stream.endpoint}", port.stopListening, CONNECTION_SECONDS)
             host = port.getHost()
             self._facts.listening.append(describe(host, stream.transports, stream.scheme, secure=stream.secure))
-        for socket, address in zip(self._sockets, self._config.ws_udp, strict=True):
+        for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
             listen_udp(socket, address, WS_UDP)
             bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
             self._facts.listening.append(bound)
@@ -288,7 +298,7 @@ class _Node:
             {
                 "ws": lambda: [each.counters for each in self._websockets],
                 "tcp": lambda: [each.counters for each in self._sniffers],
-                "quic": lambda: [each.counters for each in self._sockets],
+                "quic": lambda: [each.counters for each in self.sockets],
                 "peers": lambda: [self._neighbourhood.counters()],
             }
         )
@@ -312,7 +322,7 @@ class _Node:
             websockets,
             self._reactor,
             None if inside_tls else RotatingTLS(self._keeper),
-            peers=make_peer_factory(self._reactor, self._neighbourhood),
+            peers=make_peer_factory(OVER_TCP, self._reactor, self._neighbourhood),
         )
         self._websockets.append(websockets)
         self._sniffers.append(sniffer)
@@ -320,7 +330,10 @@ class _Node:
 
     def _make_socket(self) -> QuicSocket:
         credentials = KeptCredentials(self._keeper)
-        return make_quic_server(self._reactor, credentials, self._sessions, websocket_limits=self._message_limits)
+        return make_quic_server(
+            self._reactor, credentials, self._sessions, websocket_limits=self._message_limits,
+            peers=make_peer_factory(OVER_QUIC, self._reactor, self._neighbourhood),
+        )  # fmt: skip
 
 
 def _is_tls(endpoint: str) -> bool:

@@ -10,25 +10,37 @@ from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import Interface
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
+from cloudnode.peers.places import LinkTransport
 from cloudnode.service.listening import Listening
-from cloudnode.transports.peersocket import PeerRefused, PeerSocketFactory, dial_peer
+from cloudnode.transports.peerchannel import ChannelKind, PeerRefused, PeerSocketFactory
+from cloudnode.transports.peersocket import dial_peer
+from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.quic.peers import dial_peer_quic
 
 
 class Dialler:
-    """Dials over TCP and TLS (:class:`cloudnode.peers.dialling.Dial`)."""
+    """Dials over TCP and TLS, or over QUIC (:class:`cloudnode.peers.dialling.Dial`)."""
 
-    def __init__(self, reactor: Any, timeout: float) -> None:
-        """:param timeout: Seconds for the connection, and again for its handshakes."""
+    def __init__(self, reactor: Any, timeout: float, sockets: Sequence[QuicSocket] = ()) -> None:
+        """
+        :param timeout: Seconds for the connection, and over TCP again for its handshakes.
+        :param sockets: What serves QUIC, and is dialled from; filled as it is opened.
+        """
         self._reactor = reactor
         self._timeout = timeout
+        self._sockets = sockets
 
-    def __call__(self, host: str, port: int, make_end: Callable[[Channel], Peer]) -> Awaitable[object]:
+    def __call__(
+        self, transport: LinkTransport, host: str, port: int, make_end: Callable[[Channel], Peer]
+    ) -> Awaitable[object]:
         """Open a channel."""
+        if transport == "ws-udp":
+            return dial_peer_quic(self._reactor, self._sockets, host, port, make_end, timeout=self._timeout)
         return dial_peer(self._reactor, host, port, make_end, timeout=self._timeout)
 
 
-def make_peer_factory(reactor: Any, neighbourhood: Neighbourhood) -> PeerSocketFactory:
-    """What serves ``/peer`` on a WebSocket port."""
+def make_peer_factory(kind: ChannelKind, reactor: Any, neighbourhood: Neighbourhood) -> PeerSocketFactory:
+    """What serves ``/peer`` on a WebSocket port or a QUIC socket."""
 
     def check_admission(address: str) -> None:
         try:
@@ -42,7 +54,7 @@ def make_peer_factory(reactor: Any, neighbourhood: Neighbourhood) -> PeerSocketF
         except PeerFault as fault:
             raise PeerRefused(fault.message) from None
 
-    return PeerSocketFactory(reactor, check_admission, accept)
+    return PeerSocketFactory(kind, reactor, check_admission, accept)
 
 
 def told_interfaces(listening: Sequence[Listening]) -> list[Interface]:

@@ -95,7 +95,10 @@ class LiveConnections:
         return protocol
 
     async def close(self, seconds: float, clock: IReactorTime) -> None:
-        """Close all after what was written to them, or after so many seconds in any case."""
+        """Close all after what was written to them, or after so many seconds in any case.
+
+        Links between nodes are left to those who keep them, and who need them for longer.
+        """
         for transport in self._open_transports():
             transport.loseConnection()
         if not await wait_until(lambda: not self._open_transports(), seconds, clock):
@@ -103,6 +106,7 @@ class LiveConnections:
                 transport.abortConnection()
 
     def _open_transports(self) -> list[Any]:
-        transports = [getattr(protocol, "transport", None) for protocol in list(self._protocols)]
+        protocols = [each for each in list(self._protocols) if not getattr(each, "carries_nodes", False)]
+        transports = [getattr(protocol, "transport", None) for protocol in protocols]
         # Twisted's transports say in ``connected`` (TLS: ``disconnected``'s opposite) whether they are open.
         return [each for each in transports if each is not None and getattr(each, "connected", True)]

@@ -1,355 +1,43 @@
-"""Links between nodes over TCP: WebSocket (RFC 6455) at ``/peer`` inside TLS 1.3, binary messages, no Origin.
+"""Links between nodes over TCP: WebSocket (RFC 6455) at ``/peer`` inside TLS 1.3.
 
-What the messages say is not known here. Nodes' certificates are their own and vouched for by nobody; who is at
-the other end is proven above, by signatures over the *channel binding*: ``tls-exporter`` of RFC 9266, that is 32
-bytes exported (RFC 5705, RFC 8446 section 7.5) under the label ``EXPORTER-Channel-Binding`` with an empty context.
-Both ends of one TLS connection have the same value, and someone in the middle has another one with each of them.
+The *channel binding* is ``tls-exporter`` of RFC 9266, that is 32 bytes exported (RFC 5705, RFC 8446 section 7.5) under
+the label ``EXPORTER-Channel-Binding`` with an empty context. Both ends of one TLS connection have the same value, and
+someone in the middle has another one with each of them.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import attrs
-from autobahn.twisted.websocket import (
-    WebSocketClientFactory,
-    WebSocketClientProtocol,
-    WebSocketServerFactory,
-    WebSocketServerProtocol,
-)
-from autobahn.websocket.types import ConnectionDeny, ConnectionRequest, ConnectionResponse
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IReactorTime
-from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from txaio import tx
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
-from cloudnode.transports.addresses import peer_address
-from cloudnode.transports.backpressure import SendGate
-from cloudnode.transports.timers import TimerWheel, WheelCall
+from cloudnode.transports.peerchannel import (
+    BINDING_SIZE,
+    ChannelKind,
+    DiallingFactory,
+    MakeEnd,
+    PeerChannel,
+    PeerRefused,
+    PeerSocketLimits,
+    peer_url,
+)
 
-PATH = "/peer"
-SUBPROTOCOL = "cloudnode-peer.1"
 BINDING_LABEL = b"EXPORTER-Channel-Binding"
-BINDING_SIZE = 32
 
-_CLOSE_SECONDS = 3.0
-_STALL_SECONDS = 30.0
-_HEAD_BYTES = 16 * 1024
-_ODDITIES_MAX = 64
-_POLICY_VIOLATION = 1008
 
+def export_binding(transport: Any) -> bytes | None:
+    """The channel binding of a TLS transport; None below TLS 1.3, where it may not be unique (RFC 9266, section 4)."""
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, SSL.Connection) or handle.get_protocol_version_name() != "TLSv1.3":
+        return None
+    return handle.export_keying_material(BINDING_LABEL, BINDING_SIZE, b"")
 
-class PeerEnd(Protocol):
-    """What lives on a channel. No method raises for anything the other side sent."""
 
-    def frame_received(self, frame: bytes) -> None:
-        """Take one binary message."""
-
-    def sending_paused(self) -> None:
-        """The channel's send buffer is full: send nothing more."""
-
-    def sending_resumed(self) -> None:
-        """The send buffer has room again."""
-
-    def channel_abused(self, reason: str) -> None:
-        """The other side did what WebSocket, or a channel of nodes, does not allow: the channel is to be closed."""
-
-    def channel_lost(self, reason: str) -> None:
-        """The channel is gone; called exactly once."""
-
-
-class PeerRefused(Exception):
-    """A channel that is not taken; the text says why, for the log."""
-
-
-@attrs.frozen
-class PeerSocketLimits:
-    """What a channel may take: the longest message before and after the other side is authenticated, in bytes."""
-
-    first_message: int = 8 * 1024
-    max_message: int = 4 * 1024 * 1024 + 128 * 1024
-    send_buffer: int = 16 * 1024 * 1024
-
-
-class PeerChannel:
-    """One end of a channel; Autobahn's two protocols mix it in.
-
-    :ivar address: The other end's IP address as text. :ivar port: Its TCP port. :ivar inbound: Whether it dialled.
-    :ivar binding: The channel binding, once the channel is open.
-    """
-
-    transport: Any
-    factory: Any
-    inbound: bool
-    address = ""
-    port = 0
-    binding = b""
-
-    _log = Logger()
-    _end: PeerEnd | None = None
-    _gate: SendGate | None = None
-    _closing: WheelCall | None = None
-    _is_gone = False
-    _oddities = 0
-
-    # What an end may do
-
-    def send_frame(self, frame: bytes) -> None:
-        """Send one binary message; does nothing once the channel is closed."""
-        if self.state == self.STATE_OPEN and self._gate is not None:  # type: ignore[attr-defined]
-            was_full = self._gate.is_closed
-            self.sendMessage(frame, isBinary=True)  # type: ignore[attr-defined]
-            if was_full:
-                self._gate.count(len(frame))
-
-    def hold_receiving(self) -> None:
-        """Take nothing more from the other side for now."""
-        if not self._is_gone:
-            self.transport.pauseProducing()
-
-    def resume_receiving(self) -> None:
-        """Go on taking."""
-        if not self._is_gone:
-            self.transport.resumeProducing()
-
-    def expect_long_messages(self) -> None:
-        """The other side is authenticated: take messages of the full size from now on."""
-        self.maxMessagePayloadSize = self.maxFramePayloadSize = self.factory.limits.max_message
-
-    def close(self, reason: str) -> None:
-        """Close the channel after what was sent."""
-        if self._is_gone or self._closing is not None:
-            return
-        self._closing = self.factory.wheel.call_later(_CLOSE_SECONDS, self.abort)
-        self.resume_receiving()
-        self.sendClose(1000, reason[:120])  # type: ignore[attr-defined]
-
-    def abort(self) -> None:
-        """Close the channel at once."""
-        if not self._is_gone:
-            self.transport.abortConnection()
-
-    # What WebSocket allows and nodes never do, bounded
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take bytes; a request head has an end."""
-        super().dataReceived(data)  # type: ignore[misc]
-        if self.state == self.STATE_CONNECTING and len(self.data) > _HEAD_BYTES:  # type: ignore[attr-defined]
-            self.abort()
-
-    def onMessageFrameBegin(self, length: int) -> None:
-        """A frame begins; a message comes in one, or in a few."""
-        super().onMessageFrameBegin(length)  # type: ignore[misc]
-        self._oddities += 1
-        if self._oddities > _ODDITIES_MAX:
-            self._abused("a message came in too many frames")
-
-    def onPing(self, payload: bytes) -> None:
-        """Nodes ping by messages of their own; each of these takes an answer without an allowance."""
-        super().onPing(payload)  # type: ignore[misc]
-        self._oddities += 1
-        if self._oddities > _ODDITIES_MAX:
-            self._abused("too many pings of WebSocket's came")
-
-    def _abused(self, reason: str) -> None:
-        if self._end is not None:
-            self._end.channel_abused(reason)
-        self.abort()
-
-    # The send gate
-
-    def sending_paused(self) -> None:
-        """The gate closed."""
-        if self._end is not None:
-            self._end.sending_paused()
-
-    def sending_resumed(self) -> None:
-        """The gate opened."""
-        if self._end is not None:
-            self._end.sending_resumed()
-
-    def sending_stalled(self, reason: str) -> None:
-        """The reader stalled."""
-        self.abort()
-
-    # The life of the channel, as Autobahn tells it
-
-    def _meet(self) -> None:
-        """The TCP connection is there."""
-        peer: IAddress = self.transport.getPeer()
-        self.address = peer_address(peer)
-        self.port = getattr(peer, "port", 0)
-        with contextlib.suppress(AttributeError, OSError):
-            self.transport.setTcpNoDelay(True)
-        with contextlib.suppress(AttributeError, OSError):
-            self.transport.setTcpKeepAlive(True)
-
-    def onOpen(self) -> None:
-        """The WebSocket is open: bind it and make what lives on it."""
-        binding = export_binding(self.transport)
-        if binding is None:
-            self.abort()
-            return
-        self.binding = binding
-        self._gate = SendGate(self, self.factory.wheel, _STALL_SECONDS, self.factory.limits.send_buffer)
-        self.transport.registerProducer(self._gate, True)
-        try:
-            self._end = self.factory.make_end(self)
-        except PeerRefused as refusal:
-            self.close(str(refusal))
-        except Exception:
-            self._log.failure("What lives on a channel of {address} could not be made", address=self.address)
-            self.abort()
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Hand a message to the end."""
-        if not isBinary:
-            self.close("messages are binary")
-            return
-        if self._end is not None and self._closing is None:
-            try:
-                self._oddities = max(0, self._oddities - 2)
-                self._end.frame_received(payload)
-            except Exception:
-                self._log.failure("A message of {address} could not be handled", address=self.address)
-                self.abort()
-
-    def _leave(self, reason: Failure) -> None:
-        """The TCP connection is gone."""
-        self._is_gone = True
-        if self._gate is not None:
-            self._gate.release()
-        # Autobahn leaves the second of these waiting.
-        for call in (self._closing, getattr(self, "closeHandshakeTimeoutCall", None)):
-            if call is not None:
-                call.cancel()
-        end, self._end = self._end, None
-        if end is not None:
-            if getattr(self, "failedByMe", False):
-                broken = getattr(self, "localCloseReason", None) or b""
-                end.channel_abused(f"it broke a rule of WebSocket: {bytes(broken).decode('utf-8', 'replace')}")
-            words = getattr(self, "wasNotCleanReason", None) or reason.getErrorMessage()
-            try:
-                end.channel_lost(str(words))
-            except Exception:
-                self._log.failure("The end of a channel of {address} failed", address=self.address)
-
-
-class _ServerProtocol(PeerChannel, WebSocketServerProtocol):  # type: ignore[misc]  # Autobahn's own bases differ
-    """A channel that the other side dialled."""
-
-    log = tx.make_logger(level="critical")
-    inbound = True
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self._meet()
-
-    def onConnect(self, request: ConnectionRequest) -> str:
-        """Take a request for a link, from a node and not from a web page."""
-        if "origin" in request.headers:
-            raise ConnectionDeny(403, "Links between nodes are not for web pages.")
-        if SUBPROTOCOL not in request.protocols:
-            raise ConnectionDeny(400, f"The subprotocol of links between nodes is {SUBPROTOCOL}.")
-        try:
-            self.factory.check_admission(self.address)
-        except PeerRefused as refusal:
-            raise ConnectionDeny(503, str(refusal)) from None
-        return SUBPROTOCOL
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._leave(reason)
-
-
-class _ClientProtocol(PeerChannel, WebSocketClientProtocol):  # type: ignore[misc]  # as above
-    """A channel that this node dialled."""
-
-    log = tx.make_logger(level="critical")
-    inbound = False
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self._meet()
-
-    def onConnect(self, response: ConnectionResponse) -> None:
-        """Refuse whoever does not speak the subprotocol."""
-        if response.protocol != SUBPROTOCOL:
-            self.abort()
-
-    def onOpen(self) -> None:
-        super().onOpen()
-        self.factory.opened.callback(self)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        if not self.factory.opened.called:
-            self.factory.opened.errback(PeerRefused(reason or "the connection was closed"))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._leave(reason)
-
-
-def _set_options(factory: Any, clock: IReactorTime, limits: PeerSocketLimits, **options: Any) -> None:
-    # Autobahn's timers live on the clock that was handed in, not on a module's.
-    factory.wheel = factory._batched_timer = TimerWheel(clock)
-    factory.limits = limits
-    factory.setProtocolOptions(
-        maxMessagePayloadSize=limits.first_message,
-        maxFramePayloadSize=limits.first_message,
-        autoPingInterval=0,
-        closeHandshakeTimeout=2,
-        failByDrop=False,
-        **options,
-    )
-
-
-MakeEnd = Callable[[PeerChannel], PeerEnd]
-
-
-class PeerSocketFactory(WebSocketServerFactory):
-    """Takes the channels that other nodes dial."""
-
-    noisy = False
-    protocol = _ServerProtocol
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        check_admission: Callable[[str], None],
-        make_end: MakeEnd,
-        limits: PeerSocketLimits | None = None,
-    ) -> None:
-        """
-        :param check_admission: Is given an IP address and raises :class:`PeerRefused`.
-        :param make_end: Makes what lives on a channel that is open, or raises :class:`PeerRefused`.
-        """
-        super().__init__(reactor=clock, server="", protocols=[SUBPROTOCOL])  # type: ignore[no-untyped-call]
-        self.check_admission = check_admission
-        self.make_end = make_end
-        _set_options(
-            self, clock, limits or PeerSocketLimits(), webStatus=False, openHandshakeTimeout=5, trustXForwardedFor=0
-        )
-
-
-class _DiallingFactory(WebSocketClientFactory):
-    noisy = False
-    protocol = _ClientProtocol
-
-    def __init__(self, url: str, clock: Any, make_end: MakeEnd, limits: PeerSocketLimits) -> None:
-        super().__init__(url, reactor=clock, protocols=[SUBPROTOCOL], useragent="")  # type: ignore[no-untyped-call]
-        self.opened: Deferred[PeerChannel] = Deferred()
-        self.make_end = make_end
-        _set_options(
-            self, clock, limits, openHandshakeTimeout=0, serverConnectionDropTimeout=1, tcpNoDelay=True
-        )  # fmt: skip
+OVER_TCP = ChannelKind("ws", export_binding)
 
 
 async def dial_peer(
@@ -361,8 +49,7 @@ async def dial_peer(
     :param make_end: Makes what lives on the channel, once that is open.
     :raises Exception: Nobody listens, or it is no node; the text says which.
     """
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    factory = _DiallingFactory(f"wss://{authority}{PATH}", reactor, make_end, limits or PeerSocketLimits())
+    factory = DiallingFactory(OVER_TCP, peer_url(host, port), reactor, make_end, limits or PeerSocketLimits())
     endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=timeout)
     protocol: Any = None
     try:
@@ -386,11 +73,3 @@ class _PeerTLS:
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.set_verify(SSL.VERIFY_NONE, lambda *arguments: True)
         return SSL.Connection(context, None)
-
-
-def export_binding(transport: Any) -> bytes | None:
-    """The channel binding of a TLS transport; None below TLS 1.3, where it may not be unique (RFC 9266, section 4)."""
-    handle = getattr(transport, "getHandle", lambda: None)()
-    if not isinstance(handle, SSL.Connection) or handle.get_protocol_version_name() != "TLSv1.3":
-        return None
-    return handle.export_keying_material(BINDING_LABEL, BINDING_SIZE, b"")

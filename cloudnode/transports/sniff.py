@@ -179,6 +179,11 @@ class Sniffer(Protocol):
         self._connection = connection
         self._inside_tls = inside_tls
 
+    @property
+    def carries_nodes(self) -> bool:
+        """Whether a link between two nodes is on the connection."""
+        return self._connection.carries_nodes
+
     def connectionMade(self) -> None:
         """Take the connection in."""
         if not self._inside_tls:
@@ -218,14 +223,18 @@ class Sniffer(Protocol):
 
 
 class SniffedConnection:
-    """One connection of a port, through its layers."""
+    """One connection of a port, through its layers.
 
-    __slots__ = ("_factory", "_peer", "_transport", "group")
+    :ivar carries_nodes: Whether a link between two nodes is on it.
+    """
+
+    __slots__ = ("_factory", "_peer", "_transport", "carries_nodes", "group")
 
     def __init__(self, factory: SniffingFactory, peer: IAddress) -> None:
         self._factory = factory
         self._peer = peer
         self._transport: Any = None
+        self.carries_nodes = False
         self.group = address_group(peer_address(peer))
 
     def begin(self, transport: Any) -> None:
@@ -318,6 +327,7 @@ class SniffingFactory(ServerFactory):
             factory = self._websocket
             if speech is Speech.PEER and self._peers is not None:
                 self.counters.peer += 1
+                connection.carries_nodes = True
                 factory = self._peers
             else:
                 self.counters.http += 1

@@ -12,7 +12,8 @@ Theory of operation, from the wire up. Each part knows only the ones above it in
 ``stream``         one stream as an ``ITransport`` with back-pressure both ways
 ``upgrade``        HTTP/1.1 upgrades as Autobahn speaks them, to and from extended CONNECT (RFC 9220)
 ``webtransport``   WebTransport sessions, whose streams carry length-prefixed messages
-``server``         the application that answers; ``client`` the one that asks
+``server``         the application that answers; ``request`` the one that asks, once
+``client``         the API's client on it; ``peers`` links between nodes
 """
 
 from __future__ import annotations

@@ -72,6 +72,11 @@ class Http3Carrier:
         """Where the socket is bound."""
         return self._host_address()
 
+    @property
+    def server_certificate_der(self) -> bytes | None:
+        """The certificate by which the server's side of this connection proved itself."""
+        return self.link.quic.server_certificate_der
+
     def want_flush(self, stream: StreamTransport) -> None:
         """Flush the stream at the end of this turn, or in the next."""
         self._to_flush[stream] = None
@@ -109,6 +114,11 @@ class Http3Carrier:
         self._waiting.pop(stream, None)
 
     # Application, for the link
+
+    @property
+    def carries_nodes(self) -> bool:
+        """Whether a link between two nodes is on it."""
+        return any(stream.is_between_nodes for stream in self.streams.values())
 
     @property
     def is_busy(self) -> bool:

@@ -125,7 +125,6 @@ class _Attempt:
         self._socket.listen(0, "::" if ":" in address[0] else "")
         self._socket.connect_only(address)
         self._link = self._socket.connect(address, client_configuration(host, trust), self._make_application)
-        self._link_is_lost = False
         self._deadline = reactor.callLater(
             limits.handshake_seconds, self.fail, ConnectTimedOut("there was no answer in time")
         )
@@ -187,16 +186,13 @@ class _Attempt:
             self._client.on_message(message)
 
     def websocket_closed(self, code: int, reason: str) -> None:
-        """The WebSocket is closed; so is the connection, which carried nothing else."""
+        """The WebSocket is closed; so will be the connection, which carried nothing else."""
         self._close = (code, reason)
         if self._client is None:
             self.fail(ConnectionRefused(reason or "the WebSocket was not opened"))
-        elif not self._link_is_lost:
-            self._link.close(H3_NO_ERROR, "")
 
     def link_lost(self, loss: Loss) -> None:
         """The connection is gone."""
-        self._link_is_lost = True
         if self._client is None:
             self.fail(explain(loss))
             return

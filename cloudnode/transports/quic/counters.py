@@ -39,5 +39,6 @@ class QuicCounters:
     accepted: int = 0
     handshakes_completed: int = 0
     websockets: int = 0
+    peer_links: int = 0
     webtransport_sessions: int = 0
     webtransport_streams: int = 0

@@ -192,6 +192,13 @@ class QuicEndpoint:
         if link in self._ids:
             self._drop(link, loss)
 
+    def stop_serving(self) -> None:
+        """Take no new connection, and close those that carry no link between nodes."""
+        self._credentials = None
+        for link in self.links:
+            if link.application is None or not link.application.carries_nodes:
+                link.close(H3_NO_ERROR, "this node stops")
+
     def close(self, now: float) -> list[Datagram]:
         """End every link and return what tells the peers."""
         for link in self.links:

@@ -62,6 +62,10 @@ class Application(Protocol):
     def is_busy(self) -> bool:
         """Whether something is open on the link, so that it is kept alive."""
 
+    @property
+    def carries_nodes(self) -> bool:
+        """Whether a link between two nodes is open on it."""
+
     def events_received(self, events: list[QuicEvent]) -> None:
         """Take what happened since the last turn."""
 

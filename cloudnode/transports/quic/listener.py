@@ -98,6 +98,10 @@ class QuicSocket:
         self.demultiplexer.refused = self._peer_refused
         self.demultiplexer.stopped = self._socket_stopped
 
+    def stop_serving(self) -> None:
+        """Take no new connection, and close those that carry no link between nodes; the others live until they stop."""
+        self.endpoint.stop_serving()
+
     def stop(self) -> Deferred[None]:
         """Close every connection, telling the peers, and then the socket. Fires when it is closed."""
         if self._port is None:

@@ -13,6 +13,7 @@ from aioquic.quic.events import HandshakeCompleted, QuicEvent
 
 from cloudnode.transports.quic.carrier import Http3Carrier
 from cloudnode.transports.quic.connecting import ConnectFailed, ConnectionRefused
+from cloudnode.transports.quic.http3 import H3_NO_ERROR
 from cloudnode.transports.quic.link import Address, Link, Loss
 from cloudnode.transports.quic.stream import StreamTransport
 from cloudnode.transports.quic.upgrade import (
@@ -65,7 +66,7 @@ class Http3Client(Http3Carrier):
             else:
                 self._asker.fail(ConnectionRefused("the server takes no WebSocket over HTTP/3"))
 
-    def open_stream(self, protocol: Any) -> None:
+    def open_stream(self, protocol: Any, *, between_nodes: bool = False) -> None:
         """Put a WebSocket client protocol on a new stream."""
         stream_id = self.link.quic.get_next_available_stream_id()
         reader: HeadReader | None = HeadReader()
@@ -88,7 +89,8 @@ class Http3Client(Http3Carrier):
                     raise BadHead("the client ended without a request")
                 self.link.quic.send_stream_data(stream_id, b"", end_stream=True)
 
-        stream = self.streams[stream_id] = StreamTransport(self, stream_id, protocol, send)
+        stream = StreamTransport(self, stream_id, protocol, send, between_nodes=between_nodes)
+        self.streams[stream_id] = stream
         protocol.makeConnection(stream)
 
     def headers_received(self, event: HeadersReceived) -> None:
@@ -103,6 +105,12 @@ class Http3Client(Http3Carrier):
             self._asker.fail(ConnectionRefused(f"the server answered {status.decode('latin-1')}{wait}"))
             return
         stream.receive(make_upgrade_response(event.headers, self._key), event.stream_ended)
+
+    def stream_lost(self, stream: StreamTransport) -> None:
+        """The WebSocket is over, and with it the connection, which carries nothing else."""
+        super().stream_lost(stream)
+        if self.link.loss is None:
+            self.link.close(H3_NO_ERROR, "")
 
     def link_lost(self, loss: Loss) -> None:
         """The link is gone."""

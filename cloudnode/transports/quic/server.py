@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IProtocolFactory
 
 from cloudnode.transports.addresses import normalize_address
 from cloudnode.transports.limits import WebSocketLimits
+from cloudnode.transports.peerchannel import PATH
 from cloudnode.transports.quic.carrier import Http3Carrier
 from cloudnode.transports.quic.http3 import H3_INTERNAL_ERROR, H3_NO_ERROR
 from cloudnode.transports.quic.link import Address, Link, Loss
@@ -30,6 +31,7 @@ from cloudnode.transports.seam import Caller, Refused, SessionOpener
 from cloudnode.transports.timers import TimerWheel
 
 PATHS = (b"/", b"/ws")
+PEER_PATH = PATH.encode()
 ADVICE = (
     b"This is a cloudnode. Here it speaks WebSocket over HTTP/3 (RFC 9220) at / and /ws, "
     b"and WebTransport at /; its HTTP interface is on another port.\n"
@@ -47,6 +49,8 @@ class Http3Server(Http3Carrier):
     :param opener: Opens the sessions of WebTransport streams.
     :param message_limits: What one WebTransport stream may take.
     :param wheel: Keeps the deadlines of readers that stall.
+    :param peers: Makes the protocol of each link between nodes. Without one, a request for it is answered as any other
+        for a path that is not served.
     """
 
     def __init__(
@@ -58,8 +62,10 @@ class Http3Server(Http3Carrier):
         opener: SessionOpener,
         message_limits: WebSocketLimits,
         wheel: TimerWheel,
+        peers: IProtocolFactory | None = None,
     ) -> None:
         super().__init__(link, host_address)
+        self._peers = peers
         self._websockets = websockets
         self._opener = opener
         self.message_limits = message_limits
@@ -82,7 +88,9 @@ class Http3Server(Http3Carrier):
         method, path = fields.get(b":method"), fields.get(b":path", b"").partition(b"?")[0]
         protocol = fields.get(b":protocol") if method == b"CONNECT" else None
         if protocol == b"websocket" and path in PATHS:
-            self._open_websocket(stream_id, event.headers)
+            self._open_websocket(stream_id, event.headers, self._websockets)
+        elif protocol == b"websocket" and fields.get(b":path") == PEER_PATH and self._peers is not None:
+            self._open_websocket(stream_id, event.headers, self._peers, between_nodes=True)
         elif protocol == b"webtransport" and path == b"/":
             self._open_session(stream_id)
         elif method == b"CONNECT" and protocol not in (b"websocket", b"webtransport"):
@@ -167,7 +175,9 @@ class Http3Server(Http3Carrier):
     def _caller(self, transport: str) -> Caller:
         return Caller(normalize_address(self.peer_address[0]), transport, secure=True)
 
-    def _open_websocket(self, stream_id: int, headers: Headers) -> None:
+    def _open_websocket(
+        self, stream_id: int, headers: Headers, factory: IProtocolFactory, *, between_nodes: bool = False
+    ) -> None:
         try:
             request = make_upgrade_request(headers)
         except BadRequest as error:
@@ -175,13 +185,16 @@ class Http3Server(Http3Carrier):
             return
         echo_accept = any(name == b"sec-websocket-key" for name, _ in headers)
         sender = _WebSocketSender(self, stream_id, echo_accept)
-        protocol = self._websockets.buildProtocol(to_address(self.peer_address))
+        protocol = factory.buildProtocol(to_address(self.peer_address))
         if protocol is None:
             self.answer(stream_id, b"503", b"No WebSocket is taken now.\n")
             return
-        stream = StreamTransport(self, stream_id, protocol, sender)
+        stream = StreamTransport(self, stream_id, protocol, sender, between_nodes=between_nodes)
         self.streams[stream_id] = stream
-        self.link.counters.websockets += 1
+        if between_nodes:
+            self.link.counters.peer_links += 1
+        else:
+            self.link.counters.websockets += 1
         protocol.makeConnection(stream)
         stream.receive(request, False)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.limits import WebSocketLimits
@@ -56,6 +56,7 @@ def make_quic_server(
     websocket_limits: WebSocketLimits | None = None,
     limits: QuicLimits | None = None,
     stun: DatagramHandler | None = None,
+    peers: IProtocolFactory | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> QuicSocket:
     """Make the socket that serves WebSocket over HTTP/3 and WebTransport; ``listen`` binds it.
@@ -63,6 +64,7 @@ def make_quic_server(
     :param credentials: For instance :class:`KeptCredentials`.
     :param opener: Opens the sessions of both.
     :param websocket_limits: What one WebSocket, and one WebTransport stream, may take.
+    :param peers: Serves links between nodes.
     :param monotonic: Seconds of a clock that never goes back.
     :param stun: Takes the STUN datagrams that come to the socket; without it they are counted and dropped.
     """
@@ -76,6 +78,7 @@ def make_quic_server(
             opener=opener,
             message_limits=websockets.limits,
             wheel=websockets.wheel,
+            peers=peers,
         )
 
     quic_socket = QuicSocket(

@@ -5,6 +5,9 @@ ahead of what the peer acknowledged. When more than that waits, the registered p
 *reading stops too*: a peer that asks without taking the answers is not read from, its window closes, and it
 has to wait. What was received and not taken counts against the stream's receive window.
 
+On a stream between equals, who both send of their own accord, reading must not wait for sending: each would wait for
+the other to read. There ``between_nodes`` is set, and whoever lives on the stream bounds what it answers.
+
 The end of the peer's side ends the stream, as a TCP connection's does: what was written is sent, and a
 producer is not waited for.
 """
@@ -46,6 +49,10 @@ class Carrier(Protocol):
     def host_address(self) -> Address:
         """Where this side is."""
 
+    @property
+    def server_certificate_der(self) -> bytes | None:
+        """The certificate by which the server's side of this connection proved itself."""
+
     def want_flush(self, stream: StreamTransport) -> None:
         """Call :meth:`StreamTransport.flush` at the end of this turn, or in the next."""
 
@@ -74,12 +81,15 @@ class StreamTransport:
     """A stream as its protocol sees it.
 
     :param send: Puts bytes on the stream; frames them first where the stream has frames.
+    :param between_nodes: Two nodes speak on it: read on while what was written waits.
     """
 
     _log = Logger()
     disconnecting = False
 
-    def __init__(self, carrier: Carrier, stream_id: int, protocol: IProtocol, send: Sender) -> None:
+    def __init__(
+        self, carrier: Carrier, stream_id: int, protocol: IProtocol, send: Sender, *, between_nodes: bool = False
+    ) -> None:
         self.stream_id = stream_id
         self.is_connected = True
         #: What the peer is told when this side gives the stream up or takes no more of it.
@@ -88,6 +98,7 @@ class StreamTransport:
         self._limits = carrier.limits
         self._protocol = protocol
         self._send = send
+        self.is_between_nodes = between_nodes
         self._outgoing: deque[bytes | memoryview] = deque()
         self._outgoing_size = 0
         self._incoming: deque[bytes] = deque()
@@ -139,6 +150,11 @@ class StreamTransport:
     def getHost(self) -> IPv4Address | IPv6Address:
         """This side's address."""
         return to_address(self._carrier.host_address)
+
+    @property
+    def server_certificate_der(self) -> bytes | None:
+        """The certificate by which the server's side of the connection proved itself."""
+        return self._carrier.server_certificate_der
 
     # IConsumer
 
@@ -284,7 +300,8 @@ class StreamTransport:
             self.loseConnection()
 
     def _may_read(self) -> bool:
-        return self.is_connected and not self._reading_paused and self.buffered <= self._limits.send_high
+        may_read = self.is_between_nodes or self.buffered <= self._limits.send_high
+        return self.is_connected and not self._reading_paused and may_read
 
     def _take_incoming(self) -> bytes:
         piece = self._incoming.popleft()

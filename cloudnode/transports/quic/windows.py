@@ -171,6 +171,16 @@ class BoundedQuicConnection(QuicConnection):
             return None
         return certificate.public_bytes(Encoding.DER)
 
+    @property
+    def server_certificate_der(self) -> bytes | None:
+        """The certificate that the server's side of this very connection proved to have the key of, in DER.
+
+        On both sides what TLS used in this handshake, whatever certificate new connections are shown by now. None
+        before the handshake, and if there was none because a session was resumed (which neither side offers).
+        """
+        certificate = self.tls._peer_certificate if self._is_client else self.tls.certificate
+        return None if certificate is None else bytes(certificate.public_bytes(Encoding.DER))
+
     def hold(self, stream_id: int, size: int) -> None:
         """Say how many delivered bytes of a stream the application has not consumed yet."""
         before = self._held.pop(stream_id, 0)

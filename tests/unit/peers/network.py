@@ -19,7 +19,7 @@ from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.messages import Interface
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
-from cloudnode.peers.places import JoinAddress
+from cloudnode.peers.places import JoinAddress, LinkTransport
 from cloudnode.store.sqlite import SqliteStore
 from tests.unit.node.nodes import run_at_once
 from tests.unit.store.network import TIME, make_key
@@ -29,6 +29,8 @@ PORT = 38082
 
 class MemoryChannel:
     """One end of a channel (:class:`cloudnode.peers.peer.Channel`); frames come in the clock's next turn."""
+
+    transport_name = "ws"
 
     def __init__(self, clock: Clock, address: str, port: int, inbound: bool, binding: bytes) -> None:
         self.address, self.port, self.inbound, self.binding = address, port, inbound, binding
@@ -64,7 +66,7 @@ class MemoryChannel:
 class MemoryNode:
     """A node at an address of its own.
 
-    :ivar host: Its IP address.
+    :ivar host: Its IP address. :ivar serves: What links are taken over.
     """
 
     def __init__(self, network: MemoryNetwork, number: int, path: str, join: Sequence[str]) -> None:
@@ -86,6 +88,7 @@ class MemoryNode:
             wall_time=network.clock.seconds, software="test",
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
+        self.serves: tuple[LinkTransport, ...] = ("ws",)
         self.is_up = False
 
     def start(self) -> None:
@@ -100,13 +103,16 @@ class MemoryNode:
             self.network.advance(0.1)
             assert stopping.called
 
-    async def _dial(self, host: str, port: int, make_end: Callable[[Channel], Peer]) -> None:
+    async def _dial(
+        self, transport: LinkTransport, host: str, port: int, make_end: Callable[[Channel], Peer]
+    ) -> None:
         other = self.network.nodes.get(host)
-        if other is None or not other.is_up:
+        if other is None or not other.is_up or transport not in other.serves:
             raise ConnectionRefusedError("nobody is there")
         binding = next(self.network.bindings)
         here = MemoryChannel(self.network.clock, host, port, False, binding)
         there = MemoryChannel(self.network.clock, self.host, 50_000, True, binding)
+        here.transport_name = there.transport_name = transport
         here.other, there.other = there, here
         there.end = other.neighbourhood.accept(there)
         here.end = make_end(here)

@@ -7,8 +7,16 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.peers.book import ADDRESSES_MAX, OF_ONE_GROUP_MAX, OF_ONE_TELLER_MAX, AddressBook
-from cloudnode.peers.messages import NodeAddress
+from cloudnode.peers.bans import DAY
+from cloudnode.peers.book import (
+    ADDRESSES_MAX,
+    OF_ONE_GROUP_MAX,
+    OF_ONE_TELLER_MAX,
+    OF_ONE_VALIDATOR_MAX,
+    AddressBook,
+)
+from cloudnode.peers.bookfile import dump_book, load_book
+from cloudnode.peers.messages import Interface, NodeAddress
 from cloudnode.peers.places import JoinInvalid, may_be_told, parse_join, place_group
 from tests.unit.store.network import make_key
 
@@ -81,25 +89,150 @@ class BookTests(SynchronousTestCase):
         """Each ban is longer than the last; a banned node is neither dialled nor told of."""
         node = make_key(1).public
         self.book.succeeded(("203.0.113.1", 38082), node, NOW)
-        self.assertEqual(len(self.book.tell(10, NOW)), 1)
-        lengths = [self.book.ban(node.hex(), "wrong_body", NOW) for _ in range(4)]
+        self.assertEqual(len(self.book.tell(10, NOW, 0.0)), 1)
+        lengths = [self.book.bans.ban(node.hex(), "wrong_body", NOW) for _ in range(4)]
         self.assertEqual(lengths, [60.0, 240.0, 960.0, 3840.0])
         self.assertIsNone(self.choose())
-        self.assertEqual(self.book.tell(10, NOW), [])
-        self.assertFalse(self.book.is_banned(node, "", NOW + 3841))
+        self.assertEqual(self.book.tell(10, NOW, 0.0), [])
+        self.assertFalse(self.book.bans.includes(node, "", NOW + 3841))
+
+    def test_ways(self) -> None:
+        """A place is dialled over TCP, then over QUIC; what led there last comes first, and what led nowhere last."""
+        served = (Interface("http", "", 38081, True), Interface("ws", "", 38082, True),
+                  Interface("ws-udp", "", 38083, True), Interface("ws", "", 22, True))  # fmt: skip
+        self.book.learn(NodeAddress(make_key(1).public, "203.0.113.1", 38082, 0, served), "198.51.100.1")
+        [entry] = self.book
+        tcp, quic = ("ws", 38082), ("ws-udp", 38083)
+        self.assertEqual(entry.ways, [tcp, quic])
+        self.book.succeeded(entry.place, entry.node, NOW, quic)
+        self.assertEqual(entry.ways, [quic, tcp])
+        self.book.failed(entry.place, NOW, quic)
+        self.assertEqual(entry.ways, [tcp, quic])
+
+    def test_ways_of_others(self) -> None:
+        """A node that only serves QUIC is dialled over that alone, and nobody has the ports of another host tried."""
+        over_udp = (Interface("ws-udp", "", 38083, True),)
+        elsewhere = (Interface("ws", "203.0.113.9", 38082, True), Interface("ws-udp", "203.0.113.9", 22, True))
+        self.book.learn(NodeAddress(make_key(1).public, "203.0.113.1", 38083, 0, over_udp), "198.51.100.1")
+        self.book.learn(NodeAddress(make_key(2).public, "192.0.2.1", 38082, 0, elsewhere), "198.51.100.1")
+        self.book.join("node.example", 38083, None, "ws-udp")
+        self.assertEqual([entry.ways for entry in self.book],
+                         [[("ws-udp", 38083)], [("ws", 38082)], [("ws-udp", 38083)]])  # fmt: skip
+
+    def test_feelers(self) -> None:
+        """To see who is there, a place that was only told is looked at, else the one that was not seen for longest."""
+        for number in range(4):
+            self.book.learn(address(f"203.{number}.113.1", node=number + 1), "198.51.100.1")
+        for number in (2, 0, 3):
+            self.book.succeeded((f"203.{number}.113.1", 38082), make_key(number + 1).public, NOW - number)
+        entry = self.book.choose(NOW, set(), set(), Counter(), feels=True)
+        assert entry is not None
+        self.assertEqual(entry.host, "203.1.113.1")
+        self.book.succeeded(entry.place, entry.node, NOW)
+        entry = self.book.choose(NOW, set(), set(), Counter(), feels=True)
+        assert entry is not None
+        self.assertEqual(entry.host, "203.3.113.1")
+
+    def test_anchors(self) -> None:
+        """What was linked with when the node stopped is dialled before all others, what the operator named too."""
+        self.book.join("192.0.2.1", 38082, None)
+        for number in range(20):
+            self.book.succeeded((f"203.{number}.113.1", 38082), make_key(number + 1).public, NOW)
+        self.book.keep_anchors({("203.7.113.1", 38082)})
+        self.assertEqual(self.choose(), "203.7.113.1")
+        self.book.failed(("203.7.113.1", 38082), NOW)
+        self.assertEqual(self.choose(), "192.0.2.1")
+        self.book.keep_anchors({("203.9.113.1", 38082)})
+        self.assertEqual([entry.host for entry in self.book if entry.is_anchor], ["203.9.113.1"])
+
+    def test_told_is_not_lost_to_a_crowd(self) -> None:
+        """When the book is full, networks that fill it give way, and not those of which there is little."""
+        for number in range(50):
+            self.book.learn(address(f"{number + 20}.9.9.9", node=number + 1), "198.51.100.1")
+        for number in range(ADDRESSES_MAX + 500):
+            host = f"9.{number % 250}.{number // 250}.1"
+            self.book.learn(address(host, node=number + 100), f"8.{number % 250}.0.1")
+        self.assertEqual(len(self.book), ADDRESSES_MAX)
+        self.assertEqual(sum(entry.host.endswith(".9.9.9") for entry in self.book), 50)
+
+    def test_validators(self) -> None:
+        """Where a wanted validator has proven itself is dialled first, then where it is said to be, in few places."""
+        validator, node = make_key(70).public, make_key(1).public
+        for number in range(10):
+            told = NodeAddress(make_key(number + 1).public, f"203.{number}.113.1", 38082, 0, (), validator)
+            self.book.learn(told, "198.51.100.1")
+        self.assertEqual(sum(entry.validator == validator for entry in self.book), OF_ONE_VALIDATOR_MAX)
+        self.book.succeeded(("192.0.2.1", 38082), node, NOW)
+        self.book.is_validator(node, validator)
+        entry = self.book.choose_validator(NOW, {validator}, set(), set())
+        assert entry is not None
+        self.assertTrue(entry.is_proven_validator)
+        self.assertIsNone(self.book.choose_validator(NOW, {make_key(71).public}, set(), set()))
+        self.assertEqual([each.validator for each in self.book.tell(10, NOW, 0.0)], [validator])
+        self.assertTrue(self.book.is_validators_host("192.0.2.1"))
+        self.book.is_validator(node, b"")
+        self.assertFalse(self.book.is_validators_host("192.0.2.1"))
+
+    def test_validator_moves(self) -> None:
+        """A validator's key is one node's: when another proves that it has it, the first has it no longer."""
+        validator = make_key(70).public
+        for number in (1, 2):
+            self.book.succeeded((f"192.0.2.{number}", 38082), make_key(number).public, NOW)
+            self.book.is_validator(make_key(number).public, validator)
+        self.assertEqual([entry.host for entry in self.book if entry.is_proven_validator], ["192.0.2.2"])
+
+
+class BookFileTests(SynchronousTestCase):
+    """What is written is read again, whatever became of the machine's clock meanwhile."""
+
+    def setUp(self) -> None:
+        self.book = AddressBook(Random(1))
+        self.book.succeeded(("203.0.113.1", 38082), make_key(1).public, NOW, ("ws-udp", 38083))
+        self.book.is_validator(make_key(1).public, make_key(70).public)
+        self.book.keep_anchors({("203.0.113.1", 38082)})
+        self.book.bans.ban(make_key(2).public.hex(), "wrong_body", NOW)
+        self.content = dump_book(self.book, NETWORK, 0.0)
+
+    def load(self, now: float, wall_offset: float) -> AddressBook:
+        """Read what was written, with a book's clock and a machine's clock."""
+        book = AddressBook(Random(1))
+        load_book(book, self.content, NETWORK, now, wall_offset)
+        return book
 
     def test_kept(self) -> None:
-        """What is written is read again, bans too; the file of another network, or none at all, is refused."""
-        self.book.succeeded(("203.0.113.1", 38082), make_key(1).public, NOW)
-        self.book.ban(make_key(2).public.hex(), "wrong_body", NOW)
-        content = self.book.dump(NETWORK)
-        again = AddressBook(Random(1))
-        again.load(content, NETWORK)
-        self.assertEqual([entry.place for entry in again], [("203.0.113.1", 38082)])
-        self.assertTrue(again.is_banned(make_key(2).public, "", NOW))
-        for broken, network in ((content, b"\x12" * 32), (content[:-9], NETWORK), (b"{}", NETWORK)):
+        """Addresses, what is known of them, and bans; the file of another network, or none at all, is refused."""
+        again = self.load(100.0, NOW - 100.0)
+        [entry] = again
+        self.assertEqual((entry.place, entry.seen, entry.last_way), (("203.0.113.1", 38082), 100.0, ("ws-udp", 38083)))
+        self.assertTrue(entry.is_anchor and entry.is_proven_validator)
+        self.assertEqual(entry.validator, make_key(70).public)
+        self.assertTrue(again.bans.includes(make_key(2).public, "", 100.0))
+        self.assertFalse(again.bans.includes(make_key(2).public, "", 161.0))
+        for broken, network in ((self.content, b"\x12" * 32), (self.content[:-9], NETWORK), (b"{}", NETWORK)):
             with self.assertRaises(ValueError):
-                AddressBook(Random(1)).load(broken, network)
+                load_book(AddressBook(Random(1)), broken, network, 0.0, 0.0)
+
+    def test_bans_go_on_growing(self) -> None:
+        """Who was banned before a restart is banned for longer after it."""
+        again = self.load(5_000.0, NOW)
+        self.assertEqual(again.bans.ban(make_key(2).public.hex(), "wrong_body", 5_000.0), 240.0)
+
+    def test_clock_set_back(self) -> None:
+        """A clock that went back by days makes no ban longer than it was, and nothing seen in the future."""
+        again = self.load(100.0, NOW - 30 * DAY)
+        [entry] = again
+        self.assertEqual(entry.seen, 100.0)
+        self.assertTrue(again.bans.includes(make_key(2).public, "", 159.0))
+        self.assertFalse(again.bans.includes(make_key(2).public, "", 161.0))
+
+    def test_clock_set_forward(self) -> None:
+        """One whose clock went ahead by years forgets no address that answers it."""
+        again = self.load(100.0, NOW + 4_000 * DAY)
+        entry = again.choose(100.0, set(), set(), Counter())
+        assert entry is not None
+        self.assertEqual(entry.host, "203.0.113.1")
+        again.succeeded(entry.place, entry.node, 101.0)
+        self.assertEqual(len(again.tell(10, 102.0, NOW)), 1)
 
 
 class PlaceTests(SynchronousTestCase):
@@ -109,6 +242,7 @@ class PlaceTests(SynchronousTestCase):
         for text, host, port, node, network in (
             ("ws://node.example", "node.example", 38082, None, None),
             ("wss://192.0.2.1:99", "192.0.2.1", 99, None, None),
+            ("ws+udp://192.0.2.1", "192.0.2.1", 38083, None, None),
             ("http://[2001:db8::1]", "2001:db8::1", 38081, None, None),
             (f"cloudnode:{key.hex()}@192.0.2.1:5?network={'11' * 32}", "192.0.2.1", 5, key, NETWORK),
             (f"cloudnode:{key.hex()}@192.0.2.1", "192.0.2.1", 38082, key, None),

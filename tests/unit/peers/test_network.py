@@ -11,6 +11,7 @@ from cloudnode.formats.finality import Finality
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, decode_operation, sign_operation
 from cloudnode.ledger.reading import Outcome
+from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.serving import Serving
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
@@ -138,12 +139,12 @@ class FollowingTests(SynchronousTestCase):
         self.network.advance(1)
         second = self.network.add(first.host)
         self.network.advance(3)
-        book = second.neighbourhood.book.dump(self.network.genesis.network)
+        book = dump_book(second.neighbourhood.book, self.network.genesis.network, 0.0)
         first.stop()
         second.stop()
         self.network.nodes.pop(second.host)
         self.network.nodes[second.host] = again = MemoryNode(self.network, 3, self.mktemp(), ())
-        again.neighbourhood.book.load(book, self.network.genesis.network)
+        load_book(again.neighbourhood.book, book, self.network.genesis.network, self.network.clock.seconds(), 0.0)
         self.addCleanup(again.stop)
         again.start()
         self.network.advance(3)
@@ -223,7 +224,7 @@ class LiarTests(SynchronousTestCase):
         victim.neighbourhood.settings = attrs.evolve(victim.neighbourhood.settings, outbound=1)
         victim.start()
         self.network.advance(3)
-        [(whom, ban)] = victim.neighbourhood.book.bans(self.network.clock.seconds()).items()
+        [(whom, ban)] = victim.neighbourhood.book.bans.present(self.network.clock.seconds()).items()
         self.assertEqual((whom, ban.fault), (self.liar.key.public.hex(), fault))
         self.assertEqual(victim.neighbourhood.counters().banned, 1)
         victim.neighbourhood.book.join(self.validator.host, 38082, None)
@@ -328,7 +329,7 @@ class LiarTests(SynchronousTestCase):
         peer.send(NewBlock(SentBlock(header.encode(), head.finality, head.ids, b"")))
         self.network.advance(0.5)
         self.assertLess(victim.neighbourhood.download.target, target + 100)
-        self.assertTrue(victim.neighbourhood.book.is_banned(self.liar.key.public, "", self.network.clock.seconds()))
+        self.assertTrue(victim.neighbourhood.book.bans.includes(self.liar.key.public, "", self.network.clock.seconds()))
 
 
 class SignsOtherwise(Serving):
