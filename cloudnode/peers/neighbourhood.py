@@ -9,11 +9,13 @@ has many addresses in one network gets few of them; links that others dial are b
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 import attrs
+from twisted.internet.defer import FirstError, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -57,6 +59,8 @@ from cloudnode.peers.serving import Serving
 from cloudnode.peers.stateserving import StateServing
 
 NEWCOMER_SECONDS = 30.0
+LEAVE_SECONDS = 0.3
+"""So long a node that stops waits until its peers have its goodbye."""
 
 
 class Neighbourhood:
@@ -150,8 +154,11 @@ class Neighbourhood:
             self.download.stop()
         self._dialling.stop()
         self._keep_anchors(held=0.0)
-        for peer in self.all_peers():
+        leaving = self.all_peers()
+        for peer in leaving:
             peer.end(PeerFault("going_away", "the node is stopping"))
+        with contextlib.suppress(TimeoutError, FirstError):
+            await gatherResults([peer.gone for peer in leaving]).addTimeout(LEAVE_SECONDS, self._clock)
         await self._state_serving.stop()
         self._book_file.save(self._clock.seconds())
 

@@ -82,6 +82,7 @@ class Peer:
         until then it is not asked again. :ivar asked: Questions on their way, for those who share it out.
     :ivar began: :ivar last_sent: :ivar last_received: Times by the reactor's clock.
     :ivar dialled: The place in the address book that was dialled, and :ivar way: how; None if the other side dialled.
+    :ivar gone: Fires when the channel is gone, some time after the link is over.
     :ivar time_offset: Seconds that its clock was ahead of this node's when it said hello.
     """
 
@@ -98,6 +99,7 @@ class Peer:
         self.began = self.last_sent = self.last_received = clock.seconds()
         self.dialled: tuple[str, int] | None = None
         self.way: Way | None = None
+        self.gone: Deferred[None] = Deferred()
         self.time_offset = 0.0
         self.is_feeler = False
         self.was_open = False
@@ -223,6 +225,7 @@ class Peer:
         """The channel is gone."""
         self._link.lose(reason)
         self._after()
+        self.gone.callback(None)
         if self._flush_call is not None:
             self._flush_call.cancel()
             self._flush_call = None

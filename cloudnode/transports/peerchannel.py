@@ -104,6 +104,7 @@ class PeerChannel:
     _gate: SendGate | None = None
     _closing: WheelCall | None = None
     _is_gone = False
+    _is_abused = False
     _oddities = 0
 
     @property
@@ -171,7 +172,9 @@ class PeerChannel:
             self._abused("too many pings of WebSocket's came")
 
     def _abused(self, reason: str) -> None:
-        if self._end is not None:
+        # More of it may wait in Autobahn's buffer.
+        if self._end is not None and not self._is_abused:
+            self._is_abused = True
             self._end.channel_abused(reason)
         self.abort()
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from cloudnode.transports.peerchannel import (
@@ -41,19 +42,27 @@ OVER_TCP = ChannelKind("ws", export_binding)
 
 
 async def dial_peer(
-    reactor: Any, host: str, port: int, make_end: MakeEnd, *, timeout: float, limits: PeerSocketLimits | None = None
+    reactor: Any,
+    host: str,
+    port: int,
+    make_end: MakeEnd,
+    *,
+    timeout: float,
+    limits: PeerSocketLimits | None = None,
+    endpoint: IStreamClientEndpoint | None = None,
 ) -> PeerChannel:
     """Open a channel to a node.
 
     :param host: A name or an IP address. :param timeout: Seconds for the connection, and again for the handshakes.
-    :param make_end: Makes what lives on the channel, once that is open.
-    :raises Exception: Nobody listens, or it is no node; the text says which.
+    :param make_end: Makes what lives on the channel, once that is open. :param endpoint: Connects in place of TCP.
+    :raises PeerRefused: Nobody listens, or it is no node; the text says which.
     """
     factory = DiallingFactory(OVER_TCP, peer_url(host, port), reactor, make_end, limits or PeerSocketLimits())
-    endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=timeout)
+    endpoint = endpoint or HostnameEndpoint(reactor, host, port, timeout=timeout)
     protocol: Any = None
     try:
-        protocol = await wrapClientTLS(_PeerTLS(), endpoint).connect(factory)
+        connected: Any = await endpoint.connect(TLSMemoryBIOFactory(_PeerTLS(), True, factory, reactor))
+        protocol = connected.wrappedProtocol
         return await factory.opened.addTimeout(timeout, reactor)
     except BaseException as error:
         factory.opened.addErrback(lambda _: None)

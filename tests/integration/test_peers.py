@@ -315,3 +315,21 @@ def test_port_for_links(node: NodeProcess) -> None:
                     pass
     assert put(node, "film")["result"] == "ok"
     assert "Traceback" not in node.log
+
+
+def test_links_over_quic(start_node: NodeStarter) -> None:
+    """A node that joins over QUIC follows as any other; the link goes from the very port that it serves on."""
+    validator = start_node()
+    follower = start_node("--join", validator.ws_udp_url)
+    assert put(follower, "film")["result"] == "ok"
+    wait_for_same(validator, follower)
+    [here], [there] = follower.call("getpeerinfo"), validator.call("getpeerinfo")
+    assert (here["protocol"], there["protocol"]) == ("ws-udp", "ws-udp")
+    assert here["addr"] == f"127.0.0.1:{validator.ws_udp_port}"
+    assert there["addr"] == f"127.0.0.1:{follower.ws_udp_port}"
+    assert follower.stop() == 0
+    wait_until(lambda: not peers(validator), 5, "the goodbye")
+    assert "it said going_away: the node is stopping" in validator.log
+    follower.start()
+    wait_until(lambda: len(peers(follower)) == 1, 10, "the link after the restart")
+    assert put(follower, "again")["result"] == "ok"

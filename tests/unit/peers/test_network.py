@@ -182,7 +182,7 @@ class FollowingTests(SynchronousTestCase):
         self.waiting_otherwise(follower)
         follower.start()
         self.network.advance(2)
-        bans = follower.neighbourhood.book.bans(self.network.clock.seconds())
+        bans = follower.neighbourhood.book.bans.present(self.network.clock.seconds())
         self.assertEqual([(whom, ban.fault) for whom, ban in bans.items()],
                          [(liar.key.public.hex(), "wrong_signature")])  # fmt: skip
         follower.neighbourhood.book.join(self.validator.host, 38082, None)
