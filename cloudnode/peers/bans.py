@@ -58,6 +58,8 @@ class Bans:
 
     def includes(self, node: bytes, host: str, now: float) -> bool:
         """Whether a node or an address is banned now; either may be empty."""
+        if not self._bans:
+            return False
         bans = (self._bans.get(node.hex()) if node else None, self._bans.get(host))
         return any(ban is not None and ban.until > now for ban in bans)
 

@@ -42,6 +42,8 @@ class AddressBook:
         self.bans = Bans()
         self._random = random
         self._entries: dict[Place, Entry] = {}
+        self._in_group: Counter[str] = Counter()
+        self._of_teller: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -51,7 +53,7 @@ class AddressBook:
 
     def join(self, host: str, port: int, node: bytes | None, transport: LinkTransport = "ws") -> None:
         """Note what the operator named."""
-        entry = self._entries.setdefault((host, port), Entry(host, port, transport))
+        entry = self._entries.get((host, port)) or self.restore(Entry(host, port, transport))
         entry.joined = True
         entry.transport = transport
         entry.node = node or entry.node
@@ -67,11 +69,9 @@ class AddressBook:
                 self._hint(known, address.validator)
             return True
         group = place_group(teller)
-        if reach(address.host):
-            own = place_group(address.host)
-            if sum(entry.group == own for entry in self._entries.values()) >= OF_ONE_GROUP_MAX:
-                return False
-        if sum(entry.teller == group for entry in self._entries.values()) >= OF_ONE_TELLER_MAX:
+        if reach(address.host) and self._in_group[place_group(address.host)] >= OF_ONE_GROUP_MAX:
+            return False
+        if self._of_teller[group] >= OF_ONE_TELLER_MAX:
             return False
         entry = Entry(
             address.host, address.port, transport_at(address), address.node, address.interfaces, teller=group
@@ -81,17 +81,30 @@ class AddressBook:
         self.changed = True
         return True
 
-    def restore(self, entry: Entry) -> None:
+    def restore(self, entry: Entry) -> Entry:
         """Take over an entry as it is."""
+        self._remove(entry.place)
         self._entries[entry.place] = entry
+        self._in_group[entry.group] += 1
+        self._of_teller[entry.teller] += 1
         self._make_room(entry)
+        return entry
+
+    def _remove(self, place: Place) -> bool:
+        entry = self._entries.pop(place, None)
+        if entry is None:
+            return False
+        for counted, name in ((self._in_group, entry.group), (self._of_teller, entry.teller)):
+            counted[name] -= 1
+            if not counted[name]:
+                del counted[name]
+        return True
 
     def succeeded(self, place: Place, node: bytes, now: float, way: Way | None = None) -> None:
         """A link with a node at a place was had."""
         entry = self._entries.get(place)
         if entry is None:
-            entry = Entry(*place, transport=way[0] if way else "ws")
-            self.restore(entry)
+            entry = self.restore(Entry(*place, transport=way[0] if way else "ws"))
         if entry.node not in (b"", node):
             entry.validator, entry.is_proven_validator = b"", False
         entry.node, entry.seen, entry.failures, entry.next_try = node, now, 0, float("-inf")
@@ -115,11 +128,11 @@ class AddressBook:
         self.changed = True
         long_ago = entry.seen is None or now - entry.seen > 7 * DAY
         if entry.failures >= FORGET_FAILURES and long_ago and not entry.joined:
-            del self._entries[place]
+            self._remove(place)
 
     def forget(self, place: Place) -> None:
         """Remove a place (it is this node's own)."""
-        self.changed |= self._entries.pop(place, None) is not None
+        self.changed |= self._remove(place)
 
     # Choices
 
@@ -207,4 +220,4 @@ class AddressBook:
     def _make_room(self, newest: Entry) -> None:
         while len(self._entries) > ADDRESSES_MAX:
             worst = choose_to_forget((entry for entry in self._entries.values() if entry is not newest), self._random)
-            del self._entries[(worst or newest).place]
+            self._remove((worst or newest).place)
