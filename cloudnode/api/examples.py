@@ -75,7 +75,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "getepochs": (
         '{}',
-        '[{"epoch": 0, "first_height": 1, "validators": ["4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29"], "quorum": 1}]',
+        '{"epochs": [{"epoch": 0, "first_height": 1, "validators": ["4cb5abf6ad79fbf5abbccafcc269d85cd2651ed4b885b5869f241aedf0a5ba29"], "quorum": 1, "end": null}], "next": null}',
     ),
     "getgenesis": (
         '{}',

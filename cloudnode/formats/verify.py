@@ -31,7 +31,7 @@ from cloudnode.formats.addresses import account_hash, format_address, record_has
 from cloudnode.formats.block import Certificate, Header
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
-from cloudnode.formats.finality import Finality
+from cloudnode.formats.finality import DESCENDANTS_MAX, Finality
 from cloudnode.formats.nodes import (
     ACCOUNTS,
     NOTHING,
@@ -83,9 +83,18 @@ def verify_header(epoch: Epoch, header: bytes, certificate: bytes, descendants: 
         ``certificate_validator``, ``certificate_quorum`` or ``certificate_signature``.
     """
     read = Header.decode(header)
-    finality = Finality(Certificate.decode(certificate), tuple(Header.decode(each) for each in descendants))
-    epoch.verify(read, finality)
+    epoch.verify(read, read_finality(certificate, descendants))
     return read
+
+
+def read_finality(certificate: bytes, descendants: Sequence[bytes]) -> Finality:
+    """Read a finality proof from its parts, as nodes answer it.
+
+    :raises LedgerError: ``finality_malformed``, ``certificate_malformed`` or ``header_malformed``.
+    """
+    if len(descendants) > DESCENDANTS_MAX:
+        raise LedgerError("finality_malformed")
+    return Finality(Certificate.decode(certificate), tuple(Header.decode(each) for each in descendants))
 
 
 def verify_epoch_end(

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import attrs
 
+from cloudnode.formats.appointment import check_block_appoints
 from cloudnode.formats.block import Header, check_contents, signatures_hash
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
@@ -16,20 +17,30 @@ from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation, check_window, decode_operation, signatures_valid
 from cloudnode.ledger.reading import Block
 from cloudnode.peers.faults import PeerFault
-from cloudnode.peers.messages import SentBlock, SentOperation, split_ids
+from cloudnode.peers.messages import SentBlock, SentEpochEnd, SentOperation, split_ids
+from cloudnode.store.epochs import EpochEnd
 
 
 @attrs.frozen
 class Tip:
-    """The block that the next one follows."""
+    """The block that the next one follows.
+
+    :ivar epoch: The epoch of the next one.
+    """
 
     height: int
     hash: bytes
     time: int
+    epoch: Epoch
+
+    def after(self, block: Block, header: Header) -> Tip:
+        """The tip once a block was checked to follow."""
+        epoch = self.epoch.after(header, block.validators) if header.ends_epoch else self.epoch
+        return Tip(header.height, block.hash, header.time, epoch)
 
 
-class TwoHistories(Exception):
-    """The validators made two blocks of one height final; the text says which."""
+class RulesBroken(Exception):
+    """The validators made final what no quorum of honest ones does; the text says what. No peer is to blame."""
 
 
 def check_final(sent: SentBlock, epoch: Epoch) -> tuple[Block, Header]:
@@ -51,7 +62,7 @@ def check_final(sent: SentBlock, epoch: Epoch) -> tuple[Block, Header]:
     except LedgerError as error:
         raise PeerFault("wrong_block", f"block {header.height}: {error}") from None
     try:
-        Finality.decode(sent.finality).verify(header, epoch.network, epoch.number, epoch.validators)
+        epoch.verify(header, Finality.decode(sent.finality))
     except LedgerError as error:
         raise PeerFault("wrong_certificate", f"block {header.height}: {error}") from None
     return Block(header.height, header.hash, sent.header, sent.finality, ids, validators), header
@@ -60,12 +71,12 @@ def check_final(sent: SentBlock, epoch: Epoch) -> tuple[Block, Header]:
 def check_following(header: Header, tip: Tip) -> None:
     """Check that a final block is the next one.
 
-    :raises PeerFault: ``wrong_block``: it is of another height. :raises TwoHistories: It has another parent.
+    :raises PeerFault: ``wrong_block``: it is of another height. :raises RulesBroken: It has another parent.
     """
     if header.height != tip.height + 1:
         raise PeerFault("wrong_block", f"block {header.height} came where block {tip.height + 1} was asked for")
     if header.parent != tip.hash:
-        raise TwoHistories(
+        raise RulesBroken(
             f"block {tip.height} is {tip.hash.hex()} here, but {header.parent.hex()} is what "
             f"the final block {header.height} follows: the validators signed two histories"
         )
@@ -73,17 +84,37 @@ def check_following(header: Header, tip: Tip) -> None:
         raise PeerFault("wrong_block", f"block {header.height} is not later than the one before it")
 
 
-def check_chain(sent: Sequence[SentBlock], tip: Tip, epoch: Epoch) -> list[tuple[Block, Header]]:
-    """Check blocks one after the other.
+def check_chain(sent: Sequence[SentBlock], tip: Tip) -> list[tuple[Block, Header]]:
+    """Check blocks one after the other, through any number of epochs.
 
-    :raises PeerFault: See above. :raises TwoHistories: See above.
+    :raises PeerFault: See above. :raises RulesBroken: See above.
     """
     checked = []
     for each in sent:
-        block, header = check_final(each, epoch)
+        block, header = check_final(each, tip.epoch)
         check_following(header, tip)
-        tip = Tip(header.height, block.hash, header.time)
+        tip = tip.after(block, header)
         checked.append((block, header))
+    return checked
+
+
+def check_ends(sent: Sequence[SentEpochEnd], epoch: Epoch) -> list[tuple[EpochEnd, Epoch]]:
+    """Check how epochs ended, one after the other.
+
+    :param epoch: The one that the first ended. :return: Each end, with the epoch that it begins; at least one.
+    :raises PeerFault: ``wrong_block``.
+    """
+    checked = []
+    for each in sent:
+        try:
+            header, finality = Header.decode(each.header), Finality.decode(each.finality)
+            validators = split_ids(each.validators)
+            after = epoch.next(header, finality, validators)
+        except LedgerError as error:
+            raise PeerFault("wrong_block", f"the end of epoch {epoch.number}: {error}") from None
+        end = EpochEnd(epoch.number, header.height, header.hash, each.header, each.finality, validators)
+        checked.append((end, after))
+        epoch = after
     return checked
 
 
@@ -103,19 +134,21 @@ class CheckedOperations:
     :ivar operations: All of them in order, if ``faults`` is empty. :ivar faults: What is wrong, by index.
     :ivar signed_so: Whether the signatures are those that the header names. An account can sign one body in several
         true ways, of which the log has one; which of the signatures is another one does not show.
+    :ivar broken: A rule that the block breaks, though its operations are those that it names; None if it keeps them.
     """
 
     operations: Sequence[Operation]
     faults: dict[int, PeerFault]
     signed_so: bool
+    broken: str | None = None
 
 
 def check_operations(
-    header: Header, held: Sequence[Operation | SentOperation], genesis: Genesis
+    block: Block, header: Header, held: Sequence[Operation | SentOperation], genesis: Genesis, epoch: Epoch
 ) -> CheckedOperations:
-    """Read the operations of a block and verify their signatures.
+    """Read the operations of a block, verify their signatures, and that the block appoints whom they appoint.
 
-    :param held: One for each id, in order; an :class:`Operation` was checked before.
+    :param epoch: The block's. :param held: One for each id, in order; an :class:`Operation` was checked before.
     """
     faults: dict[int, PeerFault] = {}
     operations: list[Operation] = []
@@ -139,4 +172,10 @@ def check_operations(
                 what = f"the signature of operation {index} of block {header.height} is not true"
                 faults[index] = PeerFault("wrong_signature", what)
     signed_so = header.signatures_hash == signatures_hash(operation.signature for operation in operations)
-    return CheckedOperations(operations, faults, signed_so)
+    broken = None
+    if not faults and signed_so:
+        try:
+            check_block_appoints(header, block.validators, operations, epoch)
+        except LedgerError as error:
+            broken = f"the validators made block {header.height} final, against the rules: {error}"
+    return CheckedOperations(operations, faults, signed_so, broken)

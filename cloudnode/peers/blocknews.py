@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from cloudnode.formats.epoch import Epoch
+from cloudnode.formats.block import Header
 from cloudnode.ledger.reading import FinalBlock
-from cloudnode.node.ledger import Ledger
 from cloudnode.peers.blockcheck import check_final
 from cloudnode.peers.download import Download
+from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.messages import Have, NewBlock, SentBlock
 from cloudnode.peers.peer import KnownIds, Peer
 from cloudnode.peers.serving import sent_block
@@ -22,13 +22,13 @@ class BlockNews:
 
     def __init__(
         self,
-        ledger: Ledger,
         download: Download | None,
         head: Callable[[], SentBlock | None],
         peers: Callable[[], Iterable[Peer]],
+        epochs: KnownEpochs,
     ) -> None:
         """:param head: The newest block that is served. :param peers: All open peers."""
-        self._ledger = ledger
+        self._epochs = epochs
         self._download = download
         self._head = head
         self._peers = peers
@@ -48,7 +48,12 @@ class BlockNews:
         """
         sent = message.block
         key = sha256(b"".join((sent.header, sent.finality, sent.ids, sent.validators))).digest()
-        epoch = Epoch.of_genesis(self._ledger.genesis)
+        number = int.from_bytes(sent.header[32:40], "big")
+        epoch = self._epochs.get(number)
+        if epoch is None:
+            if number > self._epochs.newest.number:
+                self._epochs.learn(peer, sent.header, sent.finality).addCallback(self._learnt, peer)
+            return  # else it is of an epoch that this node is on its way through: it hears of that peer again
         block, header = check_final(sent, epoch) if key not in self._verified else (None, None)
         height = int.from_bytes(sent.header[48:56], "big") if header is None else header.height
         peer.height = max(peer.height, height)
@@ -58,6 +63,12 @@ class BlockNews:
                 self._download.announced(block, header)
         elif self._download is not None:
             self._download.pump()
+
+    def _learnt(self, header: Header | None, peer: Peer) -> None:
+        if header is not None:
+            peer.height = max(peer.height, header.height)
+            if self._download is not None:
+                self._download.pump()
 
     def has(self, peer: Peer, message: Have) -> None:
         """A peer has a block that it knows this node to have: believed if it is that very block."""

@@ -34,13 +34,14 @@ from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.blockcheck import (
     CheckedOperations,
+    RulesBroken,
     Tip,
-    TwoHistories,
     check_body,
     check_chain,
     check_following,
     check_operations,
 )
+from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import (
     Answer,
@@ -78,6 +79,7 @@ class _Wanted:
 
     block: Block
     header: Header
+    epoch: Epoch
     held: list[Operation | SentOperation | None]
     missing: list[int]
     senders: dict[int, Peer] = attrs.Factory(dict)
@@ -118,8 +120,9 @@ class Download:
         clock: IReactorTime,
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
+        epochs: KnownEpochs,
     ) -> None:
-        """:param peers: All open peers."""
+        """:param peers: All open peers. :param epochs: Is told of those that are reached."""
         self.trouble: str | None = None
         self._ledger = ledger
         self._follower = follower
@@ -128,7 +131,8 @@ class Download:
         self._peers = peers
         self._wanted: list[_Wanted] = []
         head = ledger.head
-        self._tip = Tip(head.height, head.hash, head.time)
+        self._epochs = epochs
+        self._tip = Tip(head.height, head.hash, head.time, ledger.epoch)
         self._handed = head.height
         self._is_fetching = False
         self._checks = 0
@@ -149,10 +153,11 @@ class Download:
 
     def announced(self, block: Block, header: Header) -> None:
         """A peer told of a final block (checked by itself) that may be the next one."""
-        if header.height == self._tip.height + 1 and not self._is_stopped and not self._is_fetching:
+        is_next = header.height == self._tip.height + 1 and header.epoch == self._tip.epoch.number
+        if is_next and not self._is_stopped and not self._is_fetching:
             try:
                 check_following(header, self._tip)
-            except TwoHistories as error:
+            except RulesBroken as error:
                 self._stop_for(str(error))
                 return
             self._append(block, header)
@@ -198,7 +203,7 @@ class Download:
         return Deferred.fromCoroutine(self._check_blocks(answer.blocks))
 
     async def _check_blocks(self, sent: Sequence[SentBlock]) -> None:
-        blocks = await self._run_in_thread(check_chain, sent, self._tip, Epoch.of_genesis(self._ledger.genesis))
+        blocks = await self._run_in_thread(check_chain, sent, self._tip)
         self._append_all(blocks)
 
     def _append_all(self, blocks: list[tuple[Block, Header]]) -> None:
@@ -210,11 +215,12 @@ class Download:
         held: list[Operation | SentOperation | None] = []
         held.extend(self._ledger.waiting_operation(each) for each in block.operation_ids)
         missing = [index for index, operation in enumerate(held) if operation is None]
-        self._wanted.append(_Wanted(block, header, held, missing))
-        self._tip = Tip(header.height, block.hash, header.time)
+        self._wanted.append(_Wanted(block, header, self._tip.epoch, held, missing))
+        self._tip = self._tip.after(block, header)
+        self._epochs.reached(self._tip.epoch)
 
     def _fetch_failed(self, failure: Failure, peer: Peer) -> None:
-        if isinstance(failure.value, TwoHistories):
+        if isinstance(failure.value, RulesBroken):
             self._stop_for(str(failure.value))
         elif isinstance(failure.value, PeerFault):
             peer.end(failure.value)
@@ -342,17 +348,21 @@ class Download:
                 continue
             wanted.checked = True
             held = [each for each in wanted.held if each is not None]
-            if all(isinstance(each, Operation) for each in held):
-                self._checked(check_operations(wanted.header, held, self._ledger.genesis), wanted)
+            what = (wanted.block, wanted.header, held, self._ledger.genesis, wanted.epoch)
+            if not wanted.block.validators and all(isinstance(each, Operation) for each in held):
+                self._checked(check_operations(*what), wanted)  # no signature is to be verified
                 continue
             self._checks += 1
-            checking = self._run_in_thread(check_operations, wanted.header, held, self._ledger.genesis)
+            checking = self._run_in_thread(check_operations, *what)
             checking.addCallback(self._checked, wanted)
             checking.addErrback(self._check_failed, wanted)
             checking.addBoth(self._check_done)
         self._hand_on()
 
     def _checked(self, checked: CheckedOperations, wanted: _Wanted) -> None:
+        if checked.broken is not None:
+            self._stop_for(checked.broken)
+            return
         if not checked.faults and checked.signed_so:
             wanted.ready = checked.operations
             return

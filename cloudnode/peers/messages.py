@@ -41,6 +41,7 @@ BLOCKS_MAX = 500
 SPANS_MAX = 256
 OFFERED_MAX = 2_000
 BODIES_MAX = 1_000
+EPOCHS_MAX = 100
 SLOTS_MAX = 64
 CHUNK_ROWS_MAX = 4_096
 """Rows under one slot that are sent at once; who asks for a slot with more is told to ask for the ones below it."""
@@ -279,14 +280,36 @@ class State(Message, frozen=True, tag=24):
     chunks: Annotated[tuple[bytes | None, ...], Meta(max_length=SLOTS_MAX)]
 
 
+class GetEpochs(Message, frozen=True, tag=28):
+    """Asks how epochs ended, from one on."""
+
+    request: RequestId
+    first: Unsigned
+
+
+class SentEpochEnd(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last block of an epoch, with the validators that it appoints."""
+
+    header: Header
+    finality: FinalityBytes
+    validators: Validators
+
+
+class Epochs(Message, frozen=True, tag=29):
+    """The ends of epochs one after the other, as many as fit; none if the sender knows of no end of the first one."""
+
+    request: RequestId
+    ends: Annotated[tuple[SentEpochEnd, ...], Meta(max_length=EPOCHS_MAX)]
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | GetNodes | Nodes
-    | GetState | State
+    | GetState | State | GetEpochs | Epochs
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State
-Question = GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState
+Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs
+Question = GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs
 
 ANSWERS: dict[type[Question], type[Answer]] = {
     GetGenesis: GenesisText,
@@ -295,6 +318,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetOperations: Operations,
     GetNodes: Nodes,
     GetState: State,
+    GetEpochs: Epochs,
 }
 
 _K = 1024
@@ -303,13 +327,15 @@ _LIMITS: dict[type[Message], int] = {
     GetAddresses: 16, Addresses: 64 * _K, GetBlocks: 32, Blocks: 4 * _K * _K, GetOperations: 8 * _K,
     Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K, Have: 64,
     GetNodes: 9 * _K, Nodes: 66 * _K, GetState: 9 * _K, State: 4 * _K * _K,
+    GetEpochs: 32, Epochs: 2 * _K * _K,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
 """The most bytes of a message, by the number of its type."""
 
 COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20,
-                                   GetNodes: 20, GetState: 30, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2}  # fmt: skip
+                                   GetNodes: 20, GetState: 30, GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2,
+                                   Bodies: 2}  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 
 FRAME_MESSAGES_MAX = 4096

@@ -30,6 +30,7 @@ from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
 from cloudnode.peers.dialling import Dial, Dialling
 from cloudnode.peers.download import Download
+from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.gossip import OperationGossip
 from cloudnode.peers.limits import PeerCounters, PeerSettings
@@ -41,6 +42,7 @@ from cloudnode.peers.messages import (
     Bodies,
     GetAddresses,
     GetBlocks,
+    GetEpochs,
     GetGenesis,
     GetNodes,
     GetOperations,
@@ -119,11 +121,16 @@ class Neighbourhood:
         self._state_serving = StateServing(ledger, run_in_thread)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
         self._meter = ProgressMeter()
+        self._epochs = KnownEpochs(ledger, clock, run_in_thread)
         follower = ledger.follower
         self.download: Download | None = None
         if follower is not None:
-            self.download = Download(ledger, follower, clock, run_in_thread, lambda: self._peers.values())
-        self._news = BlockNews(ledger, self.download, lambda: self._serving.head(), lambda: self._peers.values())
+            self.download = Download(
+                ledger, follower, clock, run_in_thread, lambda: self._peers.values(), self._epochs
+            )
+        self._news = BlockNews(
+            self.download, lambda: self._serving.head(), lambda: self._peers.values(), self._epochs
+        )
         self._addressing = AddressGossip(
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
             random=random, clock=clock, wall_time=wall_time,
@@ -339,6 +346,8 @@ class Neighbourhood:
                 peer.send(self._serving.blocks(message))
             case GetOperations():
                 peer.send(self._serving.operations(message))
+            case GetEpochs():
+                peer.send(self._serving.epochs(message))
             case GetNodes() | GetState():
                 self._state_serving.asked(peer, message)
             case GetAddresses():
@@ -363,6 +372,7 @@ class Neighbourhood:
     def peer_closed(self, peer: Peer, closed: Closed) -> None:
         """A link is over: forget it, and ban a liar."""
         self._others.discard(peer)
+        self._epochs.forget(peer)
         was_linked = peer.said_hello and self._peers.get(peer.id) is peer
         if was_linked:
             del self._peers[peer.id]

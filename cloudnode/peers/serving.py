@@ -11,13 +11,17 @@ from cloudnode.ledger.reading import Block
 from cloudnode.node.ledger import Ledger
 from cloudnode.peers.messages import (
     ANSWER_BYTES,
+    EPOCHS_MAX,
     Blocks,
+    Epochs,
     GenesisText,
     GetBlocks,
+    GetEpochs,
     GetGenesis,
     GetOperations,
     Operations,
     SentBlock,
+    SentEpochEnd,
     SentOperation,
     take_fitting,
 )
@@ -60,6 +64,23 @@ class Serving:
     def operations(self, question: GetOperations) -> Operations:
         """Some operations of final blocks."""
         return Operations(question.request, tuple(take_fitting(self._operations(question), _ANSWERED_MAX)))
+
+    def epochs(self, question: GetEpochs) -> Epochs:
+        """How some epochs ended."""
+        found: list[SentEpochEnd] = []
+        size = 0
+        try:
+            for end in self._ledger.epochs(question.first) if self._ledger.state == "serving" else ():
+                sent = SentEpochEnd(end.header, end.finality, b"".join(end.validators))
+                size += len(sent.header) + len(sent.finality) + len(sent.validators)
+                if end.number != question.first + len(found) or (found and size > ANSWER_BYTES):
+                    break
+                found.append(sent)
+                if len(found) == EPOCHS_MAX:
+                    break
+        except DatabaseDamaged:
+            self._ledger.read_failed(Failure())
+        return Epochs(question.request, tuple(found))
 
     def head(self) -> SentBlock | None:
         """The newest block."""

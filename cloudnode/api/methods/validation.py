@@ -24,9 +24,11 @@ from cloudnode.api.types import (
     finality_texts,
 )
 from cloudnode.formats.addresses import parse_address
-from cloudnode.formats.block import Header, quorum
+from cloudnode.formats.block import Header
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import result_code
 from cloudnode.ledger.reading import Block, Proof, Reading
+from cloudnode.store.epochs import EpochEnd
 
 PAGE_BYTES = 1_048_576
 """A page of a block's operations ends once their bodies add up to this; a constant of the protocol."""
@@ -278,6 +280,26 @@ def _getlastblocks(reading: Reading, params: GetLastBlocks) -> list[BlockSummary
 # The network
 
 
+class GetEpochs(Struct, frozen=True, forbid_unknown_fields=True):
+    after: Annotated[
+        Annotated[int, Meta(ge=0, le=2**53 - 1)] | None, Meta(description="The page before's next.")
+    ] = None
+    limit: PageLimit = PAGE_DEFAULT
+
+
+class EpochEndAnswer(Struct, frozen=True):
+    """The block that ended an epoch, with what proves it final.
+
+    Its header has the hash of the validators that it appoints, those of the next epoch (docs/protocol.md).
+    """
+
+    height: Height
+    hash: Hex32
+    header: Hex
+    certificate: Hex
+    descendants: Descendants
+
+
 class EpochAnswer(Struct, frozen=True):
     """A span of heights with one set of validators."""
 
@@ -285,6 +307,14 @@ class EpochAnswer(Struct, frozen=True):
     first_height: Annotated[Height, Meta(description="The first block that this set makes.")]
     validators: list[ValidatorId]
     quorum: int
+    end: Annotated[EpochEndAnswer | None, Meta(description="How it ended; null for the present one.")]
+
+
+class EpochsAnswer(Struct, frozen=True):
+    """Epochs in order, from the first one on. ``next`` is the ``after`` of the next page, null at the present one."""
+
+    epochs: list[EpochAnswer]
+    next: int | None
 
 
 class GenesisAnswer(Struct, frozen=True):
@@ -302,10 +332,30 @@ class Evidence(Struct, frozen=True):
     votes: list[Hex]
 
 
-def _getepochs(call: Call, params: NoParams) -> list[EpochAnswer]:
-    # Sets of validators do not change yet, so there is the genesis's and no other.
-    validators = call.served.ledger.genesis.validators
-    return [EpochAnswer(0, 1, [key.hex() for key in validators], quorum(len(validators)))]
+def _getepochs(call: Call, params: GetEpochs) -> EpochsAnswer:
+    ledger = call.served.ledger
+    first = 0 if params.after is None else params.after + 1
+    epoch = ledger.find_epoch(first)
+    page: list[EpochAnswer] = []
+    size = 0
+    for end in ledger.epochs(first):
+        size += len(end.finality) + len(end.header) + 32 * len(end.validators)
+        if epoch is None or len(page) == params.limit or (page and 2 * size > PAGE_BYTES):
+            break
+        page.append(_epoch(epoch, end))
+        epoch = epoch.after(Header.decode(end.header), end.validators)
+    else:
+        if epoch is not None and len(page) < params.limit:
+            return EpochsAnswer([*page, _epoch(epoch, None)], None)
+    return EpochsAnswer(page, page[-1].epoch if page else None)
+
+
+def _epoch(epoch: Epoch, end: EpochEnd | None) -> EpochAnswer:
+    told = None
+    if end is not None:
+        proof = finality_texts(end.finality)
+        told = EpochEndAnswer(end.last_height, end.hash.hex(), end.header.hex(), *proof)
+    return EpochAnswer(epoch.number, epoch.base + 1, [key.hex() for key in epoch.validators], epoch.quorum, told)
 
 
 def _getgenesis(call: Call, params: NoParams) -> GenesisAnswer:
@@ -378,7 +428,13 @@ METHODS: tuple[Method[Any], ...] = (
         errors=("block_unknown",),
     ),
     Method(
-        "getepochs", "validation", "List the sets of validators.", NoParams, list[EpochAnswer], call=_getepochs
+        "getepochs",
+        "validation",
+        "List the sets of validators and how each was replaced: from the genesis on, this proves who decides now.",
+        GetEpochs,
+        EpochsAnswer,
+        call=_getepochs,
+        errors=("page_too_long",),
     ),
     Method(
         "getgenesis",

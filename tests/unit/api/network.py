@@ -17,9 +17,19 @@ from cloudnode.api.limits import Limits
 from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
 from cloudnode.api.session import ApiSession, ApiSessionOpener
+from cloudnode.formats.appointment import sign_approval
 from cloudnode.formats.genesis import Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
-from cloudnode.formats.operation import Envelope, build_delete, build_put, build_rate, build_withdraw, sign_operation
+from cloudnode.formats.operation import (
+    Appoint,
+    Envelope,
+    build_appoint,
+    build_delete,
+    build_put,
+    build_rate,
+    build_withdraw,
+    sign_operation,
+)
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.store.sqlite import SqliteStore
 from cloudnode.transports.seam import Caller
@@ -225,6 +235,13 @@ class MemoryNode:
 
     def withdraw(self, key: str) -> Any:
         return self.write(build_withdraw(self.envelope(self.other), self.address(key)), self.other)
+
+    def appoint(self, *keys: SigningKey, epoch: int | None = None) -> bytes:
+        """What makes these keys the validators at the end of the present epoch, or another."""
+        validators = tuple(key.public for key in keys)
+        number = self.ledger.epoch.number if epoch is None else epoch
+        approval = sign_approval(make_key(1), 0, self.genesis.network, number, validators)
+        return build_appoint(self.envelope(self.account), Appoint(number, validators, (approval,)))
 
     def name(self, key: str) -> dict[str, str]:
         """Parameters of ``getrecord``."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
+from typing import Any
 
 from cloudnode.api.limits import Limits
+from cloudnode.formats.block import validators_hash
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.genesis import Parameters, build_genesis
 from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
 from cloudnode.formats.receipt import Receipt, verify_receipt
+from cloudnode.formats.verify import verify_epoch_end
 from tests.unit.api.network import TIME, NodeTestCase, make_key
 
 
@@ -296,6 +301,65 @@ class BlockTests(NodeTestCase):
         """Genesis and epochs describe the network."""
         genesis = self.node.call("getgenesis")
         self.assertEqual(genesis["genesis"].encode(), self.node.genesis.text)
-        (epoch,) = self.node.call("getepochs")
+        told = self.node.call("getepochs")
+        (epoch,) = told["epochs"]
         self.assertEqual((epoch["validators"], epoch["quorum"]), ([make_key(1).public.hex()], 1))
+        self.assertEqual((epoch["epoch"], epoch["first_height"], epoch["end"], told["next"]), (0, 1, None, None))
         self.assertEqual(self.node.call("getevidence"), [])
+
+
+class EpochTests(NodeTestCase):
+    """Epochs as a light client is told of them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for epoch in range(5):
+            self.node.put(str(epoch))
+            self.node.write(self.node.appoint(make_key(1)))
+
+    def test_pages(self) -> None:
+        """All epochs are told in order, in pages; the present one has no end."""
+        whole = self.node.call("getepochs")
+        self.assertEqual([each["epoch"] for each in whole["epochs"]], list(range(6)))
+        self.assertEqual([each["end"] is None for each in whole["epochs"]], [False] * 5 + [True])
+        self.assertIsNone(whole["next"])
+        for before, after in pairwise(whole["epochs"]):
+            self.assertEqual(after["first_height"], before["end"]["height"] + 1)
+        for limit in (1, 2, 3, 5, 6, 7):
+            found: list[Any] = []
+            after = None
+            while True:
+                page = self.node.call("getepochs", {"limit": limit, "after": after})
+                self.assertLessEqual(len(page["epochs"]), limit)
+                found += page["epochs"]
+                after = page["next"]
+                if after is None:
+                    break
+            self.assertEqual(found, whole["epochs"], limit)
+        self.assertEqual(self.node.call("getepochs", {"after": 5}), {"epochs": [], "next": None})
+
+    def test_chain(self) -> None:
+        """From the genesis on, what is told proves the present validators."""
+        epoch = Epoch.of_genesis(self.node.genesis)
+        epochs = self.node.call("getepochs")["epochs"]
+        for told, following in pairwise(epochs):
+            end = told["end"]
+            proof = (bytes.fromhex(end["certificate"]), [bytes.fromhex(each) for each in end["descendants"]])
+            keys = [bytes.fromhex(each) for each in following["validators"]]
+            epoch = verify_epoch_end(epoch, bytes.fromhex(end["header"]), *proof, keys)
+        self.assertEqual(epoch, self.node.ledger.epoch)
+
+    def test_block(self) -> None:
+        """A block that appoints validators tells them, and its header their hash."""
+        height = self.node.call("getepochs")["epochs"][0]["end"]["height"]
+        block, header = self.node.call("getblock", {"height": height}), self.node.call("getheader", {"height": height})
+        self.assertEqual(block["validators"], [make_key(1).public.hex()])
+        self.assertEqual(header["next_validators"], validators_hash([make_key(1).public]).hex())
+        before = self.node.call("getheader", {"height": height - 1})
+        self.assertIsNone(before["next_validators"])
+
+    def test_refused(self) -> None:
+        """What would not end the present epoch is refused with a name."""
+        body = self.node.appoint(make_key(1), epoch=2)
+        error = self.node.error("submit", self.node.params(body))
+        self.assertEqual(error["data"]["code"], "appoint_epoch")

@@ -25,6 +25,7 @@ from tests.unit.node.nodes import run_at_once
 from tests.unit.store.network import TIME, make_key
 
 PORT = 38082
+PARAMETERS = Parameters(heartbeat_ms=2_000)
 
 
 class MemoryChannel:
@@ -125,7 +126,7 @@ class MemoryNode:
     @property
     def rows(self) -> list[object]:
         """What is in its database: the log, the ratings, the records."""
-        log, state = ("blocks", "operations"), ("records", "ratings", "window", "accounts", "system")
+        log, state = ("blocks", "operations", "epochs"), ("records", "ratings", "window", "accounts", "system")
         tables = (*log, *state, "trie", "scores", "totals")
         return [self.store._read.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in tables]
 
@@ -150,16 +151,16 @@ class MemoryNetwork:
         self.clock.advance(TIME / 1000)
         self.validator = make_key(1)
         self.genesis: Genesis = build_genesis(
-            name="test", time=TIME, validators=[self.validator.public], parameters=Parameters(heartbeat_ms=2_000)
+            name="test", time=TIME, validators=[self.validator.public], parameters=PARAMETERS
         )
         self.nodes: dict[str, MemoryNode] = {}
         self.bindings = (sha256(b"%d" % number).digest() for number in itertools.count())
         self._test = test
 
-    def add(self, *join: str, start: bool = True) -> MemoryNode:
-        """A further node, which joins those; the first one is the validator."""
+    def add(self, *join: str, start: bool = True, path: str | None = None) -> MemoryNode:
+        """A further node, which joins those; the first one is the validator. Its database may be there already."""
         number = len(self.nodes) + 1
-        node = MemoryNode(self, number, self._test.mktemp(), join)
+        node = MemoryNode(self, number, path or self._test.mktemp(), join)
         self.nodes[node.host] = node
         if start:
             node.start()
