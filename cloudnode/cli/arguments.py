@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
 
     _key(add, shared)
-    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _audit, _demo, _completion):
+    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _init, _audit, _demo, _completion):
         declare(add)
     return parser
 
@@ -235,6 +235,60 @@ def _watch(add: Add) -> None:
 
 def _status(add: Add) -> None:
     add("status", "show how a node is: height, root, sums, audit, interfaces", "  cloudnode status\n")
+
+
+def _init(add: Add) -> None:
+    parser = add(
+        "init",
+        "prepare a network of several validators",
+        "  cloudnode init network --validators 4           four data directories, to be given to four operators\n"
+        "  cloudnode init data --keys                      one operator's keys, to be sent to the others\n"
+        "  cloudnode init data --validator KEY --validator KEY --validator KEY --validator KEY\n"
+        "  cloudnode init data --genesis genesis.json      at the other operators, who got that file\n",
+        "Prepare data directories for a network of several validators. A node alone needs no preparation: started on "
+        "an empty directory it is a network of one. With --keys and --validator no operator ever sees another's keys.",
+    )
+    parser.add_argument("directory", metavar="DIRECTORY", help="where to make them, or the one data directory")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--validators", metavar="N", type=values.validator_count, help="make directories for so many validators"
+    )
+    what.add_argument(
+        "--validator",
+        metavar="KEY",
+        type=values.account,
+        action="append",
+        help="a validator's key, in the order that all operators agreed on; once for each",
+    )
+    what.add_argument("--keys", action="store_true", help="make the keys if there are none, and show them")
+    what.add_argument("--genesis", metavar="FILE", help="begin with the genesis that another operator made")
+    what.add_argument(
+        "--new-journal",
+        action="store_true",
+        help="begin a journal of votes where it is missing, for a key that has never voted in this network",
+    )
+    rules = parser.add_argument_group("rules of the network, for ever")
+    rules.add_argument("--name", default="cloudnode", help="for people (default: cloudnode)")
+    rules.add_argument("--pace", dest="pace_ms", metavar="MS", type=int, help="least time between blocks (200)")
+    rules.add_argument(
+        "--heartbeat", dest="heartbeat_ms", metavar="MS", type=int, help="an idle network's time between blocks (10000)"
+    )
+    rules.add_argument("--window", metavar="BLOCKS", type=int, help="how long an operation may be valid (1000)")
+    rules.add_argument(
+        "--operation-bytes", dest="max_operation_bytes", metavar="N", type=int, help="largest operation (131072)"
+    )
+    rules.add_argument(
+        "--block-operations", dest="max_block_operations", metavar="N", type=int, help="most in a block (2000)"
+    )
+    rules.add_argument(
+        "--block-bytes", dest="max_block_bytes", metavar="N", type=int, help="most bytes of a block (4194304)"
+    )
+    rules.add_argument(
+        "--admission",
+        metavar="WHO",
+        type=values.admission,
+        help="open, work:BITS, or invited:ACCOUNT[,ACCOUNT...] (open)",
+    )
 
 
 def _audit(add: Add) -> None:

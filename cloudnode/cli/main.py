@@ -18,7 +18,7 @@ from cloudnode.cli.exits import Exit, explain
 from cloudnode.cli.invocation import Invocation
 from cloudnode.cli.terminal import Terminal, terminal_of_process
 
-OFFLINE = frozenset({"key", "audit", "completion"})
+OFFLINE = frozenset({"key", "init", "audit", "completion"})
 """Commands that are plain functions; the others are coroutines that run in the reactor."""
 
 

@@ -11,6 +11,9 @@ from typing import IO, Any
 import msgspec
 
 from cloudnode.cli.exits import CommandError
+from cloudnode.formats.addresses import decode_account
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import VALIDATORS_MAX, Admission
 
 DATA_BYTES_MAX = 16 * 1024 * 1024
 """Files larger than any message are not read to their end."""
@@ -50,6 +53,33 @@ def demo_nodes(text: str) -> int:
     if text not in tuple("123456789"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 9")
     return int(text)
+
+
+def validator_count(text: str) -> int:
+    """An argument from 1 to 1000."""
+    if count(text) > VALIDATORS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {VALIDATORS_MAX}")
+    return int(text)
+
+
+def account(text: str) -> bytes:
+    """An argument of 64 hex digits, a public key."""
+    try:
+        return decode_account(text)
+    except LedgerError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a key: 64 digits 0-9a-f") from None
+
+
+def admission(text: str) -> Admission:
+    """An argument ``open``, ``work:BITS`` or ``invited:ACCOUNT,...``."""
+    policy, _, rest = text.partition(":")
+    if text == "open":
+        return Admission()
+    if policy == "work" and rest.isascii() and rest.isdecimal() and 1 <= int(rest[:4]) <= 64:
+        return Admission("work", bits=int(rest))
+    if policy == "invited" and rest:
+        return Admission("invited", accounts=tuple(account(each) for each in rest.split(",")))
+    raise argparse.ArgumentTypeError(f"{text!r} is none of open, work:BITS (1 to 64), invited:ACCOUNT[,ACCOUNT...]")
 
 
 def seconds(text: str) -> float:

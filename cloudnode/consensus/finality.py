@@ -25,7 +25,7 @@ class Finality(Hearing):
         """Nothing is under way yet."""
         self.executed_height = height
         self._claims: dict[int, bytes] = {}
-        self._unexecuted: deque[tuple[int, int, int]] = deque()
+        self._unexecuted: deque[Block] = deque()
         self._finalized_by: Certificate | None = None
 
     def enter(self, number: int) -> None:
@@ -37,10 +37,16 @@ class Finality(Hearing):
         self.executed_height = max(self.executed_height, height)
         for claimed in [claimed for claimed in self._claims if claimed <= height]:
             self._compare(claimed, self._claims.pop(claimed))
-        while self._unexecuted and self._unexecuted[0][0] <= height:
-            _, epoch, view = self._unexecuted.popleft()
-            if not self._unexecuted or self._unexecuted[0][0] > height:
-                self.emit(Prune(epoch, view))
+        executed = None
+        while self._unexecuted and self._unexecuted[0].header.height <= height:
+            executed = self._unexecuted.popleft().header
+        if executed is not None:
+            self.emit(Prune(executed.epoch, executed.view))
+
+    def with_unexecuted(self, ancestors: Iterable[Block]) -> tuple[Block, ...]:
+        """The blocks that the application does not know from its state: final ones that aren't executed, and those on
+        top of them."""
+        return (*self._unexecuted, *ancestors)
 
     # Rule 6: a finalize certificate finalizes the block and all its ancestors.
 
@@ -73,7 +79,7 @@ class Finality(Hearing):
     def _keep_claims(self, blocks: Iterable[Block]) -> None:
         for block in blocks:
             header = block.header
-            self._unexecuted.append((header.height, header.epoch, header.view))
+            self._unexecuted.append(block)
             if header.root_height <= self.executed_height:
                 self._compare(header.root_height, header.root)
             else:

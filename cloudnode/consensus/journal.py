@@ -1,7 +1,9 @@
 """The journal: the own votes on disk, so that no crash makes a validator contradict itself.
 
-A file is a head (magic, network, public key) and entries, each with its length and CRC-32. A crash may tear the last
-entry: it was not synced, so no message that depends on it has left, and it is cut off. Damage before the end is not a
+A file is a head (magic, network, public key) and records, each with its length and CRC-32. A record is an attachment
+or an entry; an entry has the attachments before it, which are the node's own (the bodies of the block's operations, so
+that what a quorum voted for a quorum still has after any crash). A crash may tear the end: it was not synced, so no
+message that depends on it has left, and it is cut off after the last whole entry. Damage before the end is not a
 crash's doing and is an error: a validator that has forgotten a vote must not vote on.
 """
 
@@ -10,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import Struct
 from zlib import crc32
+
+import msgspec
 
 from cloudnode.consensus.effects import Entry
 from cloudnode.consensus.errors import ConsensusError
@@ -30,16 +34,33 @@ def journal_head(network: bytes, public: bytes) -> bytes:
     return MAGIC + network + public
 
 
+class Record(msgspec.Struct, frozen=True):
+    """An entry as it stands in the file.
+
+    :ivar attachments: What the node put beside it; consensus does not look into them.
+    """
+
+    entry: Entry
+    attachments: tuple[bytes, ...] = ()
+
+    def encode(self) -> bytes:
+        """Attachments and entry, each with length and checksum, ready to append."""
+        return b"".join((*(_framed(b"\0" + each) for each in self.attachments), encode_entry(self.entry)))
+
+
 def encode_entry(entry: Entry) -> bytes:
     """An entry with its length and checksum, ready to append."""
     block = b"" if entry.block is None else entry.block.encode()
     certificate = b"" if entry.certificate is None else entry.certificate.encode()
-    body = b"".join((entry.vote.encode(), _u32.pack(len(block)), block, certificate))
+    return _framed(b"".join((entry.vote.encode(), _u32.pack(len(block)), block, certificate)))
+
+
+def _framed(body: bytes) -> bytes:
     return _entry_head.pack(len(body), crc32(body)) + body
 
 
-def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int) -> tuple[list[Entry], int]:
-    """The entries of a journal, and the length up to which the file is whole: cut it there before appending.
+def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int) -> tuple[list[Record], int]:
+    """The records of a journal, and the length up to which the file is whole: cut it there before appending.
 
     :raises ConsensusError: ``journal_other``, ``journal_damaged``.
     """
@@ -48,23 +69,29 @@ def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int)
         if head.startswith(raw):
             return [], 0  # torn while it was created: nothing had been signed
         raise ConsensusError("journal_other")
-    entries: list[Entry] = []
-    at = HEAD_SIZE
+    records: list[Record] = []
+    attachments: list[bytes] = []
+    at = whole = HEAD_SIZE
     while at < len(raw):
         body = _body(raw, at)
         if body is None:
             break
+        at += _entry_head.size + len(body)
+        if body[:1] == b"\0":
+            attachments.append(body[1:])
+            continue
         try:
-            entries.append(_entry(body, max_operations))
+            entry = _entry(body, max_operations)
         except LedgerError:
             raise ConsensusError("journal_damaged") from None
-        at += _entry_head.size + len(body)
-    return entries, at
+        records.append(Record(entry, tuple(attachments)))
+        attachments, whole = [], at
+    return records, whole
 
 
-def keep(entries: Sequence[Entry], epoch: int, view: int) -> list[Entry]:
-    """The entries that are still needed after a :class:`~cloudnode.consensus.effects.Prune`."""
-    return [entry for entry in entries if (entry.vote.epoch, entry.vote.view) > (epoch, view)]
+def keep(records: Sequence[Record], epoch: int, view: int) -> list[Record]:
+    """The records that are still needed after a :class:`~cloudnode.consensus.effects.Prune`."""
+    return [record for record in records if (record.entry.vote.epoch, record.entry.vote.view) > (epoch, view)]
 
 
 def _body(raw: bytes, at: int) -> bytes | None:

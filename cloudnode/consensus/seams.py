@@ -55,14 +55,14 @@ class Draft:
 class Application(Protocol):
     """The ledger as consensus sees it. Calls return at once; what takes time is told by an event later.
 
-    ``ancestors`` are the blocks after the last final one up to the parent, in ascending order: their operations are
-    taken already, though not executed.
+    ``ancestors`` are the blocks after the last executed one up to the parent, final or not, in ascending order: their
+    operations are taken already. ``epoch`` is the number of the epoch that the block will stand in.
     """
 
-    def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
+    def draft(self, height: int, epoch: int, ancestors: Sequence[Block], empty: bool) -> Draft:
         """What to put in the block of this height; no ids if ``empty`` is asked for."""
 
-    def has_work(self, ancestors: Sequence[Block]) -> bool:
+    def has_work(self, epoch: int, ancestors: Sequence[Block]) -> bool:
         """Whether operations wait that are in none of the ancestors."""
 
     def check(self, block: Block, ancestors: Sequence[Block]) -> Verdict:

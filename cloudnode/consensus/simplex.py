@@ -184,7 +184,7 @@ class Simplex(Finality):
             tip.height == 0
             or last > tip.root_height
             or self._has_ended(ancestors)
-            or self.application.has_work(ancestors)
+            or self.application.has_work(self.epoch.number, self.with_unexecuted(ancestors))
         )
 
     def _has_ended(self, ancestors: Iterable[Block]) -> bool:
@@ -211,7 +211,8 @@ class Simplex(Finality):
 
     def _make_block(self, parent: Tip, ancestors: tuple[Block, ...]) -> Block:
         height = parent.height + 1
-        draft = self.application.draft(height, ancestors, self._has_ended(ancestors))
+        taken = self.with_unexecuted(ancestors)
+        draft = self.application.draft(height, self.epoch.number, taken, self._has_ended(ancestors))
         root_height = min(self.executed_height, self.chain.final.height)
         root = self.application.root(root_height)
         if root is None or root_height < parent.root_height:
@@ -281,7 +282,7 @@ class Simplex(Finality):
         if not self._root_is_right(header, parent):
             return False
         if view.verdict is None:
-            view.verdict = self.application.check(block, path.blocks)
+            view.verdict = self.application.check(block, self.with_unexecuted(path.blocks))
         return view.verdict is Verdict.VALID
 
     def path_to_parent(self, parent: Tip) -> Path:

@@ -23,8 +23,9 @@ ANSWER = b"cloudnode answer 1\n"
 TLS = b"cloudnode tls 1\n"
 PEER = b"cloudnode peer 1\n"
 APPOINT = b"cloudnode appoint 1\n"
+VALIDATOR = b"cloudnode validator 1\n"
 
-PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER, APPOINT)
+PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER, APPOINT, VALIDATOR)
 
 SEED_SIZE = 32
 PUBLIC_SIZE = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +42,14 @@ class BackgroundAudit:
         path: str,
         genesis: Genesis,
         config: LedgerConfig,
+        wall_time: Callable[[], float] = time.time,
     ) -> None:
         self.state = AuditState()
         self.on_damage: Callable[[str], None] = lambda finding: None
         self.on_sound: Callable[[], None] = lambda: None
         self._reactor = reactor
         self._run_in_thread = run_in_thread
+        self._wall_time = wall_time
         self._path = path
         self._genesis = genesis
         self._interval = config.audit_interval
@@ -134,7 +137,7 @@ class BackgroundAudit:
         self.state = AuditState(
             state="corrupt" if audit.findings else "ok",
             height=self._height,
-            finished=self._reactor.seconds(),
+            finished=self._wall_time(),
             rows=audit.rows,
             progress=1.0,
             findings=tuple(audit.findings),

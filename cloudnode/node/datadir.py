@@ -2,9 +2,9 @@
 
 ``lock`` is held by :func:`fcntl.flock` for as long as the process lives, so a crash never leaves it taken.
 The files that make a node what it is are written whole or not at all: to a temporary file, synced, renamed,
-the directory synced. They are made in the order node key, validator key, genesis, and the genesis completes
+the directory synced. They are made in the order node key, validator key, journal, genesis, and the genesis completes
 the directory: a first start that is interrupted goes on where it was, and no later start invents a file that
-is missing.
+is missing. Above all no later start invents a journal: a validator that has forgotten what it signed must not sign.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 import attrs
 from twisted.logger import Logger
 
+from cloudnode.consensus.journal import journal_head
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis, build_genesis, decode_genesis
 from cloudnode.formats.keys import SEED_SIZE, SigningKey, dump_key, load_key
@@ -57,8 +58,37 @@ class PreparedDatadir:
         """
         created = self.genesis is None
         if created:
+            self._begin_journal(genesis)
             write_whole(self.path / "genesis.json", genesis.text)
         return Datadir(self.path, self.genesis or genesis, self.node_key, self.validator_key, created, self._lock)
+
+    def begin_lost_journal(self) -> Path:
+        """Begin a journal where it is missing; only the operator can know that this key never voted.
+
+        :return: Where it is.
+        :raises DatadirError: There is one, or no network yet, or it can't be written.
+        """
+        path = self.path / "journal"
+        if self.genesis is None:
+            raise DatadirError(f"{self.path} holds no network yet")
+        if path.exists():
+            raise DatadirError(f"{path} is there: it must not be replaced")
+        self._begin_journal(self.genesis)
+        return path
+
+    def _begin_journal(self, genesis: Genesis) -> None:
+        """Begin the journal, unless one of this network and key has been kept."""
+        path, head = self.path / "journal", journal_head(genesis.network, self.validator_key.public)
+        try:
+            with path.open("rb") as file:
+                if file.read(len(head)) == head:
+                    return
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _failed("read", path, error) from None
+        # Votes name their network, so what was signed in another one binds nobody here.
+        write_whole(path, head)
 
     def close(self) -> None:
         """Give the directory free; to be called in place of :meth:`Datadir.close`, once."""
@@ -85,6 +115,11 @@ class Datadir:
     def database(self) -> Path:
         """The ledger's SQLite file (it may not exist yet)."""
         return self.path / "ledger.sqlite3"
+
+    @property
+    def journal(self) -> Path:
+        """What this node signed as a validator (it may not exist yet)."""
+        return self.path / "journal"
 
     @property
     def tls(self) -> Path:
@@ -252,14 +287,14 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         temporary.rename(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise _failed("write", path, error) from None
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Make the names in a directory durable, without which a rename may be undone by a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""Order on a node that has no vote: it writes the final blocks that peers bring, and compares each state root.
+"""The queue of final blocks: they are written in order, and each state root is compared.
 
 What comes here was checked already as far as a block can be without the state: it follows the one before it, a
 quorum of validators made it final, and its operations are those that it names. What is left is whether executing
@@ -33,7 +33,7 @@ class CheckedBlock:
 
 
 class Follower:
-    """Writes blocks in the order of their heights (:class:`cloudnode.node.ordering.Ordering`).
+    """Writes blocks in the order of their heights.
 
     :ivar on_diverged: Called with one sentence when this node's state is not the one that the validators signed.
     """
@@ -52,6 +52,11 @@ class Follower:
     def waiting(self) -> int:
         """Blocks that wait to be written."""
         return len(self._blocks)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all blocks are on disk."""
+        return not self._blocks or self._blocks[-1].block.height <= self._store.head.height
 
     def add(self, block: CheckedBlock) -> None:
         """Take the next block.
@@ -80,9 +85,6 @@ class Follower:
         """Write nothing more, once the block under way is on disk."""
         self.halt()
         await self._writing.stop()
-
-    def wake(self) -> None:
-        """What waits in the pool is for the validators to order."""
 
     def _next(self) -> None:
         # A block stays in the queue until it is on disk, so that a full disk loses none.

@@ -7,7 +7,7 @@ reactor's thread but for the verification of signatures and the audit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import attrs
@@ -21,15 +21,16 @@ from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
-from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation
+from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation, signatures_valid
 from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
 from cloudnode.node.background_audit import BackgroundAudit
 from cloudnode.node.checking import SignatureChecker
 from cloudnode.node.following import Follower
-from cloudnode.node.ordering import Role, choose_role, make_ordering
+from cloudnode.node.ordering import Ordering, Role, ValidatorIdentity
 from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
+from cloudnode.node.validating import Validator
 from cloudnode.node.writing import BlockWriting
 from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.epochs import EpochEnd
@@ -73,7 +74,7 @@ class Ledger:
         store: SqliteStore,
         genesis: Genesis,
         node_key: SigningKey,
-        validator_key: SigningKey,
+        identity: ValidatorIdentity | None,
         config: LedgerConfig = LedgerConfig(),
         wall_time: Callable[[], float] = time.time,
     ) -> None:
@@ -89,11 +90,11 @@ class Ledger:
         self._writing = BlockWriting(reactor, run_in_thread, store)
         self._writing.on_final = self._block_final
         self._writing.on_damage = self.report_damage
-        self.role: Role = choose_role(genesis, validator_key)
-        self._ordering = make_ordering(reactor, self._writing, store, self._pool, genesis, validator_key, wall_time)
-        if isinstance(self._ordering, Follower):
-            self._ordering.on_diverged = self.report_divergence
-        self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config)
+        self._ordering = Ordering(reactor, self._writing, store, self._pool, genesis, identity, wall_time)
+        self._ordering.follower.on_diverged = self.report_divergence
+        if self._ordering.validator is not None:
+            self._ordering.validator.on_diverged = self.report_divergence
+        self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config, wall_time)
         self._audit.on_damage = self.report_damage
         self._audit.on_sound = self._database_sound
         self._state: State = "starting"
@@ -171,12 +172,23 @@ class Ledger:
     @property
     def ordering_trouble(self) -> str | None:
         """Why no block can be made at present (for instance a full disk), one sentence; None if all is well."""
-        return self._writing.trouble
+        validator = self._ordering.validator
+        return self._writing.trouble or (None if validator is None else validator.trouble)
 
     @property
-    def follower(self) -> Follower | None:
-        """What takes the final blocks that peers bring; None on a node that makes them."""
-        return self._ordering if isinstance(self._ordering, Follower) else None
+    def role(self) -> Role:
+        """What this node is in the network at present."""
+        return self._ordering.role
+
+    @property
+    def follower(self) -> Follower:
+        """The queue of final blocks that wait to be executed."""
+        return self._ordering.follower
+
+    @property
+    def validator(self) -> Validator | None:
+        """This node's part in consensus; None if it can't have any."""
+        return self._ordering.validator
 
     @property
     def database(self) -> str:
@@ -255,9 +267,10 @@ class Ledger:
         self._check_epoch(operation)
         return self._check(operation)
 
-    def relay(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
+    def relay(self, body: bytes, signature: bytes, needed: bool = False) -> Deferred[Accepted]:
         """Take an operation from a peer, as :meth:`submit` but for one that is not valid yet: peers may be ahead.
 
+        :param needed: A block that is under way holds it, so it is taken even if the pool is full.
         :raises LedgerError: As :meth:`submit`.
         """
         operation = decode_operation(body, signature, self.genesis)
@@ -266,10 +279,11 @@ class Ledger:
             return succeed(Accepted(operation.id, self.head.height, operation.expiry))
         check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
         self._check_epoch(operation)
-        return self._check(operation)
+        return self._check(operation, needed)
 
-    def _check(self, operation: Operation) -> Deferred[Accepted]:
-        self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
+    def _check(self, operation: Operation, needed: bool = False) -> Deferred[Accepted]:
+        if not needed:
+            self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
         checking = self._checker.check(operation)
         if isinstance(operation.action, Appoint):
             checking.addCallback(self._check_appoint, self.epoch)
@@ -295,10 +309,27 @@ class Ledger:
             if operation.expiry <= self.head.height:
                 raise LedgerError("operation_expired")
             self._pool.add(operation)
-            self._ordering.wake()
+            self._ordering.pooled(operation)
             for observer in list(self._pool_observers):
                 observer(operation)
         return Accepted(operation.id, self.head.height, operation.expiry)
+
+    async def adopt_signatures(self, ids: Sequence[bytes], sent: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Take waiting operations with other signatures of their authors: those that a proposed block covers.
+
+        :param sent: Body and signature for each id. :return: Whether all are these operations, and truly signed.
+        """
+        try:
+            operations = [decode_operation(body, signature, self.genesis) for body, signature in sent]
+        except LedgerError:
+            return False
+        if [operation.id for operation in operations] != list(ids):
+            return False
+        if not all(await self._run_in_thread(signatures_valid, operations)):
+            return False
+        for operation in operations:
+            self._pool.replace(operation)
+        return True
 
     def when_final(self, operation_id: bytes, expiry: int) -> Deferred[Outcome]:
         """Wait for an operation that :meth:`submit` accepted.
@@ -358,6 +389,7 @@ class Ledger:
         self._pool.remove(final.block.operation_ids)
         self._recent.add(final)
         over = self._pool.drop_appoints() if final.block.validators else []
+        self._ordering.executed(final)
         if self._waiting:
             for logged in final.operations:
                 for done in self._waiting.pop(logged.id, ()):

@@ -6,7 +6,7 @@ is given up before its expiry. It is first in, first out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 
 import attrs
@@ -97,20 +97,33 @@ class Pool:
         self.remove(dropped)
         return dropped
 
-    def choose(self, height: int, parameters: Parameters) -> list[Operation]:
+    def replace(self, operation: Operation) -> None:
+        """Take the same operation with another true signature of its author's, in place of the one that is here."""
+        if operation.id in self._operations:
+            self._operations[operation.id] = operation
+
+    def choose(
+        self, height: int, epoch: int, parameters: Parameters, taken: Collection[bytes] = frozenset()
+    ) -> list[Operation]:
         """The oldest operations that fit into a block of this height; they stay here until they are final.
 
         One that appoints validators goes before all others, alone, as it must.
+
+        :param epoch: The block's. :param taken: What stands in a block already.
         """
         for operation in self._appoints.values():
-            if operation.valid_from <= height <= operation.expiry:
+            assert isinstance(operation.action, Appoint)
+            is_due = operation.action.epoch == epoch and operation.valid_from <= height <= operation.expiry
+            if is_due and operation.id not in taken:
                 return [operation]
         chosen: list[Operation] = []
         size = 0
         for operation in self._operations.values():
             if len(chosen) == parameters.max_block_operations:
                 break
-            if not operation.valid_from <= height <= operation.expiry or operation.id in self._appoints:
+            if operation.id in taken or operation.id in self._appoints:
+                continue
+            if not operation.valid_from <= height <= operation.expiry:
                 continue
             size += len(operation.body)
             if size > parameters.max_block_bytes:

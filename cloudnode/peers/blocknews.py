@@ -22,16 +22,21 @@ class BlockNews:
 
     def __init__(
         self,
-        download: Download | None,
+        download: Download,
         head: Callable[[], SentBlock | None],
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
+        votes: Callable[[Peer], bool],
     ) -> None:
-        """:param head: The newest block that is served. :param peers: All open peers."""
+        """
+        :param head: The newest block that is served. :param peers: All open peers.
+        :param votes: Whether a peer takes part in consensus, and so learns of blocks there.
+        """
         self._epochs = epochs
         self._download = download
         self._head = head
         self._peers = peers
+        self._votes = votes
         self._verified = KnownIds(4_000)
         self._recent: dict[int, bytes] = {}
 
@@ -59,19 +64,18 @@ class BlockNews:
         peer.height = max(peer.height, height)
         if block is not None and header is not None:
             self._verified.add(key)
-            if self._download is not None:
-                self._download.announced(block, header)
-        elif self._download is not None:
+            self._download.announced(block, header)
+        else:
             self._download.pump()
 
     def _learnt(self, header: Header | None, peer: Peer) -> None:
         if header is not None:
             peer.height = max(peer.height, header.height)
-            if self._download is not None:
-                self._download.pump()
+            self._download.pump()
 
     def has(self, peer: Peer, message: Have) -> None:
-        """A peer has a block that it knows this node to have: believed if it is that very block."""
+        """A peer has a block that this node should have: believed if it is that very block, else only a claim."""
+        peer.claimed_height = max(peer.claimed_height, message.height)
         if self._recent.get(message.height) == message.hash:
             peer.height = max(peer.height, message.height)
 
@@ -80,10 +84,10 @@ class BlockNews:
         height = final.head.height
         self._recent[height] = final.head.hash
         self._recent.pop(height - RECENT_HEIGHTS, None)
-        if self._download is not None and height < self._download.target - 2:
+        if height < self._download.target - 2:
             return  # while this node catches up, nobody learns anything from it
         told = NewBlock(sent_block(final.block))
         have = Have(height, final.head.hash)
         for peer in list(self._peers()):
             if peer.has_room:
-                peer.send(told if peer.height < height else have)
+                peer.send(have if peer.height >= height or self._votes(peer) else told)

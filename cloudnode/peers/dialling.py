@@ -63,7 +63,7 @@ class Dialling:
         def outbound() -> int:
             return len(dialled) + len(self._under_way)
 
-        wanted = near.wants_validators()
+        wanted = near.validators.wanted()
         while wanted and outbound() < near.settings.outbound + near.settings.validators:
             if not begin(near.book.choose_validator(now, wanted, linked, self._under_way)):
                 break

@@ -1,6 +1,7 @@
-"""Catching up and following: from what peers have to blocks that the follower writes.
+"""From final blocks to blocks that the follower writes: those that peers have, and those that consensus brings here.
 
-Theory of operation. Blocks go through five stages, in the order of their heights as far as there is an order:
+Theory of operation. While this node takes part in consensus it learns there what is final, and the first stage rests.
+Blocks go through five stages, in the order of their heights as far as there is an order:
 
 1. *Headers*, with ids and certificates, are fetched from one peer at a time, in a thread checked to form one chain from
    this node's head on, and appended to the list of wanted blocks. A new block that a peer announces and that is the
@@ -29,7 +30,7 @@ from cloudnode.formats.block import Header
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, FinalBlock
-from cloudnode.node.following import CheckedBlock, Follower
+from cloudnode.node.following import CheckedBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.blockcheck import (
@@ -64,6 +65,9 @@ QUESTIONS_OF_A_PEER = 2
 OPERATIONS_ASKED = 1_000
 SPANS_ASKED = 200
 UNABLE_SECONDS = 10.0
+
+TAKE_OVER_BLOCKS = 16
+"""A validator takes part in consensus once it is no further behind than this; the rest it gets there."""
 
 
 @attrs.define(eq=False)
@@ -116,7 +120,6 @@ class Download:
     def __init__(
         self,
         ledger: Ledger,
-        follower: Follower,
         clock: IReactorTime,
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
@@ -125,7 +128,8 @@ class Download:
         """:param peers: All open peers. :param epochs: Is told of those that are reached."""
         self.trouble: str | None = None
         self._ledger = ledger
-        self._follower = follower
+        self._follower = ledger.follower
+        self._validator = ledger.validator
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._peers = peers
@@ -139,6 +143,9 @@ class Download:
         self._is_stopped = False
         self._is_pumping = False
         self._stop_watching = ledger.watch_blocks(self._written)
+        if self._validator is not None:
+            self._validator.on_final = self._take_final
+            self._validator.may_begin = self._has_caught_up
 
     @property
     def target(self) -> int:
@@ -151,8 +158,26 @@ class Download:
         self._wanted.clear()
         self._stop_watching()
 
+    def _has_caught_up(self) -> bool:
+        """Whether consensus may take over from here."""
+        is_idle = not self._wanted and not self._is_fetching and self._follower.is_idle
+        return is_idle and self.target <= self._ledger.head.height + TAKE_OVER_BLOCKS
+
+    @property
+    def _is_led(self) -> bool:
+        """Whether consensus says what is final."""
+        return self._validator is not None and self._validator.is_voting
+
+    def _take_final(self, block: Block, header: Header) -> None:
+        """Consensus made a block final."""
+        if not self._is_stopped:
+            self._append(block, header)
+            self.pump()
+
     def announced(self, block: Block, header: Header) -> None:
         """A peer told of a final block (checked by itself) that may be the next one."""
+        if self._is_led:
+            return
         is_next = header.height == self._tip.height + 1 and header.epoch == self._tip.epoch.number
         if is_next and not self._is_stopped and not self._is_fetching:
             try:
@@ -182,13 +207,13 @@ class Download:
     # Headers
 
     def _fetch_blocks(self) -> None:
-        if self._is_fetching or len(self._wanted) > BLOCKS_AHEAD - BLOCKS_ASKED:
+        if self._is_led or self._is_fetching or len(self._wanted) > BLOCKS_AHEAD - BLOCKS_ASKED:
             return
         peer = self._choose(self._tip.height + 1)
         if peer is None:
             return
         self._is_fetching = True
-        count = min(BLOCKS_ASKED, peer.height - self._tip.height)
+        count = min(BLOCKS_ASKED, _height_of(peer) - self._tip.height)
         peer.asked += 1
         asking = peer.ask(GetBlocks, self._tip.height + 1, count)
         asking.addCallback(self._blocks_came, peer)
@@ -246,7 +271,7 @@ class Download:
         able = [
             peer
             for peer in self._peers()
-            if peer.height >= height and peer.unable_until <= now and peer.asked < QUESTIONS_OF_A_PEER
+            if _height_of(peer) >= height and peer.unable_until <= now and peer.asked < QUESTIONS_OF_A_PEER
         ]
         return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
 
@@ -404,3 +429,8 @@ class Download:
             assert wanted.ready is not None
             self._handed = wanted.block.height
             self._follower.add(CheckedBlock(wanted.block, wanted.header, wanted.ready))
+
+
+def _height_of(peer: Peer) -> int:
+    """Up to where a peer is asked. A claim without a certificate may be false, but then there is only no answer."""
+    return max(peer.height, peer.claimed_height)

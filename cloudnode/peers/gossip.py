@@ -7,7 +7,7 @@ one that offered it is asked. So a body comes to each node about once, whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 import attrs
@@ -39,6 +39,12 @@ OFFER_DELAY = 0.02
 BODY_SECONDS = 5.0
 """After so long without the body, another peer that offered it is asked."""
 
+NEEDED_SECONDS = 0.5
+"""The same for a body without which a proposed block can't be voted for."""
+
+NEEDED_TRIES = 20
+"""So often such a body is asked for, in turn of all that may get it."""
+
 WANTED_MAX = 20_000
 FIRST_OFFER_MAX = 10_000
 
@@ -47,11 +53,18 @@ _FORM = frozenset(code.name for code in CODES if code.group == "form")
 
 @attrs.define
 class _Wanted:
-    """A body that is on its way: who is asked, since when, and who else has it."""
+    """A body that is on its way: who is asked, since when, and who else may have it.
+
+    :ivar needed: Whether a proposed block names it. :ivar tries: How often somebody was asked.
+    :ivar hoped: Whether the one who is asked did not offer it; it may get it yet.
+    """
 
     asked: Peer
     since: float
     others: list[Peer]
+    needed: bool = False
+    hoped: bool = False
+    tries: int = 1
 
 
 class OperationGossip:
@@ -66,17 +79,20 @@ class OperationGossip:
         self._peers = peers
         self._seen = KnownIds(100_000)
         self._wanted: dict[bytes, _Wanted] = {}
+        self._checking: dict[bytes, bool] = {}
         self._to_offer: list[bytes] = []
         self._offering: IDelayedCall | None = None
+        self._retrying: IDelayedCall | None = None
         self._stops = [ledger.watch_pool(self._pooled), ledger.watch_blocks(self._final)]
 
     def stop(self) -> None:
         """Offer nothing more."""
         for stop in self._stops:
             stop()
-        if self._offering is not None:
-            self._offering.cancel()
-            self._offering = None
+        for call in (self._offering, self._retrying):
+            if call is not None:
+                call.cancel()
+        self._offering = self._retrying = None
 
     def greet(self, peer: Peer) -> None:
         """Offer a new peer what waits here."""
@@ -94,10 +110,48 @@ class OperationGossip:
             if waiting is not None:
                 if peer is not waiting.asked and len(waiting.others) < 8:
                     waiting.others.append(peer)
+                elif peer is waiting.asked and waiting.hoped:
+                    waiting.hoped, waiting.since = False, now
+                    wanted.append(operation_id)
             elif len(self._wanted) < WANTED_MAX:
                 self._wanted[operation_id] = _Wanted(peer, now, [])
                 wanted.append(operation_id)
         self._want(peer, wanted)
+
+    def need(self, ids: Iterable[bytes], peers: Sequence[Peer]) -> None:
+        """A proposed block names operations that aren't here: ask for them, and soon again.
+
+        :param peers: Who may have them.
+        """
+        now = self._clock.seconds()
+        asked: dict[Peer, list[bytes]] = {}
+        for operation_id in ids:
+            if operation_id in self._checking:
+                self._checking[operation_id] = True
+                continue
+            waiting = self._wanted.get(operation_id)
+            if waiting is None:
+                if not peers:
+                    continue
+                # The first one that offered it, else whoever comes next.
+                order = sorted(peers, key=lambda peer: operation_id not in peer.known)
+                hoped = operation_id not in order[0].known
+                self._wanted[operation_id] = _Wanted(order[0], now, order[1:], needed=True, hoped=hoped)
+                asked.setdefault(order[0], []).append(operation_id)
+            elif not waiting.needed:
+                waiting.needed = True
+                waiting.others.extend(peer for peer in peers if peer not in (waiting.asked, *waiting.others))
+            self._seen.discard(operation_id)
+        for peer, wanted in asked.items():
+            self._want(peer, wanted)
+        if self._retrying is None and self._wanted:
+            self._retrying = self._clock.callLater(NEEDED_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retrying = None
+        self.time_passed()
+        if any(waiting.needed for waiting in self._wanted.values()):
+            self._retrying = self._clock.callLater(NEEDED_SECONDS, self._try_again)
 
     def wanted(self, peer: Peer, want: Want) -> None:
         """A peer asks for bodies: it is sent what still waits here, in messages of bounded size."""
@@ -123,34 +177,48 @@ class OperationGossip:
                 continue  # it was late, and somebody else was asked
             if operation_id not in peer.known:
                 raise PeerFault("unexpected", f"it sent operation {operation_id.hex()}, which it never offered")
-            self._wanted.pop(operation_id, None)
+            waiting = self._wanted.pop(operation_id, None)
+            is_needed = waiting is not None and waiting.needed
             self._seen.add(operation_id)
             try:
-                taking = self._ledger.relay(sent.body, sent.signature)
+                taking = self._ledger.relay(sent.body, sent.signature, is_needed)
             except LedgerError as error:
                 self._refused(peer, operation_id, error)
                 continue
+            self._checking[operation_id] = is_needed
+            taking.addBoth(self._checked, operation_id)
             taking.addErrback(self._not_taken, peer, operation_id)
+
+    def _checked(self, result: object, operation_id: bytes) -> object:
+        if self._checking.pop(operation_id, False) and isinstance(result, Failure):
+            self.need((operation_id,), [peer for peer in self._peers() if operation_id in peer.known])
+        return result
 
     def time_passed(self) -> None:
         """Ask others for what did not come; to be called about once a second."""
-        late = self._clock.seconds() - BODY_SECONDS
+        now = self._clock.seconds()
         again: dict[Peer, list[bytes]] = {}
         for operation_id, waiting in list(self._wanted.items()):
-            if waiting.since > late and waiting.asked.is_open:
+            patience = NEEDED_SECONDS if waiting.needed else BODY_SECONDS
+            if now - waiting.since < patience and waiting.asked.is_open:
                 continue
+            if waiting.needed and waiting.tries < NEEDED_TRIES:
+                waiting.others.append(waiting.asked)
             while waiting.others and not waiting.others[0].is_open:
                 waiting.others.pop(0)
             if not waiting.others:
                 # Whoever has it offers it again with the next link, or the block comes that holds it.
                 del self._wanted[operation_id]
                 continue
-            waiting.asked, waiting.since = waiting.others.pop(0), self._clock.seconds()
+            waiting.asked, waiting.since = waiting.others.pop(0), now
+            waiting.tries += 1
             again.setdefault(waiting.asked, []).append(operation_id)
         for peer, ids in again.items():
             self._want(peer, ids)
 
     def _want(self, peer: Peer, ids: list[bytes]) -> None:
+        for operation_id in ids:
+            peer.known.add(operation_id)
         for at in range(0, len(ids), BODIES_MAX):
             peer.send(Want(b"".join(ids[at : at + BODIES_MAX])))
 

@@ -199,7 +199,7 @@ class SentOperation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Operations(Message, frozen=True, tag=13):
-    """The operations of the spans in order, as many as fit, from the first one on; none if it has them not."""
+    """The operations that were asked for in order, as many as fit, from the first one on; none if it has them not."""
 
     request: RequestId
     operations: tuple[SentOperation, ...]
@@ -302,14 +302,47 @@ class Epochs(Message, frozen=True, tag=29):
     ends: Annotated[tuple[SentEpochEnd, ...], Meta(max_length=EPOCHS_MAX)]
 
 
+class Consensus(Message, frozen=True, tag=19):
+    """A message of consensus (``docs/consensus.md``), between validators."""
+
+    message: Annotated[bytes, Meta(min_length=1, max_length=3 * 1024 * 1024)]
+
+
+class Standing(Message, frozen=True, tag=20):
+    """Says that the sender is a validator. Sent when a link opens and when something of it changes.
+
+    :ivar key: The validator's. :ivar signature: Its signature over network and node key, which binds it to this node.
+    :ivar votes: Whether the node takes part in consensus now, rather than catching up.
+    :ivar reaches: The keys of the validators that it has links with.
+    """
+
+    key: Bytes32
+    signature: Bytes64
+    votes: bool
+    reaches: Annotated[tuple[Bytes32, ...], Meta(max_length=VALIDATORS_MAX)]
+
+
+class GetProposed(Message, frozen=True, tag=30):
+    """Asks for operations of a block that is under way, with the signatures that the leader's block covers.
+
+    :ivar hash: The block's. :ivar first: The index to begin with.
+    """
+
+    request: RequestId
+    hash: Bytes32
+    first: Annotated[int, Meta(ge=0, lt=1 << 20)]
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
-    | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | GetNodes | Nodes
-    | GetState | State | GetEpochs | Epochs
+    | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
+    | GetState | State | GetEpochs | Epochs | GetProposed
 )  # fmt: skip
 
 Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs
-Question = GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs
+Question = (
+    GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed
+)  # fmt: skip
 
 ANSWERS: dict[type[Question], type[Answer]] = {
     GetGenesis: GenesisText,
@@ -319,6 +352,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetNodes: Nodes,
     GetState: State,
     GetEpochs: Epochs,
+    GetProposed: Operations,
 }
 
 _K = 1024
@@ -328,6 +362,7 @@ _LIMITS: dict[type[Message], int] = {
     Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K, Have: 64,
     GetNodes: 9 * _K, Nodes: 66 * _K, GetState: 9 * _K, State: 4 * _K * _K,
     GetEpochs: 32, Epochs: 2 * _K * _K,
+    Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
@@ -335,7 +370,7 @@ LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, s
 
 COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20,
                                    GetNodes: 20, GetState: 30, GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2,
-                                   Bodies: 2}  # fmt: skip
+                                   Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50}  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 
 FRAME_MESSAGES_MAX = 4096

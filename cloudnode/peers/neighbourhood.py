@@ -10,7 +10,7 @@ has many addresses in one network gets few of them; links that others dial are b
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -40,18 +40,21 @@ from cloudnode.peers.messages import (
     VERSION,
     AnyMessage,
     Bodies,
+    Consensus,
     GetAddresses,
     GetBlocks,
     GetEpochs,
     GetGenesis,
     GetNodes,
     GetOperations,
+    GetProposed,
     GetState,
     Have,
     Hello,
     Interface,
     NewBlock,
     Offer,
+    Standing,
     Want,
 )
 from cloudnode.peers.peer import Channel, Peer
@@ -59,6 +62,7 @@ from cloudnode.peers.places import JoinAddress, reach
 from cloudnode.peers.progress import Progress, ProgressLog, ProgressMeter
 from cloudnode.peers.serving import Serving
 from cloudnode.peers.stateserving import StateServing
+from cloudnode.peers.validators import ValidatorLinks
 
 NEWCOMER_SECONDS = 30.0
 LEAVE_SECONDS = 0.3
@@ -71,9 +75,7 @@ class Neighbourhood:
     :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
     :ivar book: Addresses and bans. :ivar settings: What the operator set.
     :ivar counted: What the links did that are over.
-    :ivar wants_validators: Keys of the validators that this node wants links with and has none: those of its epoch if
-        it is one itself.
-    :ivar download: What follows the validators; None on a node that makes the blocks.
+    :ivar download: What brings final blocks to their execution. :ivar validators: Who of the peers is one.
     """
 
     _log = Logger()
@@ -105,7 +107,6 @@ class Neighbourhood:
         self._clock = clock
         self._ledger = ledger
         self._book_file = BookFile(book_path, self.book, ledger.network, clock.seconds(), wall_time)
-        self.wants_validators: Callable[[], Collection[bytes]] = tuple
         self.listening: list[Interface] = []
         self._link_limits = link_limits or LinkLimits()
         self._random = random
@@ -122,15 +123,12 @@ class Neighbourhood:
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
         self._meter = ProgressMeter()
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
-        follower = ledger.follower
-        self.download: Download | None = None
-        if follower is not None:
-            self.download = Download(
-                ledger, follower, clock, run_in_thread, lambda: self._peers.values(), self._epochs
-            )
+        self.download = Download(ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs)
+        self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)
         self._news = BlockNews(
-            self.download, lambda: self._serving.head(), lambda: self._peers.values(), self._epochs
-        )
+            self.download, lambda: self._serving.head(), lambda: self._peers.values(), self._epochs,
+            self.validators.votes,
+        )  # fmt: skip
         self._addressing = AddressGossip(
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
             random=random, clock=clock, wall_time=wall_time,
@@ -157,8 +155,7 @@ class Neighbourhood:
             self._timer = None
         self._stop_watching()
         self._gossip.stop()
-        if self.download is not None:
-            self.download.stop()
+        self.download.stop()
         self._dialling.stop()
         self._keep_anchors(held=0.0)
         leaving = self.all_peers()
@@ -185,10 +182,11 @@ class Neighbourhood:
                 peer.end(PeerFault("going_away", "a newcomer has what it needs by now"))
         self._gossip.time_passed()
         self._dialling.dial_more()
-        if self.download is not None:
-            self._meter.mark(now, self._ledger.head.height)
-            self.download.pump()
-            self._progress_log.time_passed(now)
+        self._meter.mark(now, self._ledger.head.height)
+        self.download.pump()
+        self._progress_log.time_passed(now)
+        if self._ledger.validator is not None:
+            self._ledger.validator.begin()
         self._addressing.time_passed(now)
         self._keep_anchors()
         self._book_file.time_passed(now)
@@ -217,7 +215,7 @@ class Neighbourhood:
 
     def progress(self) -> Progress:
         """How far this node is."""
-        target = 0 if self.download is None else self.download.target
+        target = self.download.target
         return self._meter.progress(self._ledger.head.height, target)
 
     def counters(self) -> PeerCounters:
@@ -231,8 +229,8 @@ class Neighbourhood:
             self._count_traffic(counted, peer)
         return counted
 
-    def proved_validator(self, peer: Peer, key: bytes) -> None:
-        """A peer has proven that it has a validator's key, or (an empty key) says that it has none any more."""
+    def _validator_proved(self, peer: Peer, key: bytes) -> None:
+        """A peer has proven that it has a validator's key."""
         self.book.is_validator(peer.id, key)
         self._book_file.save_soon(self._clock.seconds())
 
@@ -330,6 +328,7 @@ class Neighbourhood:
         return min(ours, peer.id) == (peer.id if peer.inbound else ours)
 
     def _greet(self, peer: Peer) -> None:
+        self.validators.opened(peer)
         self._news.greet(peer)
         self._gossip.greet(peer)
         self._addressing.ask(peer)
@@ -362,6 +361,12 @@ class Neighbourhood:
                 self._gossip.wanted(peer, message)
             case Bodies():
                 self._gossip.took(peer, message)
+            case Consensus():
+                self.validators.said(peer, message)
+            case Standing():
+                self.validators.said_standing(peer, message)
+            case GetProposed():
+                peer.send(self.validators.serve_proposed(message))
             case _:
                 raise PeerFault("unexpected", f"{type(message).__name__} has no place here")
 
@@ -376,6 +381,7 @@ class Neighbourhood:
         was_linked = peer.said_hello and self._peers.get(peer.id) is peer
         if was_linked:
             del self._peers[peer.id]
+            self.validators.closed(peer)
         self._count_traffic(self.counted, peer)
         fault, now = closed.fault, self._clock.seconds()
         if fault.is_lie:

@@ -28,10 +28,14 @@ from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
 from cloudnode.api.session import ApiSessionOpener
 from cloudnode.api.web.site import make_site
+from cloudnode.formats.block import quorum
 from cloudnode.formats.keys import TLS
 from cloudnode.node.datadir import Datadir, DatadirError, PreparedDatadir, lone_genesis
+from cloudnode.node.journalfile import JournalError, JournalFile
 from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.node.ordering import ValidatorIdentity
 from cloudnode.node.pool import PoolLimits
+from cloudnode.node.threads import RunInThread
 from cloudnode.peers.joining import Newcomer
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.places import JoinAddress
@@ -166,9 +170,7 @@ def _make_neighbourhood(
 
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     settings = config.ledger
-    validators = datadir.genesis.validators
-    if datadir.validator_key.public in validators and len(validators) != 1:
-        raise StartError(f"the network in {datadir.path} has {len(validators)} validators: this version runs one")
+    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     try:
         store = SqliteStore.open(str(datadir.database), datadir.genesis)
     except (WrongDatabase, DatabaseDamaged) as error:
@@ -178,11 +180,11 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     try:
         return Ledger(
             reactor,
-            partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+            run_in_thread,
             store,
             datadir.genesis,
             datadir.node_key,
-            datadir.validator_key,
+            _open_identity(datadir, store, run_in_thread),
             LedgerConfig(
                 pool=PoolLimits(settings.pool_operations, settings.pool_bytes),
                 audit_interval=settings.audit_interval,
@@ -192,6 +194,27 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     except BaseException:
         store.close()
         raise
+
+
+def _open_identity(datadir: Datadir, store: SqliteStore, run_in_thread: RunInThread) -> ValidatorIdentity | None:
+    """What this node votes with; None if it has no vote now and lacks what it would need to get one."""
+    key, genesis = datadir.validator_key, datadir.genesis
+    try:
+        journal = JournalFile.open(
+            datadir.journal, run_in_thread, genesis.network, key.public, genesis.parameters.max_block_operations
+        )
+    except JournalError as error:
+        if key.public in store.epoch.validators:
+            raise StartError(str(error)) from None
+        _log.warn("{error}", error=error)
+        return None
+    tolerated = len(store.epoch.validators) - quorum(len(store.epoch.validators))
+    if key.public in store.epoch.validators and len(store.epoch.validators) > 1 and not tolerated:
+        _log.warn(
+            "This network's {count} validators tolerate no fault: when one of them is down, nothing becomes final",
+            count=len(store.epoch.validators),
+        )
+    return ValidatorIdentity(key, journal)
 
 
 def _open_certificates(config: Config, datadir: Datadir, reactor: Any) -> CertificateKeeper:

@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
@@ -47,6 +48,7 @@ def makeService(options: Options) -> Service:
 
     from cloudnode.service.compose import start_node
 
+    use_monotonic_clock(reactor)
     config = options.config
     service = _DaemonService(
         lambda shutdown: start_node(config, reactor, shutdown),
@@ -64,6 +66,14 @@ def makeService(options: Options) -> Service:
     # What lives as long as the process need not be looked through for garbage.
     reactor.callWhenRunning(gc.freeze)
     return service
+
+
+def use_monotonic_clock(reactor: Any) -> None:
+    """Let no jump of the machine's clock fire, or stop, what waits: Twisted's reactor goes by the time of day.
+
+    To be called before anything waits; a node that needs the time of day asks for it by itself.
+    """
+    reactor.seconds = time.monotonic
 
 
 class _DaemonService(NodeService):

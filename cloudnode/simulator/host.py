@@ -22,7 +22,7 @@ from cloudnode.consensus.effects import (
     Refused,
     Send,
 )
-from cloudnode.consensus.journal import encode_entry, journal_head, keep, read_journal
+from cloudnode.consensus.journal import Record, journal_head, keep, read_journal
 from cloudnode.consensus.messages import Block, Message
 from cloudnode.consensus.seams import Settings, Signer, Verdict, Verify
 from cloudnode.consensus.simplex import Simplex
@@ -94,7 +94,7 @@ class Host:
         self._verify = verify
         self._on_wire = on_wire
         self._network = network
-        self._journal: list[Entry] = []
+        self._journal: list[Record] = []
         self._unsynced: list[Entry] = []
         self._queue: deque[Effect] = deque()
         self._life = 0
@@ -176,7 +176,7 @@ class Host:
 
     def _synced(self, life: int) -> None:
         if life == self._life:
-            self._journal.extend(self._unsynced)
+            self._journal.extend(map(Record, self._unsynced))
             self._unsynced.clear()
             self._pump()
 
@@ -201,14 +201,13 @@ class Host:
             self._set_timer()
 
     def _read_journal(self) -> list[Entry]:
-        if not self._on_wire:
-            return list(self._journal)
-        public = self.identity.signer.public
-        raw = journal_head(self._network, public) + b"".join(map(encode_entry, self._journal))
-        torn = raw + b"\x00\x00\x01"
-        entries, length = read_journal(torn, self._network, public, BLOCK_MOST)
-        assert length == len(raw) and entries == self._journal
-        return entries
+        if self._on_wire:
+            public = self.identity.signer.public
+            raw = journal_head(self._network, public) + b"".join(record.encode() for record in self._journal)
+            torn = raw + b"\x00\x00\x01"
+            records, length = read_journal(torn, self._network, public, BLOCK_MOST)
+            assert length == len(raw) and records == self._journal
+        return [record.entry for record in self._journal]
 
     def _fetch_bodies(self, block: Block, missing: tuple[bytes, ...]) -> None:
         """Bodies come from whoever has voted for the block; here, soon, from anybody."""

@@ -122,24 +122,20 @@ class Ledger:
 
     # What consensus asks.
 
-    def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
+    def draft(self, height: int, epoch: int, ancestors: Sequence[Block], empty: bool) -> Draft:
         """The oldest operations that wait."""
-        waiting = () if empty else self._waiting(ancestors)[:BLOCK_MOST]
+        waiting = () if empty else self._waiting(epoch, ancestors)[:BLOCK_MOST]
         changes = [operation for operation in waiting if self._changes.appointed(operation)]
         if changes:  # which stands alone
             return Draft((changes[0],), self._wall(), signed(changes[:1]), self._changes.appointed(changes[0]))
         return Draft(waiting, self._wall(), signed(waiting))
 
-    def has_work(self, ancestors: Sequence[Block]) -> bool:
+    def has_work(self, epoch: int, ancestors: Sequence[Block]) -> bool:
         """Whether any wait."""
-        return bool(self._waiting(ancestors))
+        return bool(self._waiting(epoch, ancestors))
 
-    def _waiting(self, ancestors: Sequence[Block]) -> tuple[bytes, ...]:
+    def _waiting(self, epoch: int, ancestors: Sequence[Block]) -> tuple[bytes, ...]:
         taken = {operation for block in ancestors for operation in block.ids}
-        last = ancestors[-1] if ancestors else self.blocks[-1] if self.blocks else None
-        epoch = 0
-        if last is not None:
-            epoch = last.header.epoch + (last.header.ends_epoch and not ancestors)
         return tuple(
             operation
             for operation in self._held

@@ -33,6 +33,7 @@ class Properties:
         self._signers: dict[tuple[int, int, int, bytes], set[int]] = {}
         self._certified: dict[tuple[int, int, int], bytes] = {}
         self._log: list[tuple[bytes, bytes]] = []
+        self._ordered: dict[bytes, int] = {}
 
     # What hosts do.
 
@@ -116,6 +117,9 @@ class Properties:
             raise Violation("heights have no gap", f"node {host} is first with {height} after {len(self._log)}")
         if height == len(self._log) + 1:
             self._log.append((block.hash, b""))
+            for operation in block.ids:
+                if self._ordered.setdefault(operation, height) != height:
+                    raise Violation("each operation once", f"at heights {self._ordered[operation]} and {height}")
         elif self._log[height - 1][0] != block.hash:
             raise Violation("honest logs are prefixes of each other", f"node {host} differs at height {height}")
 

@@ -12,7 +12,7 @@ from cloudnode.cli.exits import Exit
 from cloudnode.cli.invocation import Invocation
 
 _FILE_OPTIONS = frozenset({"--key"})
-_DIRECTORY_COMMANDS = frozenset({"audit"})
+_DIRECTORY_COMMANDS = frozenset({"audit", "init"})
 
 
 def run(invocation: Invocation) -> Exit:

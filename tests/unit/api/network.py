@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -33,6 +34,7 @@ from cloudnode.formats.operation import (
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.store.sqlite import SqliteStore
 from cloudnode.transports.seam import Caller
+from tests.unit.node.nodes import open_identity
 
 TIME = 1_790_000_000_000
 
@@ -118,11 +120,11 @@ class MemoryNode:
             self.store,
             self.genesis,
             make_key(2),
-            validator,
+            open_identity(Path(f"{path}.journal"), self.genesis, validator),
             LedgerConfig(audit_interval=0),
+            # A block's time then is its parent's and a millisecond, in every run.
+            wall_time=lambda: 0.0,
         )
-        # A block's time then is its parent's and a millisecond, in every run.
-        self.ledger._ordering._wall_time = lambda: 0.0
         self.served = ServedNode(
             self.ledger, Facts(), limits or Limits(), self.clock, TABLE, wall_clock=lambda: 1_790_000_001.5
         )

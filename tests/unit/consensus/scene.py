@@ -45,10 +45,10 @@ class Application:
         self.stored: dict[bytes, Block] = {}
         self.ends: dict[int, Certificate] = {}
 
-    def draft(self, height: int, ancestors: Sequence[Block], empty: bool) -> Draft:
+    def draft(self, height: int, epoch: int, ancestors: Sequence[Block], empty: bool) -> Draft:
         return Draft(() if empty else self.work, 0, signatures_hash(()))
 
-    def has_work(self, ancestors: Sequence[Block]) -> bool:
+    def has_work(self, epoch: int, ancestors: Sequence[Block]) -> bool:
         return bool(self.work)
 
     def check(self, block: Block, ancestors: Sequence[Block]) -> Verdict:

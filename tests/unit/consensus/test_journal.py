@@ -6,22 +6,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.consensus.effects import Entry, Prune
 from cloudnode.consensus.errors import ConsensusError
-from cloudnode.consensus.journal import HEAD_SIZE, encode_entry, journal_head, keep, read_journal
+from cloudnode.consensus.journal import HEAD_SIZE, Record, journal_head, keep, read_journal
 from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP
 from tests.unit.consensus.scene import NETWORK, OPERATION, VALIDATORS, Scene, block, certificate, proposal, vote
 
 BLOCK = block(None, 0, (OPERATION,))
-ENTRIES = [
-    Entry(vote(0, NOTARIZE, 0, BLOCK.hash), block=BLOCK),
-    Entry(vote(0, FINALIZE, 0, BLOCK.hash), certificate=certificate(NOTARIZE, 0, BLOCK.hash)),
-    Entry(vote(0, SKIP, 1)),
+RECORDS = [
+    Record(Entry(vote(0, NOTARIZE, 0, BLOCK.hash), block=BLOCK), (b"a body", b"")),
+    Record(Entry(vote(0, FINALIZE, 0, BLOCK.hash), certificate=certificate(NOTARIZE, 0, BLOCK.hash))),
+    Record(Entry(vote(0, SKIP, 1)), (b"another",)),
 ]
 HEAD = journal_head(NETWORK, VALIDATORS[0])
-RAW = HEAD + b"".join(map(encode_entry, ENTRIES))
+RAW = HEAD + b"".join(record.encode() for record in RECORDS)
 
 
 class JournalTests(SynchronousTestCase):
-    def read(self, raw: bytes) -> tuple[list[Entry], int]:
+    def read(self, raw: bytes) -> tuple[list[Record], int]:
         return read_journal(raw, NETWORK, VALIDATORS[0], 10)
 
     def code(self, raw: bytes) -> str:
@@ -29,24 +29,24 @@ class JournalTests(SynchronousTestCase):
 
     def test_round_trip(self) -> None:
         """What was appended is read back."""
-        self.assertEqual(self.read(RAW), (ENTRIES, len(RAW)))
+        self.assertEqual(self.read(RAW), (RECORDS, len(RAW)))
         self.assertEqual(self.read(HEAD), ([], HEAD_SIZE))
 
     def test_torn_anywhere(self) -> None:
         """Cut at any byte, the whole entries before it are read and the length says where to cut."""
         ends = [HEAD_SIZE]
-        for entry in ENTRIES:
-            ends.append(ends[-1] + len(encode_entry(entry)))
+        for record in RECORDS:
+            ends.append(ends[-1] + len(record.encode()))
         for length in range(len(RAW)):
-            entries, whole = self.read(RAW[:length])
+            records, whole = self.read(RAW[:length])
             expected = max((end for end in ends if end <= length), default=0)
-            self.assertEqual((len(entries), whole), (max(ends.index(expected), 0) if expected else 0, expected))
+            self.assertEqual((len(records), whole), (max(ends.index(expected), 0) if expected else 0, expected))
 
     def test_torn_with_rubbish(self) -> None:
         """A last entry whose bytes did not all reach the disk, and zeros after the end, are cut off."""
         torn = RAW[:-20] + bytes(20)
-        self.assertEqual(self.read(torn)[0], ENTRIES[:2])
-        self.assertEqual(self.read(RAW + bytes(4096)), (ENTRIES, len(RAW)))
+        self.assertEqual(self.read(torn)[0], RECORDS[:2])
+        self.assertEqual(self.read(RAW + bytes(4096)), (RECORDS, len(RAW)))
 
     def test_damage(self) -> None:
         """A flipped byte before the last entry is no crash's doing: the validator must not vote on."""
@@ -61,8 +61,8 @@ class JournalTests(SynchronousTestCase):
 
     def test_keep(self) -> None:
         """Pruning keeps what is above the view, and later epochs."""
-        later = Entry(vote(0, SKIP, 0, epoch=1))
-        self.assertEqual(keep([*ENTRIES, later], 0, 0), [ENTRIES[2], later])
+        later = Record(Entry(vote(0, SKIP, 0, epoch=1)))
+        self.assertEqual(keep([*RECORDS, later], 0, 0), [RECORDS[2], later])
 
     def test_pruned_when_durable(self) -> None:
         """The core asks for pruning when a block is executed, not when it is final."""

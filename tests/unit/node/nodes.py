@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 
+from cloudnode.consensus.journal import journal_head
 from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
 from cloudnode.ledger.reading import Accepted
+from cloudnode.node.journalfile import JournalFile
 from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.node.ordering import ValidatorIdentity
 from cloudnode.store.sqlite import SqliteStore
 from tests.unit.store.network import TIME, make_key
 
@@ -20,6 +24,14 @@ from tests.unit.store.network import TIME, make_key
 def run_at_once(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
     """What :func:`twisted.internet.threads.deferToThread` does, without a thread."""
     return execute(function, *arguments)
+
+
+def open_identity(path: Path, genesis: Genesis, key: SigningKey) -> ValidatorIdentity:
+    """A validator's key with its journal, begun if there is none."""
+    if not path.exists():
+        path.write_bytes(journal_head(genesis.network, key.public))
+    journal = JournalFile.open(path, run_at_once, genesis.network, key.public, 2_000)
+    return ValidatorIdentity(key, journal)
 
 
 class LedgerOnClock:
@@ -38,7 +50,8 @@ class LedgerOnClock:
         )
         self.store = SqliteStore.open(path, self.genesis)
         self.ledger = Ledger(
-            self.clock, run_at_once, self.store, self.genesis, make_key(2), self.validator,
+            self.clock, run_at_once, self.store, self.genesis, make_key(2),
+            open_identity(Path(f"{path}.journal"), self.genesis, self.validator),
             config or LedgerConfig(audit_interval=0), wall_time=self.clock.seconds,
         )  # fmt: skip
 

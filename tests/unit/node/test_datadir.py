@@ -60,7 +60,7 @@ class DatadirTests(SynchronousTestCase):
         self.make()
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o700)
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in self.path.iterdir()}
-        self.assertEqual(modes, dict.fromkeys(("genesis.json", "lock", "node.key", "validator.key"), 0o600))
+        self.assertEqual(modes, dict.fromkeys(("genesis.json", "journal", "lock", "node.key", "validator.key"), 0o600))
 
     def test_later_start(self) -> None:
         """A later start finds the same keys and the same network, and makes nothing."""

@@ -24,7 +24,7 @@ class PoolTests(SynchronousTestCase):
         pool = Pool(PoolLimits())
         for number in range(5):
             pool.add(operation(number))
-        chosen = pool.choose(1, Parameters(max_block_operations=3))
+        chosen = pool.choose(1, 0, Parameters(max_block_operations=3))
         self.assertEqual([int.from_bytes(op.id, "big") for op in chosen], [0, 1, 2])
         self.assertEqual(len(pool), 5)
         pool.remove(op.id for op in chosen)
@@ -35,13 +35,13 @@ class PoolTests(SynchronousTestCase):
         pool = Pool(PoolLimits())
         for number in range(5):
             pool.add(operation(number, size=2000))
-        self.assertEqual(len(pool.choose(1, Parameters(max_block_bytes=4096))), 2)
+        self.assertEqual(len(pool.choose(1, 0, Parameters(max_block_bytes=4096))), 2)
 
     def test_heights(self) -> None:
         """An operation is chosen only for heights that it is valid at, both ends included."""
         pool = Pool(PoolLimits())
         pool.add(operation(1, valid_from=5, expiry=7))
-        self.assertEqual([bool(pool.choose(height, Parameters())) for height in range(4, 9)],
+        self.assertEqual([bool(pool.choose(height, 0, Parameters())) for height in range(4, 9)],
                          [False, True, True, True, False])  # fmt: skip
 
     def test_same_again(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 from twisted.internet.defer import Deferred
@@ -21,7 +22,7 @@ from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress, LinkTransport
 from cloudnode.store.sqlite import SqliteStore
-from tests.unit.node.nodes import run_at_once
+from tests.unit.node.nodes import open_identity, run_at_once
 from tests.unit.store.network import TIME, make_key
 
 PORT = 38082
@@ -74,10 +75,12 @@ class MemoryNode:
         self.network = network
         self.host = f"10.{number}.0.1"
         self.key = make_key(200 + number)
+        self.path = path
         self.store = SqliteStore.open(path, network.genesis)
-        validator = network.validator if number == 1 else make_key(300 + number)
+        self.validator_key = network.validator_key(number)
         self.ledger = Ledger(
-            network.clock, run_at_once, self.store, network.genesis, self.key, validator,
+            network.clock, run_at_once, self.store, network.genesis, self.key,
+            open_identity(Path(f"{path}.journal"), network.genesis, self.validator_key),
             LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
         )  # fmt: skip
         counter = itertools.count(1)
@@ -128,7 +131,12 @@ class MemoryNode:
         """What is in its database: the log, the ratings, the records."""
         log, state = ("blocks", "operations", "epochs"), ("records", "ratings", "window", "accounts", "system")
         tables = (*log, *state, "trie", "scores", "totals")
-        return [self.store._read.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in tables]
+        # Nodes may know a block to be final by different signatures.
+        columns = {"blocks": "height, hash, header, ids, validators"}
+        return [
+            self.store._read.execute(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY 1").fetchall()
+            for table in tables
+        ]
 
     def put(self, name: str, author: SigningKey | None = None) -> Deferred[object]:
         """Submit a record and wait until it is final."""
@@ -141,26 +149,41 @@ class MemoryNode:
 
 
 class MemoryNetwork:
-    """A network with its validator at ``10.1.0.1``.
+    """A network with its first validators at ``10.1.0.1``, ``10.2.0.1`` and so on.
 
     :ivar nodes: By address.
     """
 
-    def __init__(self, test: SynchronousTestCase) -> None:
+    def __init__(self, test: SynchronousTestCase, validators: int = 1) -> None:
         self.clock = Clock()
         self.clock.advance(TIME / 1000)
-        self.validator = make_key(1)
+        self.validator = self.validator_key(1)
         self.genesis: Genesis = build_genesis(
-            name="test", time=TIME, validators=[self.validator.public], parameters=PARAMETERS
-        )
+            name="test", time=TIME, validators=[self.validator_key(n + 1).public for n in range(validators)],
+            parameters=PARAMETERS,
+        )  # fmt: skip
         self.nodes: dict[str, MemoryNode] = {}
         self.bindings = (sha256(b"%d" % number).digest() for number in itertools.count())
         self._test = test
 
+    @staticmethod
+    def validator_key(number: int) -> SigningKey:
+        """The validator key of a node."""
+        return make_key(1 if number == 1 else 300 + number)
+
     def add(self, *join: str, start: bool = True, path: str | None = None) -> MemoryNode:
-        """A further node, which joins those; the first one is the validator. Its database may be there already."""
-        number = len(self.nodes) + 1
-        node = MemoryNode(self, number, path or self._test.mktemp(), join)
+        """A further node, which joins those. Its database may be there already."""
+        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start)
+
+    def restart(self, node: MemoryNode) -> MemoryNode:
+        """Stop a node if it runs and start it again on what it had on disk."""
+        if node.is_up:
+            node.stop()
+        number = list(self.nodes).index(node.host) + 1
+        return self._run(number, node.path, [host for host in self.nodes if host != node.host], True)
+
+    def _run(self, number: int, path: str, join: Sequence[str], start: bool) -> MemoryNode:
+        node = MemoryNode(self, number, path, join)
         self.nodes[node.host] = node
         if start:
             node.start()
