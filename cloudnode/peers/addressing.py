@@ -13,7 +13,11 @@ from cloudnode.peers.messages import ADDRESSES_MAX, Addresses, Answer, GetAddres
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.places import may_be_told
 
+FIRST_SECONDS = 4.0
+"""So long after a start all peers are asked again, and then after twice as long each time ..."""
+
 ADDRESSES_SECONDS = 300.0
+"""... up to this. A network that begins thus soon hangs together by more than the node that all of them joined."""
 
 
 class AddressGossip:
@@ -41,13 +45,15 @@ class AddressGossip:
         self._random = random
         self._clock = clock
         self._wall_time = wall_time
-        self._next = clock.seconds()
+        self._pause = FIRST_SECONDS
+        self._next = clock.seconds() + self._pause
 
     def time_passed(self, now: float) -> None:
         """Ask all peers again if it is time."""
         if now < self._next:
             return
-        self._next = now + ADDRESSES_SECONDS * (0.5 + self._random.random())
+        self._pause = min(self._pause * 2, ADDRESSES_SECONDS)
+        self._next = now + self._pause * (0.5 + self._random.random())
         for peer in list(self._peers()):
             self.ask(peer)
 
@@ -73,9 +79,10 @@ class AddressGossip:
     def answer(self, peer: Peer, question: GetAddresses) -> Addresses:
         """What a peer is told that asks."""
         now = self._clock.seconds()
+        linked = {each.id: each.address for each in self._peers()}
         told = [
             each
-            for each in self._book.tell(ADDRESSES_MAX, now, self._wall_time() - now)
+            for each in self._book.tell(ADDRESSES_MAX, now, self._wall_time() - now, linked)
             if each.node != peer.id and may_be_told(each.host, peer.address)
         ]
         return Addresses(question.request, tuple(told))

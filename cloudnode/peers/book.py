@@ -8,8 +8,9 @@ a clock that never goes back, so that setting the machine's clock neither wakes 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from random import Random
+from types import MappingProxyType
 
 from cloudnode.peers.bans import DAY, Bans
 from cloudnode.peers.choosing import choose_for_feeler, choose_for_link, choose_to_forget
@@ -165,23 +166,26 @@ class AddressBook:
             and not self.bans.includes(entry.node, entry.host, now)
         )
 
-    def tell(self, most: int, now: float, wall_offset: float) -> list[NodeAddress]:
+    def tell(
+        self, most: int, now: float, wall_offset: float, linked: Mapping[bytes, str] = MappingProxyType({})
+    ) -> list[NodeAddress]:
         """Addresses for others: those that were seen in the last days, in any order.
 
         :param wall_offset: Unix seconds less those of ``now``'s clock.
+        :param linked: Nodes that have a link with this one, and from which address. They say themselves where they can
+            be reached, and are told for that address alone.
         """
         known = [
             entry
             for entry in self._entries.values()
             if entry.node
-            and entry.seen is not None
-            and entry.seen > now - 14 * DAY
+            and (_is_recent(entry, now) or linked.get(entry.node) == entry.host)
             and read_address(entry.host) is not None
             and not self.bans.includes(entry.node, "", now)
         ]
         return [
             NodeAddress(
-                each.node, each.host, each.port, max(0, int((each.seen or 0.0) + wall_offset)), each.interfaces,
+                each.node, each.host, each.port, max(0, int((each.seen or now) + wall_offset)), each.interfaces,
                 each.validator if each.is_proven_validator else b"",
             )
             for each in self._random.sample(known, min(most, len(known)))
@@ -221,3 +225,7 @@ class AddressBook:
         while len(self._entries) > ADDRESSES_MAX:
             worst = choose_to_forget((entry for entry in self._entries.values() if entry is not newest), self._random)
             self._remove((worst or newest).place)
+
+
+def _is_recent(entry: Entry, now: float) -> bool:
+    return entry.seen is not None and entry.seen > now - 14 * DAY
