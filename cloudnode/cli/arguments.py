@@ -60,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
 
     _key(add, shared)
+    _validators(add, shared)
     for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _init, _audit, _demo, _completion):
         declare(add)
     return parser
@@ -105,6 +106,45 @@ def _key(add: Add, shared: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.", parents=[shared])
         if name == "new":
             action.add_argument("--force", action="store_true", help="replace the key that is there, for ever")
+
+
+def _validators(add: Add, shared: argparse.ArgumentParser) -> None:
+    parser = add(
+        "validators",
+        "see who decides, and let those who do appoint others",
+        "  cloudnode validators list\n"
+        "  cloudnode validators propose new.json --add KEY --remove KEY\n"
+        "  cloudnode validators approve new.json --validator-key /var/lib/cloudnode/validator.key\n"
+        "  cloudnode validators submit new.json\n",
+        "Show the validators, or change them: propose writes a file, a quorum of the present validators' operators "
+        "approve it, and submit sends it to the network.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.", parents=[shared])
+
+    action("list", "show the present validators, checked from the genesis on")
+    propose = action("propose", "write a proposal of new validators into a file")
+    propose.add_argument("file", metavar="FILE", help="the file to make")
+    for option, text in (
+        ("--validator", "all new validators, one after the other, in the order of their indexes"),
+        ("--add", "a validator to add to the present ones"),
+        ("--remove", "one of the present validators to take away"),
+    ):
+        propose.add_argument(
+            option, metavar="KEY", type=values.public_key, action="append", default=[], help=f"{text} (repeat it)"
+        )
+    approve = action("approve", "sign a proposal with the key of a present validator")
+    approve.add_argument("file", metavar="FILE", help="the proposal, to which the approval is added")
+    approve.add_argument(
+        "--validator-key", metavar="FILE", required=True, help="validator.key of the node's data directory"
+    )
+    approve.add_argument(
+        "--offline", action="store_true", help="ask no node whether the file tells the present validators rightly"
+    )
+    submit = action("submit", "send a proposal that a quorum approved to the network")
+    submit.add_argument("files", metavar="FILE", nargs="+", help="the proposal; of several copies all approvals count")
 
 
 def _call(add: Add) -> None:

@@ -93,6 +93,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def public_key(text: str) -> bytes:
+    """An argument of 64 hex digits: a validator's key, as its node shows it."""
+    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a key of 64 lower-case hex digits")
+    return bytes.fromhex(text)
+
+
 def certificate_hash(text: str) -> bytes:
     """An argument of 64 hex digits, with or without colons as other tools print them."""
     digits = text.replace(":", "").lower()

@@ -22,7 +22,9 @@ from cloudnode.formats.errors import LedgerError, sentence
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import (
+    Appoint,
     Envelope,
+    build_appoint,
     build_delete,
     build_invite,
     build_put,
@@ -145,6 +147,11 @@ class Writer:
         """Make another account a member, where genesis admits invited ones."""
         envelope = self._envelope(time_ms)
         return self._sign(envelope, build_invite(envelope, invited))
+
+    def appoint(self, appoint: Appoint, *, time_ms: int | None = None) -> SignedOperation:
+        """Send what makes other keys the validators, with the approvals of the present ones."""
+        envelope = self._envelope(time_ms)
+        return self._sign(envelope, build_appoint(envelope, appoint))
 
     def _envelope(self, time_ms: int | None) -> Envelope:
         height = self._height()

@@ -11,7 +11,7 @@ from cloudnode.cli.arguments import make_parser
 from cloudnode.cli.exits import Exit
 from cloudnode.cli.invocation import Invocation
 
-_FILE_OPTIONS = frozenset({"--key"})
+_FILE_OPTIONS = frozenset({"--key", "--validator-key"})
 _DIRECTORY_COMMANDS = frozenset({"audit", "init"})
 
 
