@@ -101,6 +101,8 @@ class Pool:
         """Take the same operation with another true signature of its author's, in place of the one that is here."""
         if operation.id in self._operations:
             self._operations[operation.id] = operation
+        if operation.id in self._appoints:
+            self._appoints[operation.id] = operation
 
     def choose(
         self, height: int, epoch: int, parameters: Parameters, taken: Collection[bytes] = frozenset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.appointment import sign_approval
@@ -121,6 +122,9 @@ class PoolTests(SynchronousTestCase):
         pool.remove([put.id])
         self.assertEqual(pool.choose(appoint.expiry, 0, Parameters()), [appoint])
         pool.add(put)
+        other = msgspec.structs.replace(appoint, signature=bytes(64))
+        pool.replace(other)
+        self.assertEqual(pool.choose(appoint.expiry, 0, Parameters()), [other])
         self.assertEqual(pool.drop_appoints(), [appoint.id])
         self.assertEqual(pool.choose(put.valid_from, 0, Parameters()), [put])
         self.assertEqual((len(pool), pool.size), (1, len(put.body)))
