@@ -44,6 +44,7 @@ from cloudnode.api.jsonrpc import (
 from cloudnode.api.served import ServedNode
 from cloudnode.api.table import Method
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.evidence import SignedAnswer
 from cloudnode.ledger.reading import Proof
 from cloudnode.store.connection import DatabaseDamaged
 
@@ -113,6 +114,26 @@ class Answerer:
             raise error from None
         finally:
             scope.meter[name].count(outcome, self._timer() - started)
+
+    def sign_data_hash(self, height: int) -> tuple[SignedAnswer, bytes] | None:
+        """This node's signed answer to ``getdatahash`` at a height, and the exact text of the result.
+
+        :returns: None if it can't be answered at this height, or now.
+        """
+        if self._ledger.state != "serving":
+            return None
+        method = self._methods["getdatahash"]
+        assert method.read is not None
+        params = method.params()
+        try:
+            reading = self._ledger.reading(height)
+            text = _encode(method.read(reading, params))
+            return self._context.sign(reading, method.name, params, text), text
+        except LedgerError:
+            return None
+        except DatabaseDamaged:
+            self._ledger.read_failed(Failure())
+            return None
 
     def _check_serving(self, method: Method[Any]) -> None:
         state = self._ledger.state

@@ -16,6 +16,7 @@ from cloudnode.api.table import Method
 from cloudnode.api.types import finality_texts
 from cloudnode.formats.block import Header
 from cloudnode.formats.canonical import canonical
+from cloudnode.formats.evidence import SignedAnswer
 from cloudnode.formats.receipt import Answer, sign_answer
 from cloudnode.ledger.reading import Head, Proof, Reading
 from cloudnode.node.ledger import Ledger
@@ -83,24 +84,33 @@ class ContextWriter:
 
         :param answer: The JSON text of the result or of the error, as it is answered.
         """
-        text = canonical(msgspec.to_builtins(params))
+        signed = self.sign(reading, method, params, answer)
+        members = {
+            "node": signed.answer.node.hex(),
+            "root": signed.answer.root.hex(),
+            "params": _params_text(params).decode(),
+            "signature": signed.signature.hex(),
+        }
+        return b',"signature":' + _encode(members)
+
+    def sign(self, reading: Reading, method: str, params: msgspec.Struct, answer: bytes) -> SignedAnswer:
+        """An answer with its signature; the parameters are as for :meth:`signature`."""
         key = self._ledger.node_key
         signed = Answer(
             network=self._ledger.network,
             node=key.public,
             method=method,
-            params_hash=sha256(text).digest(),
+            params_hash=sha256(_params_text(params)).digest(),
             height=reading.height,
             root=reading.data_hash().root,
             answer_hash=sha256(answer).digest(),
         )
-        members = {
-            "node": key.public.hex(),
-            "root": signed.root.hex(),
-            "params": text.decode(),
-            "signature": sign_answer(key, signed).hex(),
-        }
-        return b',"signature":' + _encode(members)
+        return SignedAnswer(signed, sign_answer(key, signed))
+
+
+def _params_text(params: msgspec.Struct) -> bytes:
+    """The parameters by name, those that were left out filled in, in canonical JSON."""
+    return canonical(msgspec.to_builtins(params))
 
 
 def proof_members(ledger: Ledger, height: int, proof: Proof) -> dict[str, Any]:

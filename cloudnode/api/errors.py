@@ -53,6 +53,7 @@ NAMED: dict[str, tuple[int, str]] = {
     "too_many_outstanding": (LIMIT, "Too many requests of this connection wait for an answer: wait for some."),
     "too_many_subscriptions": (LIMIT, "This connection has as many subscriptions as this node allows: end one."),
     "too_many_connections": (LIMIT, "This address has as many connections as this node allows: close one."),
+    "evidence_waiting": (LIMIT, "This node is verifying as much evidence as it takes at once: try again later."),
     "node_overloaded": (LIMIT, "This node buffers as much as it can: try again later, or ask another node."),
     "subscriber_slow": (LIMIT, "The subscriber could not keep up: subscribe again after the cursor given."),
     "pool_full": (LIMIT, "This node holds as many waiting operations as it can: try again later."),
@@ -91,7 +92,7 @@ NAMED: dict[str, tuple[int, str]] = {
 }  # fmt: skip
 """The API's own names, with number and sentence. A ledger error outside a submitted operation takes its number here."""
 
-_REFUSALS = {code.name: code.sentence for code in CODES if code.group in ("form", "pool")} | {
+_REFUSALS = {code.name: code.sentence for code in CODES if code.group in ("form", "pool", "proof")} | {
     result.code: result.sentence for result in RESULTS if result.number
 }
 
@@ -119,7 +120,7 @@ def from_ledger(error: LedgerError) -> ApiError:
 
 def from_submission(error: LedgerError) -> ApiError:
     """What to tell for an operation that was not taken: :data:`REFUSED`, but for what is this node's alone."""
-    of_the_node = {"pool_full": LIMIT, "node_stopping": STARTING}
+    of_the_node = {"pool_full": LIMIT, "evidence_waiting": LIMIT, "node_stopping": STARTING}
     return ApiError(error.code, error.message, number=of_the_node.get(error.code, REFUSED))
 
 

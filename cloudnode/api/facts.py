@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
+from twisted.internet.defer import Deferred
 
 from cloudnode.api.types import Hex32, Hex64, NodeId, Seconds
 
@@ -90,6 +91,38 @@ class SyncFacts(Struct, frozen=True):
     trouble: str | None
 
 
+class ToldHash(Struct, frozen=True):
+    """What another node answered when it was asked for its signed ``getdatahash`` at a height.
+
+    :ivar newest: Of its newest block. :ivar lowest: The lowest height that it answers at.
+    :ivar answer: The signed bytes; empty if it can't answer at that height. :ivar text: The result's text.
+    """
+
+    newest: int
+    lowest: int
+    answer: bytes
+    signature: bytes
+    text: bytes
+
+
+class OtherNode(Protocol):
+    """A node that there is a link with."""
+
+    @property
+    def id(self) -> bytes:
+        """Its key."""
+
+    @property
+    def place(self) -> str:
+        """Address and port, for people."""
+
+    def ask_hash(self, height: int | None) -> Deferred[ToldHash]:
+        """Ask for its signed answer at a height, or with None only for what it can answer at.
+
+        :returns: Fails, whatever the reason, if no answer comes.
+        """
+
+
 class NodeFacts(Protocol):
     """Facts about the running node; every method is cheap and answers for now."""
 
@@ -105,6 +138,9 @@ class NodeFacts(Protocol):
 
     def peers(self) -> Sequence[PeerInfo]:
         """The peers that there are links with now."""
+
+    def others(self) -> Sequence[OtherNode]:
+        """The same, to be asked."""
 
     def peer_counts(self) -> Peers:
         """How many they are."""

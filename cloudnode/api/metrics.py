@@ -131,6 +131,10 @@ class NodeCollector(Collector):
             "cloudnode_pool_operations", "Operations that wait for a block.", value=ledger.pool_operations
         )
         yield GaugeMetricFamily("cloudnode_pool_bytes", "Bytes of their bodies.", value=ledger.pool_size)
+        evidence = GaugeMetricFamily("cloudnode_evidence", "Evidence that is kept.", labels=["kind"])
+        for kind, count in self._served.evidence.counts().items():
+            evidence.add_metric([kind], count)
+        yield evidence
         audit = GaugeMetricFamily("cloudnode_audit_state", "1 for the audit's present state.", labels=["state"])
         for state in ("never", "running", "ok", "corrupt"):
             audit.add_metric([state], float(ledger.audit.state == state))

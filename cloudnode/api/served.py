@@ -15,6 +15,7 @@ from cloudnode.api.feeds import Feeds
 from cloudnode.api.limits import Limits
 from cloudnode.api.metrics import Meters
 from cloudnode.api.table import Table
+from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger
 
 
@@ -22,7 +23,8 @@ from cloudnode.node.ledger import Ledger
 class ServedNode:
     """One node as its API sees it; the same for all transports and callers.
 
-    :ivar clock: For waits and limits. :ivar wall_clock: Unix time in seconds, for people and Pocketnet's tools.
+    :ivar evidence: Against validators and nodes. :ivar clock: For waits and limits.
+    :ivar wall_clock: Unix time in seconds, for people and Pocketnet's tools.
     """
 
     ledger: Ledger
@@ -30,6 +32,7 @@ class ServedNode:
     limits: Limits
     clock: IReactorTime
     table: Table
+    evidence: EvidenceStore
     wall_clock: Callable[[], float] = time.time
 
     @cached_property

@@ -14,7 +14,6 @@ import msgspec
 
 from cloudnode.consensus.errors import ConsensusError
 from cloudnode.formats.block import (
-    FINALIZE,
     HEADER_SIZE,
     NOTARIZE,
     SKIP,
@@ -23,6 +22,7 @@ from cloudnode.formats.block import (
     Header,
     Vote,
     check_contents,
+    contradict,
     split_values,
 )
 from cloudnode.formats.errors import LedgerError
@@ -110,20 +110,6 @@ class Blocks(msgspec.Struct, frozen=True):
 
 
 Message = Proposal | Vote | Certificate | Evidence | Want | Blocks
-
-
-def contradict(first: Vote, second: Vote) -> bool:
-    """Whether no correct validator casts both votes.
-
-    In one view it notarizes one block at most, finalizes no other, and does not both skip and finalize.
-    """
-    if (first.validator, first.epoch, first.view) != (second.validator, second.epoch, second.view):
-        return False
-    if first.kind == second.kind:
-        return first.hash != second.hash
-    if SKIP in (first.kind, second.kind):
-        return FINALIZE in (first.kind, second.kind)
-    return first.hash != second.hash
 
 
 def encode_message(message: Message) -> bytes:

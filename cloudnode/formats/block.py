@@ -205,6 +205,20 @@ class Vote(msgspec.Struct, frozen=True):
         return verify(validators[self.validator], VOTE, message, self.signature)
 
 
+def contradict(first: Vote, second: Vote) -> bool:
+    """Whether no correct validator casts both votes.
+
+    In one view it notarizes one block at most, finalizes no other, and does not both skip and finalize.
+    """
+    if (first.validator, first.epoch, first.view) != (second.validator, second.epoch, second.view):
+        return False
+    if first.kind == second.kind:
+        return first.hash != second.hash
+    if SKIP in (first.kind, second.kind):
+        return FINALIZE in (first.kind, second.kind)
+    return first.hash != second.hash
+
+
 class Certificate(msgspec.Struct, frozen=True):
     """Votes of one kind for one block (or for skipping one view).
 

@@ -133,6 +133,8 @@ CODES: tuple[Code, ...] = (
     Code("finality_malformed", "form", "A finality proof's bytes are not of the documented layout."),
     Code("receipt_malformed", "form", "A receipt's bytes are not of the documented layout."),
     Code("answer_malformed", "form", "A signed answer's bytes are not of the documented layout."),
+    Code("evidence_malformed", "form", "The evidence's bytes are not of the documented layout, or not in its order."),
+    Code("evidence_too_large", "form", "The evidence has more than 65536 bytes: take a shorter proof of finality."),
     Code("node_malformed", "form", "A trie node's or state's bytes are not of the documented layout."),
     Code("row_malformed", "form", "A table row's bytes are not of the documented layout."),
     Code("key_file_malformed", "form", "A key's text is not 64 lower-case hex digits and a newline."),
@@ -154,6 +156,7 @@ CODES: tuple[Code, ...] = (
     ),
     Code("node_stopping", "pool", "The node is stopping: ask another node, or this one again later."),
     Code("pool_full", "pool", "This node holds as many waiting operations as it can: try again later."),
+    Code("evidence_waiting", "pool", "This node is verifying as much evidence as it takes at once: try again later."),
     # Reading.
     Code("query_too_broad", "reading", "Too many rows would have to be looked through: filter further."),
     Code("height_pruned", "reading", "This height is older than what this node keeps: ask for a recent one."),
@@ -180,6 +183,11 @@ CODES: tuple[Code, ...] = (
     Code("receipt_signature", "proof", "The receipt's signature is not that of the node it names."),
     Code("answer_signature", "proof", "The answer's signature is not that of the node it names."),
     Code("answer_other", "proof", "The signed hash is not that of the answer at hand."),
+    # Evidence that shows nothing.
+    Code("evidence_network", "proof", "The evidence is of another network."),
+    Code("evidence_epoch", "proof", "The evidence is of an epoch whose validators are not known here."),
+    Code("evidence_nothing", "proof", "What is signed there contradicts neither itself nor a final header."),
+    Code("evidence_signature", "proof", "A vote in the evidence is not signed by the validator that it names."),
 )
 """All codes but the executor's (those are in :data:`RESULTS`)."""
 

@@ -131,6 +131,11 @@ class Datadir:
         """Where other nodes are (it may not exist yet)."""
         return self.path / "peers.json"
 
+    @property
+    def evidence(self) -> Path:
+        """What shows that others lied (it may not exist yet)."""
+        return self.path / "evidence.json"
+
     @classmethod
     def open(
         cls,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from cloudnode.formats.block import HEADER_SIZE, split_values
+from cloudnode.formats.evidence import EVIDENCE_BYTES_MAX
 from cloudnode.formats.finality import DESCENDANTS_MAX
 from cloudnode.formats.genesis import BOUNDS, VALIDATORS_MAX
 from cloudnode.peers.faults import PeerFault
@@ -333,15 +334,43 @@ class GetProposed(Message, frozen=True, tag=30):
     first: Annotated[int, Meta(ge=0, lt=1 << 20)]
 
 
+class GetSigned(Message, frozen=True, tag=25):
+    """Asks for the signed answer to ``getdatahash`` at a height; without one only for what the node can answer at."""
+
+    request: RequestId
+    height: Unsigned | None
+
+
+class Signed(Message, frozen=True, tag=26):
+    """What a node can answer at, and its signed answer: empty where it can't answer at that height.
+
+    :ivar newest: Of its newest block. :ivar lowest: The lowest height that it answers at.
+    :ivar answer: The bytes of :class:`cloudnode.formats.receipt.Answer`. :ivar text: The result's JSON.
+    """
+
+    request: RequestId
+    newest: Unsigned
+    lowest: Unsigned
+    answer: Annotated[bytes, Meta(max_length=256)]
+    signature: Annotated[bytes, Meta(max_length=64)]
+    text: Annotated[bytes, Meta(max_length=1024)]
+
+
+class Accusation(Message, frozen=True, tag=27):
+    """Passes on evidence (:mod:`cloudnode.formats.evidence`) that the sender has verified."""
+
+    evidence: Annotated[bytes, Meta(max_length=EVIDENCE_BYTES_MAX)]
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
-    | GetState | State | GetEpochs | Epochs | GetProposed
+    | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs
+Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed
 Question = (
-    GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed
+    GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed | GetSigned
 )  # fmt: skip
 
 ANSWERS: dict[type[Question], type[Answer]] = {
@@ -353,6 +382,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetState: State,
     GetEpochs: Epochs,
     GetProposed: Operations,
+    GetSigned: Signed,
 }
 
 _K = 1024
@@ -363,14 +393,17 @@ _LIMITS: dict[type[Message], int] = {
     GetNodes: 9 * _K, Nodes: 66 * _K, GetState: 9 * _K, State: 4 * _K * _K,
     GetEpochs: 32, Epochs: 2 * _K * _K,
     Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
+    GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
 """The most bytes of a message, by the number of its type."""
 
-COSTS: dict[type[Message], int] = {GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20,
-                                   GetNodes: 20, GetState: 30, GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2,
-                                   Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50}  # fmt: skip
+COSTS: dict[type[Message], int] = {
+    GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20, GetNodes: 20, GetState: 30,
+    GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
+    GetSigned: 50, Accusation: 100,
+}  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 
 FRAME_MESSAGES_MAX = 4096

@@ -20,14 +20,17 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from cloudnode.ledger.reading import FinalBlock
+from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
+from cloudnode.peers.accusing import EvidenceGossip
 from cloudnode.peers.addressing import AddressGossip
 from cloudnode.peers.admission import check_room, choose_to_give_way
 from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
+from cloudnode.peers.comparing import SigningForPeers
 from cloudnode.peers.dialling import Dial, Dialling
 from cloudnode.peers.download import Download
 from cloudnode.peers.epochs import KnownEpochs
@@ -38,6 +41,7 @@ from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import (
     NO_NETWORK,
     VERSION,
+    Accusation,
     AnyMessage,
     Bodies,
     Consensus,
@@ -48,6 +52,7 @@ from cloudnode.peers.messages import (
     GetNodes,
     GetOperations,
     GetProposed,
+    GetSigned,
     GetState,
     Have,
     Hello,
@@ -74,7 +79,7 @@ class Neighbourhood:
 
     :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
     :ivar book: Addresses and bans. :ivar settings: What the operator set.
-    :ivar counted: What the links did that are over.
+    :ivar counted: What the links did that are over. :ivar signing: What is signed for peers.
     :ivar download: What brings final blocks to their execution. :ivar validators: Who of the peers is one.
     """
 
@@ -95,12 +100,13 @@ class Neighbourhood:
         secret: Callable[[int], bytes],
         wall_time: Callable[[], float],
         software: str,
+        evidence: EvidenceStore,
     ) -> None:
         """
         :param book_path: Where the address book is kept; None keeps none.
         :param dial: Opens channels. :param join: Nodes that are always dialled.
         :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
-        :param software: Name and version, for people.
+        :param software: Name and version, for people. :param evidence: What is passed on and taken.
         """
         self.settings = settings or PeerSettings()
         self.book = AddressBook(random)
@@ -121,6 +127,8 @@ class Neighbourhood:
         self._serving = Serving(ledger)
         self._state_serving = StateServing(ledger, run_in_thread)
         self._gossip = OperationGossip(ledger, clock, lambda: self._peers.values())
+        self._accusing = EvidenceGossip(ledger, evidence, clock, lambda: self._peers.values())
+        self.signing = SigningForPeers(ledger)
         self._meter = ProgressMeter()
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
         self.download = Download(ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs)
@@ -155,6 +163,7 @@ class Neighbourhood:
             self._timer = None
         self._stop_watching()
         self._gossip.stop()
+        self._accusing.stop()
         self.download.stop()
         self._dialling.stop()
         self._keep_anchors(held=0.0)
@@ -331,6 +340,7 @@ class Neighbourhood:
         self.validators.opened(peer)
         self._news.greet(peer)
         self._gossip.greet(peer)
+        self._accusing.greet(peer)
         self._addressing.ask(peer)
 
     def peer_said(self, peer: Peer, message: AnyMessage) -> None:
@@ -349,6 +359,10 @@ class Neighbourhood:
                 peer.send(self._serving.epochs(message))
             case GetNodes() | GetState():
                 self._state_serving.asked(peer, message)
+            case GetSigned():
+                peer.send(self.signing.answer(message))
+            case Accusation():
+                self._accusing.heard(peer, message)
             case GetAddresses():
                 peer.send(self._addressing.answer(peer, message))
             case NewBlock():

@@ -31,6 +31,7 @@ from cloudnode.api.web.site import make_site
 from cloudnode.formats.block import quorum
 from cloudnode.formats.keys import TLS
 from cloudnode.node.datadir import Datadir, DatadirError, PreparedDatadir, lone_genesis
+from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.journalfile import JournalError, JournalFile
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.node.ordering import ValidatorIdentity
@@ -90,14 +91,16 @@ async def start_node(
     # From here on the store is open: the ledger closes it, started or not.
     shutdown.add("the ledger", ledger.stop)
     await ledger.start()
+    evidence = _open_evidence(datadir, ledger, reactor, wall_time)
+    shutdown.add("the evidence", evidence.stop)
     sockets: list[QuicSocket] = []
-    neighbourhood = _make_neighbourhood(config, datadir, ledger, joins, sockets, reactor, wall_time)
+    neighbourhood = _make_neighbourhood(config, datadir, ledger, evidence, joins, sockets, reactor, wall_time)
     # The sockets outlive the links, which go over them as well.
     shutdown.add(WS_UDP, lambda: gatherResults([each.stop() for each in sockets]), CONNECTION_SECONDS)
     shutdown.add("the links", neighbourhood.stop)
     shutdown.add("the pool", lambda: _drain(ledger, reactor))
     certificates = _open_certificates(config, datadir, reactor)
-    node = _Node(config, reactor, ledger, certificates, neighbourhood, wall_time)
+    node = _Node(config, reactor, ledger, evidence, certificates, neighbourhood, wall_time)
     sockets.extend(node.sockets)
     listening = await node.serve(shutdown)
     neighbourhood.listening.extend(told_interfaces(listening))
@@ -148,6 +151,7 @@ def _make_neighbourhood(
     config: Config,
     datadir: Datadir,
     ledger: Ledger,
+    evidence: EvidenceStore,
     joins: Sequence[JoinAddress],
     sockets: Sequence[QuicSocket],
     reactor: Any,
@@ -165,7 +169,23 @@ def _make_neighbourhood(
         secret=os.urandom,
         wall_time=wall_time,
         software=SOFTWARE,
+        evidence=evidence,
     )
+
+
+def _open_evidence(
+    datadir: Datadir, ledger: Ledger, reactor: Any, wall_time: Callable[[], float]
+) -> EvidenceStore:
+    evidence = EvidenceStore(
+        datadir.evidence,
+        ledger.network,
+        ledger.find_epoch,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+        wall_time,
+    )
+    if ledger.validator is not None:
+        ledger.validator.on_evidence = evidence.add_votes
+    return evidence
 
 
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
@@ -267,6 +287,7 @@ class _Node:
         config: Config,
         reactor: Any,
         ledger: Ledger,
+        evidence: EvidenceStore,
         keeper: CertificateKeeper,
         neighbourhood: Neighbourhood,
         wall_time: Callable[[], float],
@@ -278,8 +299,9 @@ class _Node:
         self._facts = ServiceFacts(
             wall_time(), keeper, ledger.node_key, neighbourhood, lambda: wall_time() - reactor.seconds()
         )
-        self._served = ServedNode(ledger, self._facts, config.limits, reactor, TABLE, wall_time)
+        self._served = ServedNode(ledger, self._facts, config.limits, reactor, TABLE, evidence, wall_time)
         self._answerer = Answerer(self._served)
+        neighbourhood.signing.sign = self._answerer.sign_data_hash
         counts = self._served.meters.sessions
         self._sessions = LiveSessions(ApiSessionOpener(self._served, self._answerer), lambda: sum(counts.values()))
         self._message_limits = WebSocketLimits(max_message=config.limits.message_bytes)

@@ -8,14 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 
-from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts
+from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts, ToldHash
 from cloudnode.formats.keys import TLS, SigningKey
+from cloudnode.peers.messages import Answer, GetSigned, Signed
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Peer
 from cloudnode.service.listening import Listening
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.selfsigned import TLSCertificate
+
+
+class LinkedNode:
+    """A peer as the API asks it (:class:`cloudnode.api.facts.OtherNode`)."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.id = peer.id
+        self.place = peer.place
+        self._peer = peer
+
+    def ask_hash(self, height: int | None) -> Deferred[ToldHash]:
+        """Ask for its signed answer."""
+        return self._peer.ask(GetSigned, height).addCallback(_told)
+
+
+def _told(signed: Answer) -> ToldHash:
+    assert isinstance(signed, Signed)
+    return ToldHash(signed.newest, signed.lowest, signed.answer, signed.signature, signed.text)
 
 
 class ServiceFacts:
@@ -60,6 +80,10 @@ class ServiceFacts:
         """The peers, as they are now."""
         offset, height = self._wall_offset(), self._neighbourhood.progress().height
         return [self._describe(peer, offset, height) for peer in self._neighbourhood]
+
+    def others(self) -> Sequence[LinkedNode]:
+        """The same, to be asked."""
+        return [LinkedNode(peer) for peer in self._neighbourhood]
 
     def peer_counts(self) -> Peers:
         """How many they are."""

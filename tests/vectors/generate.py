@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import make_blocks, make_genesis, make_json, make_operations, make_proofs, make_tries
+from tests.vectors import make_blocks, make_evidence, make_genesis, make_json, make_operations, make_proofs, make_tries
 
 DIRECTORY = Path(__file__).parent
 
@@ -18,6 +18,7 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "answers.json": make_blocks.answers,
     "blocks.json": make_blocks.blocks,
     "canonical.json": make_json.canonical_texts,
+    "evidence.json": make_evidence.evidence,
     "genesis.json": make_genesis.geneses,
     "json.json": make_json.strict_texts,
     "nodes.json": make_tries.nodes,

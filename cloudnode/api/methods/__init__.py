@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudnode.api.methods import data, live, service, validation
+from cloudnode.api.methods import data, honesty, live, service, validation
 from cloudnode.api.table import Table
 
-TABLE = Table((*service.METHODS, *data.METHODS, *validation.METHODS, *live.METHODS))
+TABLE = Table((*service.METHODS, *data.METHODS, *validation.METHODS, *honesty.METHODS, *live.METHODS))
 """All methods of the API."""

@@ -325,13 +325,6 @@ class GenesisAnswer(Struct, frozen=True):
     genesis: Annotated[str, Meta(description="The exact text.")]
 
 
-class Evidence(Struct, frozen=True):
-    """Two votes that one validator must not both give."""
-
-    validator: ValidatorId
-    votes: list[Hex]
-
-
 def _getepochs(call: Call, params: GetEpochs) -> EpochsAnswer:
     ledger = call.served.ledger
     first = 0 if params.after is None else params.after + 1
@@ -361,10 +354,6 @@ def _epoch(epoch: Epoch, end: EpochEnd | None) -> EpochAnswer:
 def _getgenesis(call: Call, params: NoParams) -> GenesisAnswer:
     genesis = call.served.ledger.genesis
     return GenesisAnswer(genesis.network_hex, genesis.name, genesis.text.decode())
-
-
-def _getevidence(call: Call, params: NoParams) -> list[Evidence]:
-    return []  # the truth while validators do not hear of each other's votes
 
 
 METHODS: tuple[Method[Any], ...] = (
@@ -444,13 +433,5 @@ METHODS: tuple[Method[Any], ...] = (
         GenesisAnswer,
         call=_getgenesis,
         always=True,
-    ),
-    Method(
-        "getevidence",
-        "validation",
-        "List evidence against validators.",
-        NoParams,
-        list[Evidence],
-        call=_getevidence,
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
-from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts
+from cloudnode.api.facts import Certificate, Interface, OtherNode, PeerInfo, PeerInterface, Peers, SyncFacts
 from cloudnode.api.limits import Limits
 from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
@@ -31,6 +31,7 @@ from cloudnode.formats.operation import (
     build_withdraw,
     sign_operation,
 )
+from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.store.sqlite import SqliteStore
 from cloudnode.transports.seam import Caller
@@ -54,6 +55,9 @@ class Facts:
 
     started = 1_790_000_000.0
 
+    def __init__(self) -> None:
+        self.linked: list[OtherNode] = []
+
     def interfaces(self) -> Sequence[Interface]:
         return [
             Interface("http", "tcp", "0.0.0.0", 38081, False),
@@ -71,6 +75,9 @@ class Facts:
                 [PeerInterface("ws", "", 38082, True)],
             )
         ]  # fmt: skip
+
+    def others(self) -> Sequence[OtherNode]:
+        return self.linked
 
     def peer_counts(self) -> Peers:
         return Peers(0, 1, 3)
@@ -125,9 +132,12 @@ class MemoryNode:
             # A block's time then is its parent's and a millisecond, in every run.
             wall_time=lambda: 0.0,
         )
+        self.facts = Facts()
+        wall_time = lambda: 1_790_000_001.5  # noqa: E731
+        self.evidence = EvidenceStore(None, self.genesis.network, self.ledger.find_epoch, run_at_once, wall_time)
         self.served = ServedNode(
-            self.ledger, Facts(), limits or Limits(), self.clock, TABLE, wall_clock=lambda: 1_790_000_001.5
-        )
+            self.ledger, self.facts, limits or Limits(), self.clock, TABLE, self.evidence, wall_time
+        )  # fmt: skip
         self.answerer = Answerer(self.served)
         self.opener = ApiSessionOpener(self.served, self.answerer)
         if start:

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import json
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from cloudnode.formats.evidence import SignedAnswer, answers_evidence, encode_evidence
 from cloudnode.formats.operation import build_rate
-from tests.unit.api.network import MemoryNode
+from cloudnode.formats.receipt import Answer, sign_answer
+from tests.unit.api.network import MemoryNode, make_key
+
+LIAR = make_key(66)
 
 EXAMPLES_FILE = Path(__file__).parents[3] / "cloudnode" / "api" / "examples.py"
 
 # The document would hold itself.
 WITHOUT_EXAMPLE = {"rpc.discover"}
+
+
+def contradiction(node: MemoryNode) -> str:
+    """Two answers that a node signed and that no correct node signs both."""
+    signed = []
+    for text in (b'{"height":1}', b'{"height":2}'):
+        params_hash, root = sha256(b"{}").digest(), sha256(b"root").digest()
+        answer = Answer(
+            node.genesis.network, LIAR.public, "getdatahash", params_hash, 1, root, sha256(text).digest()
+        )  # fmt: skip
+        signed.append(SignedAnswer(answer, sign_answer(LIAR, answer)))
+    return encode_evidence(answers_evidence(*signed)).hex()
 
 
 def example_params(node: MemoryNode, final: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -43,7 +60,9 @@ def example_params(node: MemoryNode, final: dict[str, Any]) -> dict[str, dict[st
         "getcertificate": {"height": 2},
         "getepochs": {},
         "getgenesis": {},
+        "compare": {"count": 2},
         "getevidence": {},
+        "submitevidence": {"evidence": contradiction(node)},
         "subscribe": {"topic": "records", "filter": {"collection": "film"}, "after": final["cursor"]},
         "unsubscribe": {"subscription": "1"},
         "submit": node.params(rating, node.other, wait="final"),

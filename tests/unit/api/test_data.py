@@ -305,7 +305,7 @@ class BlockTests(NodeTestCase):
         (epoch,) = told["epochs"]
         self.assertEqual((epoch["validators"], epoch["quorum"]), ([make_key(1).public.hex()], 1))
         self.assertEqual((epoch["epoch"], epoch["first_height"], epoch["end"], told["next"]), (0, 1, None, None))
-        self.assertEqual(self.node.call("getevidence"), [])
+        self.assertEqual(self.node.call("getevidence"), {"evidence": [], "next": None})
 
 
 class EpochTests(NodeTestCase):

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.formats.genesis import Genesis, Parameters, build_genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, sign_operation
+from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.messages import Interface
@@ -83,13 +84,16 @@ class MemoryNode:
             open_identity(Path(f"{path}.journal"), network.genesis, self.validator_key),
             LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
         )  # fmt: skip
+        self.evidence = EvidenceStore(
+            None, network.genesis.network, self.ledger.find_epoch, run_at_once, network.clock.seconds
+        )  # fmt: skip
         counter = itertools.count(1)
         self.neighbourhood = Neighbourhood(
             network.clock, run_at_once, self.ledger, None, self._dial,
             join=[JoinAddress(host, "ws", host, PORT) for host in join],
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
-            wall_time=network.clock.seconds, software="test",
+            wall_time=network.clock.seconds, software="test", evidence=self.evidence,
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)
