@@ -96,6 +96,15 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(self.book.tell(10, NOW, 0.0), [])
         self.assertFalse(self.book.bans.includes(node, "", NOW + 3841))
 
+    def test_linked_is_told(self) -> None:
+        """Where a node that has a link with this one says that it can be reached is told, for its own address alone."""
+        node = b"\x07" * 32
+        for host in ("203.0.113.7", "198.51.100.9"):
+            self.book.learn(NodeAddress(node, host, 38082, 0, ()), "203.0.113.7")
+        self.assertEqual(self.book.tell(10, NOW, 0.0), [])
+        [told] = self.book.tell(10, NOW, 0.0, {node: "203.0.113.7"})
+        self.assertEqual((told.host, told.seen), ("203.0.113.7", int(NOW)))
+
     def test_ways(self) -> None:
         """A place is dialled over TCP, then over QUIC; what led there last comes first, and what led nowhere last."""
         served = (Interface("http", "", 38081, True), Interface("ws", "", 38082, True),
