@@ -172,11 +172,12 @@ class Validator:
         entries = [record.entry for record in self._journal.records]
         self._log.info("Voting from height {height} on, epoch {epoch}", height=self._store.head.height,
                        epoch=self._store.epoch.number)  # fmt: skip
+        # Peers take nothing of consensus from who has not said that it is a validator.
+        self.on_change()
         effects = self._core.start(self._now(), self._make_start(), entries)
         for peer, known in self._peers.items():
             effects += self._core.peer_joined(self._now(), peer, known.key, known.reaches)
         self._perform(effects)
-        self.on_change()
 
     def halt(self) -> None:
         """Vote no more: the database can't be trusted."""

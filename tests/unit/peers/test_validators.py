@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.consensus.effects import Send
+from cloudnode.consensus.messages import Vote
+from cloudnode.formats.appointment import sign_approval
+from cloudnode.formats.operation import Appoint, Envelope, build_appoint, build_put, sign_operation
 from cloudnode.ledger.reading import Outcome
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
+from tests.unit.signing import sign_otherwise
+from tests.unit.store.network import TIME, make_key
 
 
 class ValidatorTests(SynchronousTestCase):
@@ -91,3 +99,89 @@ class ValidatorTests(SynchronousTestCase):
         self.network.advance(6)
         self.put_final(nodes[1], "after")
         self.check_same(*nodes)
+
+    def appoint(self, by: Sequence[int], validators: Sequence[int]) -> None:
+        """So many of the present validators appoint the nodes of these numbers, counted from 1."""
+        ledger = self.nodes[0].ledger
+        keys = tuple(self.network.validator_key(number).public for number in validators)
+        epoch = ledger.epoch
+        approvals = []
+        for index, key in enumerate(epoch.validators):
+            for number in by:
+                if self.network.validator_key(number).public == key:
+                    signer = self.network.validator_key(number)
+                    approvals.append(sign_approval(signer, index, ledger.network, epoch.number, keys))
+        envelope = Envelope(ledger.network, make_key(100).public, TIME, ledger.head.height, ledger.head.height + 50)
+        body = build_appoint(envelope, Appoint(epoch.number, keys, tuple(approvals)))
+        accepted = ledger.submit(body, sign_operation(make_key(100), body))
+        self.network.advance(2)
+        final = ledger.when_final(self.successResultOf(accepted).id, envelope.expiry)
+        self.successResultOf(final)
+
+    def test_validators_change(self) -> None:
+        """A follower is appointed in place of a validator: it votes from then on, and the other one follows."""
+        fifth = self.network.add(self.nodes[1].host)
+        self.network.advance(2)
+        self.put_final(fifth, "before")
+        self.appoint(by=(1, 2, 3), validators=(1, 2, 3, 5))
+        self.assertEqual([node.ledger.role for node in (*self.nodes, fifth)],
+                         ["validator", "validator", "validator", "follower", "validator"])  # fmt: skip
+        self.assertTrue(fifth.ledger.validator is not None and fifth.ledger.validator.is_voting)
+        self.put_final(self.nodes[3], "after")
+        self.check_same(*self.nodes, fifth)
+        self.assertEqual({node.ledger.epoch.number for node in (*self.nodes, fifth)}, {1})
+        # Now the fifth is needed for a quorum.
+        self.stop(self.nodes[0])
+        self.put_final(fifth, "without the first")
+        first = self.network.restart(self.nodes[0])
+        self.network.advance(3)
+        self.check_same(first, *self.nodes[1:], fifth)
+
+    def test_missed_the_change(self) -> None:
+        """A validator that was down while the epoch ended takes part in the next one when it is back."""
+        self.stop(self.nodes[3])
+        self.appoint(by=(1, 2, 3), validators=(4, 3, 2, 1))
+        for number in range(6):
+            self.put_final(self.nodes[number % 3], f"r{number}")
+        fourth = self.network.restart(self.nodes[3])
+        self.network.advance(4)
+        self.assertTrue(fourth.ledger.validator is not None and fourth.ledger.validator.is_voting)
+        self.check_same(*self.nodes[:3], fourth)
+
+    def test_signed_twice(self) -> None:
+        """An author who signs one body twice and shows each signature to other nodes makes no two logs differ."""
+        author = make_key(100)
+        height = self.nodes[0].ledger.head.height
+        for number in range(5):
+            envelope = Envelope(self.network.genesis.network, author.public, TIME, height, height + 50)
+            body = build_put(envelope, "film", f"r{number}", {"n": number})
+            signatures = [sign_operation(author, body), sign_otherwise(author, body)]
+            for index, node in enumerate(self.nodes):
+                node.ledger.submit(body, signatures[index % 2])
+            self.network.advance(1.5)
+        self.network.advance(3)
+        self.assertEqual([node.ledger.pool_operations for node in self.nodes], [0] * 4)
+        self.check_same(*self.nodes)
+
+    def test_two_with_one_key(self) -> None:
+        """A validator that runs twice is found out by the others, which go on and name its key."""
+        accused: list[bytes] = []
+        for node in self.nodes[:3]:
+            assert node.ledger.validator is not None
+            node.ledger.validator.on_evidence = lambda key, evidence: accused.append(key)
+        twin = self.nodes[3].ledger.validator
+        assert twin is not None and twin._core is not None
+        key = self.network.validator_key(4)
+
+        def say(view: int) -> None:
+            assert twin._core is not None
+            for content in (b"1", b"2"):
+                message = twin._core.network + bytes([1]) + (0).to_bytes(8, "big") + view.to_bytes(8, "big")
+                signature = key.sign(b"cloudnode vote 1\n", message + content * 32)
+                vote = Vote(1, 0, view, content * 32, 3, signature)
+                twin._perform([Send(twin._core.peers.all(), vote)])
+
+        say(twin._core.view + 3)
+        self.network.advance(1)
+        self.assertEqual(set(accused), {key.public})
+        self.put_final(self.nodes[0], "goes on")
