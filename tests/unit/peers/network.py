@@ -136,7 +136,10 @@ class MemoryNode:
         log, state = ("blocks", "operations", "epochs"), ("records", "ratings", "window", "accounts", "system")
         tables = (*log, *state, "trie", "scores", "totals")
         # Nodes may know a block to be final by different signatures.
-        columns = {"blocks": "height, hash, header, ids, validators"}
+        columns = {
+            "blocks": "height, hash, header, ids, validators",
+            "epochs": "number, last_height, hash, header, validators",
+        }
         return [
             self.store._read.execute(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY 1").fetchall()
             for table in tables
