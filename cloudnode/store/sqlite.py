@@ -12,9 +12,9 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, Head
-from cloudnode.store.checks import row_check
 from cloudnode.store.connection import Budget, DatabaseDamaged, connect
 from cloudnode.store.epochs import EpochEnd, Epochs
+from cloudnode.store.meta import meta_rows
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.schema import SCHEMA, SCHEMA_VERSION
@@ -170,12 +170,7 @@ def _create(connection: sqlite3.Connection, genesis: Genesis) -> None:
     try:
         for statement in _statements(SCHEMA):
             connection.execute(statement)
-        for name, value in (
-            ("version", SCHEMA_VERSION.to_bytes(2, "big")),
-            ("network", genesis.network),
-            ("genesis", genesis.text),
-        ):
-            connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (name, value, row_check(name, value)))
+        connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", meta_rows(genesis))
         BlockWriter(connection, genesis).write_genesis()
         connection.execute("COMMIT")
     except BaseException:

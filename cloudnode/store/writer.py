@@ -52,24 +52,35 @@ class BlockWriter:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            executor = Executor(StateReader(connection), self._genesis, block.height)
-            for count, operation in enumerate(operations, 1):
-                executor.execute(operation)
-                if count % _CHUNK == 0:
-                    yield
-            effects = executor.effects
-            yield from self._write_rows(effects)
-            self._write_log(block, operations, effects.results)
-            yield
-            state = yield from self._write_tries(effects, before)
-            prune(connection, block.height)
+            written = yield from self.write_within(block, operations, before)
             connection.execute("COMMIT")
         except BaseException:
-            self._nodes.clear()
+            self.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        return written
+
+    def write_within(
+        self, block: Block, operations: Sequence[Operation], before: StateRoot
+    ) -> Generator[None, None, tuple[StateRoot, list[int]]]:
+        """:meth:`write_in_steps` within a transaction that is open, and that stays open."""
+        executor = Executor(StateReader(self._connection), self._genesis, block.height)
+        for count, operation in enumerate(operations, 1):
+            executor.execute(operation)
+            if count % _CHUNK == 0:
+                yield
+        effects = executor.effects
+        yield from self._write_rows(effects)
+        self._write_log(block, operations, effects.results)
+        yield
+        state = yield from self._write_tries(effects, before)
+        prune(self._connection, block.height)
         return state, effects.results
+
+    def forget(self) -> None:
+        """Keep nothing in memory of what is in the file: it was written by somebody else."""
+        self._nodes.clear()
 
     def write_genesis(self) -> StateRoot:
         """Store the state of height 0, within the transaction that is open."""

@@ -17,7 +17,7 @@ from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 
 _ROWS_A_STEP = 1000
 
-_CHECKED = {
+CHECKED = {
     "meta": ("name", "name, value"),
     "states": ("height", "height, root, preimage"),
     "records_old": ("position", f"{RECORD_COLUMNS}, until"),
@@ -37,7 +37,7 @@ _CHECKED = {
 
 def check_checksums(audit: Audit) -> Iterator[float]:
     """Every row of the tables that nothing else vouches for."""
-    for number, (table, (key, columns)) in enumerate(_CHECKED.items()):
+    for number, (table, (key, columns)) in enumerate(CHECKED.items()):
         size = len(key.split(","))
         last: tuple[object, ...] | None = None
         while True:
@@ -52,7 +52,7 @@ def check_checksums(audit: Audit) -> Iterator[float]:
                     name = ", ".join(_text(part) for part in row[:size])
                     audit.found(f"table {table}: row {name} is altered")
             audit.rows += len(rows)
-            yield number / len(_CHECKED)
+            yield number / len(CHECKED)
             if not rows:
                 break
             last = rows[-1][:size]
@@ -94,7 +94,7 @@ def check_blocks(audit: Audit) -> Iterator[float]:
                 height = at - 1
             if at != height + 1:
                 audit.found(f"table blocks: block {height + 1} is missing")
-            if row_check(at, hashed, header, finality, ids, validators, root_height) != check or not _is_sound(
+            if row_check(at, hashed, header, finality, ids, validators, root_height) != check or not block_is_sound(
                 at, hashed, header, finality, ids, validators, parent, audit.genesis.network
             ):
                 audit.found(f"table blocks: block {at} is altered")
@@ -105,7 +105,7 @@ def check_blocks(audit: Audit) -> Iterator[float]:
         yield height / newest
 
 
-def _is_sound(
+def block_is_sound(
     at: int,
     hashed: bytes,
     header: bytes,
@@ -115,6 +115,7 @@ def _is_sound(
     parent: bytes,
     network: bytes,
 ) -> bool:
+    """Whether a block is what its hash, its place in the chain and its own header say."""
     try:
         decoded = Header.decode(header)
         check_contents(decoded, split_values(ids), split_values(validators))

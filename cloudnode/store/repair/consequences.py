@@ -1,0 +1,155 @@
+"""What follows from the state's rows, put right: inner nodes, scores, totals, and the rows about the file itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from functools import partial
+
+from cloudnode.formats.genesis import Genesis
+from cloudnode.ledger.positions import cursor
+from cloudnode.store.checks import row_check
+from cloudnode.store.derived import scan_sums, true_scores, true_totals
+from cloudnode.store.meta import meta_rows
+from cloudnode.store.repair.rowsup import RowsTrie
+from cloudnode.store.repair.since import recover_since
+
+_RECORDS_A_STEP = 1000
+_ACCOUNTS_A_STEP = 100_000
+
+
+def write_nodes(connection: sqlite3.Connection, tries: Iterable[RowsTrie], least: int, newest: int) -> int:
+    """Store the inner nodes that are not stored as the rows make them; returns how many rows were written.
+
+    :param least: The lowest height that can be read. :param newest: The height of the state.
+    """
+    written = 0
+    for trie in tries:
+        for slot, node in trie.changes.items():
+            name = f"{trie.table}{slot}"
+            before = connection.execute('SELECT node, since, "check" FROM trie WHERE slot = ?', (name,)).fetchone()
+            if node is None:
+                written += connection.execute("DELETE FROM trie WHERE slot = ?", (name,)).rowcount
+            elif before is None or before[0] != node:
+                _write_node(connection, name, node, None if before is None else before[1:], least, newest)
+                written += 1
+    rows = connection.execute('SELECT slot, node, since, "check" FROM trie').fetchall()
+    for name, node, since, check in rows:
+        if row_check(name, since) != check or not 0 <= since <= newest:
+            _write_node(connection, name, node, (since, check), least, newest)
+            written += 1
+    return written
+
+
+def _write_node(
+    connection: sqlite3.Connection,
+    name: str,
+    node: bytes,
+    stored: tuple[object, object] | None,
+    least: int,
+    newest: int,
+) -> None:
+    replaced_at = _greatest(connection, "trie_old", "slot", name)
+    since = recover_since(partial(row_check, name), stored, replaced_at, least, newest)
+    connection.execute("INSERT OR REPLACE INTO trie VALUES (?, ?, ?, ?)", (name, since, node, row_check(name, since)))
+
+
+def _greatest(connection: sqlite3.Connection, table: str, column: str, key: object) -> int | None:
+    (until,) = connection.execute(f"SELECT max(until) FROM {table} WHERE {column} = ?", (key,)).fetchone()
+    return until if isinstance(until, int) else None
+
+
+def mend_consequences(connection: sqlite3.Connection, genesis: Genesis, least: int, newest: int) -> dict[str, int]:
+    """Put right what follows from the state's rows; returns how many rows were written of each table."""
+    return {
+        "scores": _mend_scores(connection, least, newest),
+        "totals": _mend_totals(connection, genesis, least, newest),
+        "system": _mend_settings(connection, newest),
+        "meta": _mend_meta(connection, genesis),
+    }
+
+
+def _mend_scores(connection: sqlite3.Connection, least: int, newest: int) -> int:
+    written = count = 0
+    last = b""
+    while scores := true_scores(connection, last, _RECORDS_A_STEP):
+        for created, (hashed, *rest) in scores:
+            row = connection.execute(
+                'SELECT hash, account, collection, ref, live, sum, count, rank, since, "check" FROM scores'
+                " WHERE created = ?",
+                (created,),
+            ).fetchone()
+            true = (hashed, *rest)
+
+            def check_of(since: int, created: int = created, true: tuple[object, ...] = true) -> int:
+                return row_check(created, since, *true)  # type: ignore[arg-type]
+
+            if row is not None and row[:8] == true and _holds(row[8], row[9], check_of, newest):
+                continue
+            replaced_at = _greatest(connection, "scores_old", "created", created)
+            stored = None if row is None else row[8:]
+            since = recover_since(check_of, stored, replaced_at, max(least, cursor(created).height), newest)
+            connection.execute(
+                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (created, since, *true, check_of(since)),
+            )
+            written += 1
+        count += len(scores)
+        last = scores[-1][1][0]
+    if connection.execute("SELECT count(*) FROM scores").fetchone()[0] != count:
+        written += connection.execute("DELETE FROM scores WHERE created NOT IN (SELECT created FROM records)").rowcount
+    return written
+
+
+def _mend_totals(connection: sqlite3.Connection, genesis: Genesis, least: int, newest: int) -> int:
+    written = 0
+    last = b""
+    while totals := true_totals(connection, last, _ACCOUNTS_A_STEP, scan_sums):
+        for key, true in totals:
+            row = connection.execute(
+                'SELECT records, ratings, stars, since, "check" FROM totals WHERE key = ?', (key,)
+            ).fetchone()
+            if row is None and true == (0, 0, 0) and genesis.parameters.admission.policy == "invited":
+                continue  # who was invited and did nothing yet has no row
+
+            def check_of(since: int, key: bytes = key, true: tuple[int, int, int] = true) -> int:
+                return row_check(key, since, *true)
+
+            if row is not None and row[:3] == true and _holds(row[3], row[4], check_of, newest):
+                continue
+            replaced_at = _greatest(connection, "totals_old", "key", key)
+            stored = None if row is None else row[3:]
+            since = recover_since(check_of, stored, replaced_at, least, newest)
+            connection.execute(
+                "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)", (key, since, *true, check_of(since))
+            )
+            written += 1
+        last = totals[-1][0]
+    written += connection.execute("DELETE FROM totals WHERE key NOT IN (SELECT key FROM accounts)").rowcount
+    return written
+
+
+def _holds(since: object, check: object, check_of: object, newest: int) -> bool:
+    return isinstance(since, int) and 0 <= since <= newest and check == check_of(since)  # type: ignore[operator]
+
+
+def _mend_settings(connection: sqlite3.Connection, newest: int) -> int:
+    """The checksums of the system table's rows; their contents were compared with the trie."""
+    written = 0
+    for key, name, since, check in connection.execute('SELECT key, name, since, "check" FROM system').fetchall():
+        if row_check(name, since) != check:
+            found = recover_since(partial(row_check, name), (since, check), None, 0, newest)
+            connection.execute(
+                'UPDATE system SET since = ?, "check" = ? WHERE key = ?', (found, row_check(name, found), key)
+            )
+            written += 1
+    return written
+
+
+def _mend_meta(connection: sqlite3.Connection, genesis: Genesis) -> int:
+    written = 0
+    for row in meta_rows(genesis):
+        if connection.execute("SELECT * FROM meta WHERE name = ?", row[:1]).fetchone() != row:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
+            written += 1
+    return written

@@ -1,0 +1,255 @@
+"""Mending the state and what follows from it, in one transaction.
+
+Theory of operation. The validators sign a state root for a height a little below the head. The database is taken back
+to that height (:mod:`.rewind`), its trie is made from its rows (:mod:`.rowsup`), and compared with the signed one from
+the top down: where an entry differs, the true inner node or the true rows below it are asked for, which whoever calls
+this fetches from other nodes, and which are checked against the entry before they come here. Rows that differ are
+replaced. Then come what follows from the rows: inner nodes, scores, totals, words; and the blocks above that height are
+written again. All of it becomes visible with the commit, or nothing does.
+
+History, the rows of the tables named ``_old``, follows from nothing that is kept. If it is damaged, or the state at
+that height was not the signed one when it was written, it is given up: the lowest height that can be read is then that
+of the repair.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.nodes import EMPTY_ENTRY, RECORDS, TABLES
+from cloudnode.formats.operation import Operation, decode_operation
+from cloudnode.ledger.chunks import Chunk, is_page
+from cloudnode.ledger.reading import Block
+from cloudnode.ledger.system import system_row
+from cloudnode.ledger.trie import InnerNode, entry_rows
+from cloudnode.store.audit.records import record_is_sound
+from cloudnode.store.checks import row_check
+from cloudnode.store.repair.consequences import mend_consequences, write_nodes
+from cloudnode.store.repair.failure import MendingFailed
+from cloudnode.store.repair.history import give_up_history, history_is_sound
+from cloudnode.store.repair.log import read_block
+from cloudnode.store.repair.replacing import replace_rows
+from cloudnode.store.repair.rewind import rewind
+from cloudnode.store.repair.rowsup import RowsTrie, drop_misshapen
+from cloudnode.store.schema import RECORD_COLUMNS
+from cloudnode.store.states import StateRoot
+from cloudnode.store.writer import BlockWriter
+
+CHUNK_ROWS = 512
+"""Where fewer rows than this differ somewhere, all of them are asked for at once."""
+
+
+@attrs.frozen
+class Difference:
+    """A place of the trie at which this database is not what was signed.
+
+    :ivar slot: Hex digits. :ivar entry: The true entry. :ivar by_rows: Whether to ask for the rows, else for the node.
+    """
+
+    table: int
+    slot: str
+    entry: bytes
+    by_rows: bool
+
+
+@attrs.frozen
+class Mended:
+    """What a repair did.
+
+    :ivar height: The height whose signed root it went by. :ivar rows: Rows of the state that it replaced, by table.
+    :ivar others: Rows that follow from the state, made anew, by table. :ivar lost_history: Why the heights below can't
+        be read any more, or None.
+    """
+
+    height: int
+    rows: dict[str, int]
+    others: dict[str, int]
+    lost_history: str | None
+
+    def __str__(self) -> str:
+        counts = {**self.rows}
+        for table, count in self.others.items():
+            counts[table] = counts.get(table, 0) + count
+        told = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "none"
+        lost = "" if self.lost_history is None else f"; heights below {self.height} are given up: {self.lost_history}"
+        return f"rows replaced: {told}{lost}"
+
+
+class StateMending:
+    """One repair of the state, on a connection of its own; for a thread.
+
+    :ivar height: The height that it goes by. :ivar done: 0 to 1 of the reading of all rows.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, genesis: Genesis, height: int) -> None:
+        self.height = height
+        self.done = 0.0
+        self._connection = connection
+        self._genesis = genesis
+        self._blocks: list[tuple[Block, list[Operation]]] = []
+        self._tries: list[RowsTrie] = []
+        self._replaced: dict[str, int] = {}
+        self._dropped: set[int] = set()
+        self._words_are_good = True
+        self._pending: list[Difference] = []
+
+    # In this order
+
+    def begin(self) -> None:
+        """Take the write lock, and take the database back to the height.
+
+        :raises MendingFailed: Blocks above the height are damaged. :raises sqlite3.Error: See :meth:`abandon`.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._blocks = list(self._take_blocks())
+        self._words_are_good = rewind(self._connection, self.height)
+
+    def compare(self, true: StateRoot) -> Iterator[float]:
+        """Read all rows and find where they are not what was signed; yields how much is done."""
+        self._true = true
+        self._drop_unsound_records()
+        self._spoil_unsound_settings()
+        total = sum(map(entry_rows, true.entries)) or 1
+        read = 0
+        for table in TABLES:
+            number = table.number
+            dropped = drop_misshapen(self._connection, number)
+            if dropped and number == RECORDS:
+                self._words_are_good = False
+            trie = RowsTrie(self._connection, number, self.height)
+            self._tries.append(trie)
+            trie.compare()
+            read += trie.rows_read
+            yield min(1.0, read / total)
+        for table in TABLES:
+            self._differ(table.number, "", true.entries[table.number])
+
+    def take_differences(self) -> list[Difference]:
+        """What has to be asked for now; empty once all rows are those that were signed."""
+        pending, self._pending = self._pending, []
+        return pending
+
+    def take_node(self, at: Difference, node: InnerNode) -> None:
+        """Go on below a true inner node (:func:`cloudnode.ledger.chunks.read_node`)."""
+        # Rows under the slot, but not under the path that all true rows below it share, have no place.
+        for depth in range(len(at.slot), len(node.path)):
+            for digit in "0123456789abcdef":
+                if digit != node.path[depth]:
+                    self._differ(at.table, node.path[:depth] + digit, EMPTY_ENTRY)
+        for digit in "0123456789abcdef":
+            self._differ(at.table, node.path + digit, node.children.get(digit, EMPTY_ENTRY))
+
+    def take_rows(self, chunk: Chunk) -> None:
+        """Replace the rows under a slot by true ones (:func:`cloudnode.ledger.chunks.read_chunk`)."""
+        trie = self._tries[chunk.table]
+        keys, words_are_good = replace_rows(self._connection, trie, chunk, self._dropped)
+        self._words_are_good = self._words_are_good and words_are_good
+        name = TABLES[chunk.table].name
+        self._replaced[name] = self._replaced.get(name, 0) + len(keys)
+        trie.replaced(keys)
+
+    def finish(self) -> Mended:
+        """Make anew what follows from the rows, write the blocks above again, and commit.
+
+        :raises MendingFailed: The rows are not those that were signed after all.
+        """
+        connection, true = self._connection, self._true
+        for trie in self._tries:
+            if trie.entry("") != true.entries[trie.table]:
+                raise MendingFailed(f"table {TABLES[trie.table].name} is not what was signed for height {self.height}")
+        lost = self._why_history_is_lost()
+        before = connection.execute("SELECT root, preimage FROM states WHERE height = ?", (self.height,)).fetchone()
+        least = self.height if lost else self._lowest()
+        others = {"trie": write_nodes(connection, self._tries, least, self.height)}
+        others |= mend_consequences(connection, self._genesis, least, self.height)
+        if lost is not None:
+            self._words_are_good = give_up_history(connection) and self._words_are_good
+        connection.execute("DELETE FROM states WHERE height >= ?", (0 if lost else self.height,))
+        true.store(connection)
+        others["states"] = int(before != (true.root, true.preimage))
+        if not self._words_are_good:
+            connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            others["words"] = 1
+        self._write_blocks()
+        connection.execute("COMMIT")
+        return Mended(self.height, self._replaced, {name: count for name, count in others.items() if count}, lost)
+
+    def abandon(self) -> None:
+        """Leave everything as it was, whatever the state of this is."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    # Inside
+
+    def _take_blocks(self) -> Iterator[tuple[Block, list[Operation]]]:
+        (head,) = self._connection.execute("SELECT max(height) FROM blocks").fetchone()
+        for height in range(self.height + 1, (head or 0) + 1):
+            block, signed = read_block(self._connection, height)
+            try:
+                operations = [decode_operation(body, signature, self._genesis) for body, signature in signed]
+            except LedgerError as error:
+                raise MendingFailed(f"block {height} holds what is no operation: {error}", [height]) from None
+            yield block, operations
+
+    def _drop_unsound_records(self) -> None:
+        """Remove records whose content is not what their digest says: the trie binds no more than the digest."""
+        last = -(2**63)
+        while True:
+            rows = self._connection.execute(
+                f"SELECT {RECORD_COLUMNS} FROM records WHERE position > ? ORDER BY position LIMIT 1000", (last,)
+            ).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            unsound = [row[0] for row in rows if not record_is_sound(row)]
+            self._dropped.update(unsound)
+            for position in unsound:
+                self._connection.execute("DELETE FROM records WHERE position = ?", (position,))
+
+    def _spoil_unsound_settings(self) -> None:
+        """Have rows of the system table differ whose content is not what their hashes say."""
+        rows = self._connection.execute("SELECT key, value, name, content FROM system").fetchall()
+        for key, value, name, content in rows:
+            raw = content if isinstance(content, bytes) else str(content).encode()
+            if system_row(str(name), raw) != (key, value):
+                self._connection.execute("UPDATE system SET value = zeroblob(32) WHERE key = ?", (key,))
+
+    def _differ(self, table: int, slot: str, entry: bytes) -> None:
+        trie = self._tries[table]
+        here = trie.entry(slot)
+        if here == entry:
+            return
+        if entry == EMPTY_ENTRY:
+            self.take_rows(Chunk(table, slot, (), {}))
+            return
+        self._pending.append(Difference(table, slot, entry, is_page(entry) or entry_rows(entry) <= CHUNK_ROWS))
+
+    def _lowest(self) -> int:
+        (lowest,) = self._connection.execute("SELECT min(height) FROM states").fetchone()
+        return self.height if lowest is None else int(lowest)
+
+    def _why_history_is_lost(self) -> str | None:
+        row = self._connection.execute(
+            'SELECT root, preimage, "check" FROM states WHERE height = ?', (self.height,)
+        ).fetchone()
+        if row is not None and row_check(self.height, *row[:2]) == row[2] and row[0] != self._true.root:
+            # Not a damaged row: what this node had computed.
+            return f"the state of height {self.height} was not the signed one"
+        return history_is_sound(self._connection, self.height)
+
+    def _write_blocks(self) -> None:
+        writer = BlockWriter(self._connection, self._genesis)
+        state = self._true
+        for block, operations in self._blocks:
+            steps = writer.write_within(block, operations, state)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as done:
+                    state, _ = done.value
+                    break

@@ -1,0 +1,166 @@
+"""The state's trie as the rows themselves make it, whatever inner nodes are stored.
+
+Nothing stored is believed: every page and every inner node is made from the rows, and what is stored otherwise is told.
+It takes as much memory as a portion of the rows and the nodes that differ.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from os.path import commonprefix
+
+from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, TABLES
+from cloudnode.ledger.trie import InnerNode, Trie, entry_rows, key_range, node_entry, page_entry
+from cloudnode.store.state import ABOVE_ALL_KEYS, ROWS_SQL, WINDOW, first_window_key
+
+_PORTION = 8192
+"""Rows that are taken into memory at once."""
+
+_KEYS = {0: ("records", "hash"), 1: ("ratings", "key"), 2: ("window", "key"), 3: ("accounts", "key"),
+         4: ("system", "key")}  # fmt: skip
+
+
+def drop_misshapen(connection: sqlite3.Connection, table: int) -> int:
+    """Remove rows whose key or value is not so many bytes: no page holds such a row, so it is missed instead.
+
+    :return: How many there were.
+    """
+    name, key = _KEYS[table]
+    shape = TABLES[table]
+    return connection.execute(
+        f"DELETE FROM {name} WHERE typeof({key}) != 'blob' OR length({key}) != ? OR typeof(value) != 'blob'"
+        " OR length(value) != ?",
+        (shape.key_size, shape.value_size),
+    ).rowcount
+
+
+class RowsTrie:
+    """One table's trie as its rows make it (:class:`cloudnode.ledger.trie.TrieStore`).
+
+    Reads rows from SQL and nodes from SQL with what differs from it laid over; nothing is written.
+
+    :ivar changes: By slot, the nodes that are not stored as they must be; None for one that must not be there.
+    :ivar rows_read: How many rows :meth:`compare` has read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, table: int, height: int) -> None:
+        self.table = table
+        self.changes: dict[str, bytes | None] = {}
+        self.rows_read = 0
+        self._connection = connection
+        self._sql = ROWS_SQL[table]
+        self._least = first_window_key(height) if table == WINDOW else b""
+        self._entry = EMPTY_ENTRY
+
+    def rows(self, low: bytes, high: bytes | None) -> list[tuple[bytes, bytes]]:
+        return self._connection.execute(
+            self._sql, (max(low, self._least), ABOVE_ALL_KEYS if high is None else high)
+        ).fetchall()
+
+    def node(self, slot: str) -> bytes | None:
+        return self.changes[slot] if slot in self.changes else self._stored(slot)
+
+    def set_node(self, slot: str, node: bytes | None) -> None:
+        self.changes[slot] = node
+
+    def stored_slots(self) -> Iterator[str]:
+        """All slots that have a stored node."""
+        rows = self._connection.execute(
+            "SELECT slot FROM trie WHERE slot >= ? AND slot < ?", (str(self.table), str(self.table + 1))
+        )
+        return (slot[1:] for (slot,) in rows)
+
+    def compare(self) -> bytes:
+        """Make the whole trie from the rows and note in :attr:`changes` which nodes are not stored so.
+
+        :return: The table's entry.
+        """
+        made: set[str] = set()
+        self._entry, node = self._make("", made)
+        if node is not None:
+            self._note("", node, made)
+        for slot in self.stored_slots():
+            if slot not in made:
+                self.changes[slot] = None
+        return self._entry
+
+    def _stored(self, slot: str) -> bytes | None:
+        row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (f"{self.table}{slot}",)).fetchone()
+        return None if row is None else row[0]
+
+    def _note(self, slot: str, node: bytes, made: set[str]) -> None:
+        made.add(slot)
+        if self._stored(slot) != node:
+            self.changes[slot] = node
+
+    def _make(self, slot: str, made: set[str]) -> tuple[bytes, bytes | None]:
+        """The entry of all rows under a slot, and the inner node that it stands for, which the caller notes."""
+        low, high = key_range(slot)
+        bounds = (max(low, self._least), ABOVE_ALL_KEYS if high is None else high)
+        rows = self._connection.execute(f"{self._sql} LIMIT {_PORTION + 1}", bounds).fetchall()
+        if len(rows) <= _PORTION:
+            self.rows_read += len(rows)
+            portion = _Portion()
+            entry = Trie(self.table, portion).build(slot, rows)
+            top = portion.nodes.pop(slot, None)
+            for at, node in portion.nodes.items():
+                self._note(at, node, made)
+            return entry, top
+        (greatest,) = self._connection.execute(f"SELECT max(key) FROM ({self._keys_sql})", bounds).fetchone()
+        path = commonprefix((rows[0][0].hex(), greatest.hex()))
+        del rows
+        children = {}
+        for digit in "0123456789abcdef":
+            entry, node = self._make(path + digit, made)
+            if node is not None:
+                self._note(path + digit, node, made)
+            if entry != EMPTY_ENTRY:
+                children[digit] = entry
+        top = InnerNode(self.table, path, children).encode()
+        return node_entry(top), top
+
+    @property
+    def _keys_sql(self) -> str:
+        name, key = _KEYS[self.table]
+        return f"SELECT {key} AS key FROM {name} WHERE {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT 1"
+
+    def entry(self, prefix: str) -> bytes:
+        """The entry of all rows under any prefix, once :meth:`compare` is through."""
+        slot, entry = "", self._entry
+        while slot != prefix:
+            if entry == EMPTY_ENTRY:
+                return EMPTY_ENTRY
+            stored = self.node(slot)
+            if entry_rows(entry) <= PAGE_ROWS or stored is None:
+                return page_entry(self.table, self.rows(*key_range(prefix)))
+            node = InnerNode.decode(stored)
+            if node.path.startswith(prefix):
+                return entry
+            if not prefix.startswith(node.path):
+                return EMPTY_ENTRY
+            digit = prefix[len(node.path)]
+            slot, entry = node.path + digit, node.children.get(digit, EMPTY_ENTRY)
+        return entry
+
+    def replaced(self, keys: list[bytes]) -> bytes:
+        """Bring the nodes in line with rows that were replaced; returns the table's entry."""
+        self._entry = Trie(self.table, self).update(self._entry, keys)
+        return self._entry
+
+
+class _Portion:
+    """Keeps the nodes that are made over rows at hand (:class:`cloudnode.ledger.trie.TrieStore`)."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, bytes] = {}
+
+    def rows(self, low: bytes, high: bytes | None) -> list[tuple[bytes, bytes]]:
+        raise AssertionError("the rows are at hand")
+
+    def node(self, slot: str) -> bytes | None:
+        raise AssertionError("there are no nodes yet")
+
+    def set_node(self, slot: str, node: bytes | None) -> None:
+        if node is not None:
+            self.nodes[slot] = node

@@ -1,0 +1,266 @@
+"""A damaged database is made equal, row for row, to that of a node which is sound, out of what that node sends."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.block import Header
+from cloudnode.ledger.chunks import read_chunk, read_node, read_state, slot_name
+from cloudnode.store.audit.phase import Audit
+from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
+from cloudnode.store.connection import connect
+from cloudnode.store.parts import PartLimits, StateParts
+from cloudnode.store.repair.failure import MendingFailed
+from cloudnode.store.repair.log import read_block, replace_block
+from cloudnode.store.repair.mending import Mended, StateMending
+from cloudnode.store.states import StateRoot
+from tests.unit.store.network import SmallNetwork, random_operation
+
+TABLES = (
+    "meta", "blocks", "operations", "states", "records", "ratings", "window", "accounts", "system", "trie", "scores",
+    "totals", "records_old", "ratings_old", "trie_old", "scores_old", "totals_old",
+)  # fmt: skip
+HISTORY = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old", "states")
+LIMITS = PartLimits(4_096, 1 << 20, 3 << 20)
+
+
+def contents(path: str, without: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    with closing(connect(path)) as connection:
+        return {
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            for table in TABLES
+            if table not in without
+        }
+
+
+def findings(path: str, network: SmallNetwork) -> list[str]:
+    """What a full audit says."""
+    with closing(connect(path)) as connection:
+        audit = Audit(connection, network.genesis)
+        for name in OFFLINE_PHASES:
+            for _ in phase_steps(audit, name):
+                pass
+        return audit.findings
+
+
+class Source:
+    """What another node sends, out of its database, read as the receiver reads it."""
+
+    def __init__(self, path: str, height: int, root: bytes) -> None:
+        self.height = height
+        self.parts = StateParts(path)
+        self.sent_rows = 0
+        found = self.parts.nodes(height, [])
+        assert found is not None
+        self.state = StateRoot(height, read_state(root, found[0]))
+
+    def answer(self, mending: StateMending) -> None:
+        """Give a repair all that it asks for."""
+        while differences := mending.take_differences():
+            for each in differences:
+                name = slot_name(each.table, each.slot)
+                if each.by_rows:
+                    found = self.parts.rows(self.height, [name], LIMITS)
+                    assert found is not None and found[0] is not None
+                    chunk = read_chunk(each.table, each.slot, each.entry, found[0])
+                    self.sent_rows += len(chunk.rows)
+                    mending.take_rows(chunk)
+                else:
+                    nodes = self.parts.nodes(self.height, [name])
+                    assert nodes is not None
+                    mending.take_node(each, read_node(each.table, each.slot, each.entry, nodes[1][0]))
+
+
+def mend(path: str, true_path: str, network: SmallNetwork) -> Mended:
+    """Repair one database from another, by the root that its newest header carries."""
+    with closing(connect(true_path)) as connection:
+        (raw,) = connection.execute("SELECT header FROM blocks ORDER BY height DESC LIMIT 1").fetchone()
+    header = Header.decode(raw)
+    source = Source(true_path, header.root_height, header.root)
+    with closing(connect(path)) as connection:
+        mending = StateMending(connection, network.genesis, header.root_height)
+        try:
+            mending.begin()
+            for _ in mending.compare(source.state):
+                pass
+            source.answer(mending)
+            return mending.finish()
+        finally:
+            mending.abandon()
+            source.parts.close()
+
+
+class RepairTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = SmallNetwork(self.mktemp(), accounts=40)
+        random = Random(5)
+        for _ in range(30):
+            operations = [random_operation(self.network, random) for _ in range(40)]
+            self.network.block(*{operation.id: operation for operation in operations}.values())
+        self.network.store.close()
+        self.true = self.network.path
+        self.path = self.mktemp()
+        Path(self.path).write_bytes(Path(self.true).read_bytes())
+
+    def alter(self, statement: str, *parameters: object) -> None:
+        with closing(connect(self.path)) as connection:
+            self.assertGreater(connection.execute(statement, parameters).rowcount, 0)
+
+    def check_same(self, without: tuple[str, ...] = ()) -> None:
+        self.assertEqual(contents(self.path, without), contents(self.true, without))
+        self.assertEqual(findings(self.path, self.network), [])
+
+    def check_mended(self, statement: str, *parameters: object) -> Mended:
+        self.alter(statement, *parameters)
+        self.assertNotEqual(contents(self.path), contents(self.true))
+        mended = mend(self.path, self.true, self.network)
+        self.assertIsNone(mended.lost_history, statement)
+        self.check_same()
+        return mended
+
+    def test_sound(self) -> None:
+        """A repair of a sound database leaves it as it is."""
+        mended = mend(self.path, self.true, self.network)
+        self.assertEqual((sum(mended.rows.values()), mended.others), (0, {}))
+        self.check_same()
+
+    def test_each_table(self) -> None:
+        """A row that is altered, missing or new in any table of the state, or of those that follow from it."""
+        key, value = "(SELECT key FROM ratings LIMIT 1 OFFSET 50)", "x'0400000000000000010000000a'"
+        for statement in (
+            f"UPDATE ratings SET value = {value} WHERE key = {key}",
+            f"DELETE FROM ratings WHERE key = {key}",
+            f"INSERT INTO ratings VALUES (zeroblob(64), {value})",
+            "INSERT INTO ratings VALUES (x'00', 'text')",
+            "UPDATE records SET data = '{\"title\":\"other\"}' WHERE position = (SELECT max(position) FROM records)",
+            "UPDATE records SET data = '{\"title\":\"other\"}' WHERE position = (SELECT min(position) FROM records)",
+            "UPDATE records SET value = zeroblob(33) WHERE position = (SELECT min(position) FROM records)",
+            "UPDATE records SET position = 1 WHERE position = (SELECT min(position) FROM records)",
+            "UPDATE records SET live = 1 - live, time = 'x' WHERE position = (SELECT min(position) FROM records)",
+            "DELETE FROM records WHERE position = (SELECT min(position) FROM records)",
+            "UPDATE window SET value = zeroblob(14) WHERE key = (SELECT key FROM window LIMIT 1 OFFSET 700)",
+            "DELETE FROM window WHERE key = (SELECT max(key) FROM window)",
+            "UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)",
+            "DELETE FROM accounts",
+            "UPDATE system SET content = 'x' WHERE name = 'validators'",
+            "UPDATE system SET name = 'x' WHERE name = 'validators'",
+            "UPDATE system SET since = 9 WHERE name = 'validators'",
+            'UPDATE trie SET "check" = 0 WHERE slot = (SELECT min(slot) FROM trie)',
+            "UPDATE trie SET since = 30 WHERE slot = (SELECT max(slot) FROM trie)",
+            "UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT max(slot) FROM trie)",
+            "DELETE FROM trie WHERE slot = (SELECT max(slot) FROM trie WHERE since < 30)",
+            "INSERT INTO trie VALUES ('1a5b', 3, x'00', 0)",
+            "UPDATE scores SET sum = sum + 1 WHERE created = (SELECT min(created) FROM scores)",
+            "UPDATE scores SET since = 2 WHERE created = (SELECT max(created) FROM scores)",
+            "DELETE FROM scores WHERE created = (SELECT min(created) FROM scores_old)",
+            "UPDATE totals SET stars = 'x' WHERE key = (SELECT min(key) FROM totals)",
+            "DELETE FROM totals WHERE key = (SELECT min(key) FROM totals_old)",
+            "UPDATE meta SET value = 'x' WHERE name = 'network'",
+            "UPDATE states SET root = zeroblob(32) WHERE height = (SELECT max(height) FROM states)",
+        ):
+            self.check_mended(statement)
+
+    def test_few_rows_travel(self) -> None:
+        """Only what lies near the damage is asked for."""
+        mended = self.check_mended(
+            "UPDATE ratings SET value = x'0400000000000000010000000a' WHERE key = (SELECT max(key) FROM ratings)"
+        )
+        self.assertEqual(mended.rows, {"ratings": 1})
+
+    def test_history(self) -> None:
+        """What only heights below are read from is given up, and all else is kept."""
+        for statement in (
+            "UPDATE records_old SET data = 'x' WHERE position = (SELECT min(position) FROM records_old)",
+            "UPDATE ratings_old SET until = 40 WHERE key = (SELECT min(key) FROM ratings_old)",
+            "UPDATE trie_old SET node = x'' WHERE slot = (SELECT min(slot) FROM trie_old)",
+            "UPDATE scores_old SET sum = 7 WHERE created = (SELECT min(created) FROM scores_old)",
+            "UPDATE totals_old SET stars = -1 WHERE key = (SELECT min(key) FROM totals_old)",
+            "UPDATE states SET preimage = zeroblob(298) WHERE height = 7",
+            "DELETE FROM states WHERE height = 7",
+        ):
+            self.alter(statement)
+            mended = mend(self.path, self.true, self.network)
+            self.assertIn("states" if " states " in statement else "_old", str(mended.lost_history))
+            self.assertEqual(contents(self.path)["states"], contents(self.true)["states"][29:])
+            self.check_same(HISTORY)
+            Path(self.path).write_bytes(Path(self.true).read_bytes())
+
+    def test_diverged(self) -> None:
+        """A state that agrees with itself but not with what was signed is made the signed one."""
+        self.network.path = self.path
+        self.network.reopen()
+        store = self.network.store
+        with closing(connect(self.path)) as connection:
+            for key, value in connection.execute("SELECT key, value FROM ratings LIMIT 3 OFFSET 9").fetchall():
+                altered = bytes([value[0] % 5 + 1]) + value[1:]
+                connection.execute("UPDATE ratings SET value = ? WHERE key = ?", (altered, key))
+            connection.execute("DELETE FROM ratings WHERE key = (SELECT max(key) FROM ratings)")
+            connection.execute("BEGIN")
+            keys = [key for (key,) in connection.execute("SELECT key FROM ratings").fetchall()]
+            from cloudnode.ledger.trie import Trie
+            from cloudnode.store.state import NodeCache, StateTrie
+
+            state = store.state
+            trie = StateTrie(connection, 1, 30, NodeCache())
+            connection.execute("DELETE FROM trie WHERE slot >= '1' AND slot < '2'")
+            state = state.with_entry(1, Trie(1, trie).update(bytes(56), keys))
+            trie.flush()
+            connection.execute("DELETE FROM states WHERE height = 30")
+            state.store(connection)
+            connection.execute("COMMIT")
+        store.close()
+        mend(self.path, self.true, self.network)
+        self.check_same((*HISTORY, "trie"))
+
+    def test_log(self) -> None:
+        """Blocks and operations that are damaged or missing are replaced, and nothing else is touched."""
+        for statement in (
+            "UPDATE blocks SET header = zeroblob(9) WHERE height = 7",
+            "UPDATE blocks SET ids = zeroblob(32) WHERE height = 7",
+            "UPDATE blocks SET hash = zeroblob(32) WHERE height = 7",
+            "UPDATE blocks SET finality = zeroblob(32) WHERE height = 7",
+            "UPDATE blocks SET root_height = 1 WHERE height = 7",
+            "DELETE FROM blocks WHERE height = 7",
+            "UPDATE operations SET body = 'x' WHERE position = 7 << 20 | 3",
+            "UPDATE operations SET id = 'x' WHERE position = 7 << 20 | 3",
+            "UPDATE operations SET signature = 'x' WHERE position = 7 << 20 | 3",
+            "UPDATE operations SET result = 1 - result WHERE position = 7 << 20 | 3",
+            'UPDATE operations SET "check" = 1 WHERE position = 7 << 20 | 3',
+            "UPDATE operations SET position = 7 << 20 | 300 WHERE position = 7 << 20 | 3",
+            "DELETE FROM operations WHERE position >> 20 = 7",
+        ):
+            self.alter(statement)
+            with closing(connect(self.path)) as connection, closing(connect(self.true)) as true:
+                error = self.assertRaises(MendingFailed, read_block, connection, 7)
+                self.assertEqual(error.heights, (7,))
+                connection.execute("BEGIN IMMEDIATE")
+                self.assertGreater(replace_block(connection, *read_block(true, 7)), 0)
+                connection.execute("COMMIT")
+            self.check_same()
+
+    def test_damaged_blocks_above(self) -> None:
+        """A state can't be mended before the blocks above its height are sound; nothing is changed meanwhile."""
+        self.alter("UPDATE operations SET body = 'x' WHERE position = 30 << 20")
+        before = contents(self.path)
+        error = self.assertRaises(MendingFailed, mend, self.path, self.true, self.network)
+        self.assertEqual(error.heights, (30,))
+        self.assertEqual(contents(self.path), before)
+
+    def test_interrupted(self) -> None:
+        """A repair that is given up in the middle leaves everything as it was."""
+        self.alter("DELETE FROM ratings WHERE key = (SELECT max(key) FROM ratings)")
+        before = contents(self.path)
+        with closing(connect(self.path)) as connection:
+            mending = StateMending(connection, self.network.genesis, 29)
+            mending.begin()
+            mending.abandon()
+        self.assertEqual(contents(self.path), before)
+        with closing(sqlite3.connect(self.path)) as connection:
+            self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))
