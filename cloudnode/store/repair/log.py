@@ -119,6 +119,6 @@ def _find_result(
             return decode_window_value(found[0]).result
         except LedgerError:
             pass
-    if row is not None and row[0] == operation_id and row[3] in range(len(RESULTS)):
-        return int(row[3])  # type: ignore[call-overload]
+    if row is not None and row[0] == operation_id and isinstance(row[3], int) and 0 <= row[3] < len(RESULTS):
+        return row[3]
     raise MendingFailed(f"the result of operation {operation_id.hex()} is lost")

@@ -15,7 +15,7 @@ of the repair.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import attrs
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from os.path import commonprefix
 
 from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, TABLES
+from cloudnode.ledger.chunks import make_nodes
 from cloudnode.ledger.trie import InnerNode, Trie, entry_rows, key_range, node_entry, page_entry
 from cloudnode.store.state import ABOVE_ALL_KEYS, ROWS_SQL, WINDOW, first_window_key
 
@@ -101,10 +102,9 @@ class RowsTrie:
         rows = self._connection.execute(f"{self._sql} LIMIT {_PORTION + 1}", bounds).fetchall()
         if len(rows) <= _PORTION:
             self.rows_read += len(rows)
-            portion = _Portion()
-            entry = Trie(self.table, portion).build(slot, rows)
-            top = portion.nodes.pop(slot, None)
-            for at, node in portion.nodes.items():
+            entry, nodes = make_nodes(self.table, slot, rows)
+            top: bytes | None = nodes.pop(slot, None)
+            for at, node in nodes.items():
                 self._note(at, node, made)
             return entry, top
         (greatest,) = self._connection.execute(f"SELECT max(key) FROM ({self._keys_sql})", bounds).fetchone()
@@ -117,8 +117,8 @@ class RowsTrie:
                 self._note(path + digit, node, made)
             if entry != EMPTY_ENTRY:
                 children[digit] = entry
-        top = InnerNode(self.table, path, children).encode()
-        return node_entry(top), top
+        made_here = InnerNode(self.table, path, children).encode()
+        return node_entry(made_here), made_here
 
     @property
     def _keys_sql(self) -> str:
@@ -147,20 +147,3 @@ class RowsTrie:
         """Bring the nodes in line with rows that were replaced; returns the table's entry."""
         self._entry = Trie(self.table, self).update(self._entry, keys)
         return self._entry
-
-
-class _Portion:
-    """Keeps the nodes that are made over rows at hand (:class:`cloudnode.ledger.trie.TrieStore`)."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, bytes] = {}
-
-    def rows(self, low: bytes, high: bytes | None) -> list[tuple[bytes, bytes]]:
-        raise AssertionError("the rows are at hand")
-
-    def node(self, slot: str) -> bytes | None:
-        raise AssertionError("there are no nodes yet")
-
-    def set_node(self, slot: str, node: bytes | None) -> None:
-        if node is not None:
-            self.nodes[slot] = node

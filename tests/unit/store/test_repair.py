@@ -99,7 +99,7 @@ def mend(path: str, true_path: str, network: SmallNetwork) -> Mended:
 
 class RepairTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.network = SmallNetwork(self.mktemp(), accounts=40)
+        self.network = SmallNetwork(self.mktemp(), accounts=12)
         random = Random(5)
         for _ in range(30):
             operations = [random_operation(self.network, random) for _ in range(40)]
