@@ -16,8 +16,8 @@ from cloudnode.store.texts import record_text
 _OLD_TABLES = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old")
 
 
-def history_is_sound(connection: sqlite3.Connection, height: int) -> str | None:
-    """Check old rows and states below a height by their checksums, and states by the headers that carry their roots.
+def why_history_is_lost(connection: sqlite3.Connection, height: int) -> str | None:
+    """Check old rows by their checksums, and the states up to a height also by the headers that carry their roots.
 
     :return: What is damaged, or None.
     """

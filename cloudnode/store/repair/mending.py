@@ -31,7 +31,7 @@ from cloudnode.store.audit.records import record_is_sound
 from cloudnode.store.checks import row_check
 from cloudnode.store.repair.consequences import mend_consequences, write_nodes
 from cloudnode.store.repair.failure import MendingFailed
-from cloudnode.store.repair.history import give_up_history, history_is_sound
+from cloudnode.store.repair.history import give_up_history, why_history_is_lost
 from cloudnode.store.repair.log import read_block
 from cloudnode.store.repair.replacing import replace_rows
 from cloudnode.store.repair.rewind import rewind
@@ -96,6 +96,7 @@ class StateMending:
         self._replaced: dict[str, int] = {}
         self._dropped: set[int] = set()
         self._words_are_good = True
+        self._lost_history: str | None = None
         self._pending: list[Difference] = []
 
     # In this order
@@ -107,6 +108,8 @@ class StateMending:
         """
         self._connection.execute("BEGIN IMMEDIATE")
         self._blocks = list(self._take_blocks())
+        # Before blocks are taken back, which takes damaged old rows away without a trace.
+        self._lost_history = why_history_is_lost(self._connection, self.height)
         self._words_are_good = rewind(self._connection, self.height)
 
     def compare(self, true: StateRoot) -> Iterator[float]:
@@ -240,7 +243,7 @@ class StateMending:
         if row is not None and row_check(self.height, *row[:2]) == row[2] and row[0] != self._true.root:
             # Not a damaged row: what this node had computed.
             return f"the state of height {self.height} was not the signed one"
-        return history_is_sound(self._connection, self.height)
+        return self._lost_history
 
     def _write_blocks(self) -> None:
         writer = BlockWriter(self._connection, self._genesis)

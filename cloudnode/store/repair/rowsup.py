@@ -103,18 +103,18 @@ class RowsTrie:
         if len(rows) <= _PORTION:
             self.rows_read += len(rows)
             entry, nodes = make_nodes(self.table, slot, rows)
-            top: bytes | None = nodes.pop(slot, None)
-            for at, node in nodes.items():
-                self._note(at, node, made)
+            top = nodes.pop(slot, None)
+            for at, below in nodes.items():
+                self._note(at, below, made)
             return entry, top
         (greatest,) = self._connection.execute(f"SELECT max(key) FROM ({self._keys_sql})", bounds).fetchone()
         path = commonprefix((rows[0][0].hex(), greatest.hex()))
         del rows
         children = {}
         for digit in "0123456789abcdef":
-            entry, node = self._make(path + digit, made)
-            if node is not None:
-                self._note(path + digit, node, made)
+            entry, top = self._make(path + digit, made)
+            if top is not None:
+                self._note(path + digit, top, made)
             if entry != EMPTY_ENTRY:
                 children[digit] = entry
         made_here = InnerNode(self.table, path, children).encode()
