@@ -60,6 +60,7 @@ _NOT_SERVING = {
     "starting": "node_starting",
     "corrupt": "data_corrupt",
     "diverged": "data_diverged",
+    "repairing": "data_repairing",
     "stopped": "node_stopping",
 }
 

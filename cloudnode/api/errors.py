@@ -62,6 +62,7 @@ NAMED: dict[str, tuple[int, str]] = {
     "path_unknown": (NOT_FOUND, "There is nothing at this path: JSON-RPC is taken by POST at /."),
     "http_method_unknown": (REQUEST, "This path does not take this HTTP method; the Allow header says which it does."),
     "data_diverged": (STARTING, "The node's state is not what the validators signed: ask another node."),
+    "data_repairing": (STARTING, "The node repairs its database: try again soon, or ask another node."),
     "node_stopping": (STARTING, "The node is stopping: ask another node."),
     "cancelled": (INTERNAL, "The call was given up."),
     "record_unknown": (NOT_FOUND, "There is no such record at this height: check its address."),

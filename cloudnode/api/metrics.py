@@ -139,6 +139,11 @@ class NodeCollector(Collector):
         for state in ("never", "running", "ok", "corrupt"):
             audit.add_metric([state], float(ledger.audit.state == state))
         yield audit
+        yield GaugeMetricFamily("cloudnode_repairing", "1 while damage is being repaired.",
+                                value=float(ledger.state == "repairing"))  # fmt: skip
+        yield CounterMetricFamily("cloudnode_repairs", "Repairs that succeeded.", value=ledger.repair.repairs)
+        yield GaugeMetricFamily("cloudnode_repair_trouble", "1 while damage can't be repaired.",
+                                value=float(ledger.repair.trouble is not None))  # fmt: skip
 
 
 def expose(served: ServedNode, gauges: Gauges | None = None) -> Callable[[], bytes]:

@@ -193,6 +193,36 @@ class AuditState:
     findings: tuple[str, ...] = ()
 
 
+@attrs.frozen
+class Damage:
+    """What there is to repair.
+
+    :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's pages or indexes are.
+    :ivar is_unreadable: Whether the file can't be used at all.
+    """
+
+    heights: tuple[int, ...] = ()
+    is_torn: bool = False
+    is_unreadable: bool = False
+
+
+@attrs.frozen
+class RepairState:
+    """What this node does about damage.
+
+    :ivar doing: What it does now, in a few words, or None. :ivar progress: 0 to 1 of that.
+    :ivar trouble: Why it does not succeed, and what to do; or None. :ivar repairs: How many succeeded since the start.
+    :ivar last: What the last one did, or None. :ivar finished: When, unix seconds, or None.
+    """
+
+    doing: str | None = None
+    progress: float = 0.0
+    trouble: str | None = None
+    repairs: int = 0
+    last: str | None = None
+    finished: float | None = None
+
+
 class Reading(Protocol):
     """The ledger at one height. Every method raises ``LedgerError`` only as it says; none waits.
 

@@ -1,9 +1,9 @@
-"""The audit of a running node: in a thread, a little at a time."""
+"""The audit of a running node: a little at a time, again and again, and at once when something points to damage."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,9 +15,7 @@ from twisted.python.failure import Failure
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.reading import AuditState
 from cloudnode.node.threads import RunInThread
-from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.phases import audit_steps
-from cloudnode.store.connection import connect
+from cloudnode.store.audit.worker import AuditWorker, MakeAuditWorker, Portion
 
 if TYPE_CHECKING:
     from cloudnode.node.ledger import LedgerConfig
@@ -25,12 +23,15 @@ if TYPE_CHECKING:
 BURST = 0.01
 """Seconds of work at a time; the pause after it makes up the share of the core that the operator allows."""
 
+HURRIED_BURST = 0.5
+"""The same while there is reason to believe that something is wrong: then there are no pauses."""
+
 
 class BackgroundAudit:
     """Audits the database again and again, from the start of the node on.
 
     :ivar state: What is known so far. :ivar on_damage: Called once for each new finding of an audit.
-    :ivar on_sound: Called at the end of each audit that found nothing.
+    :ivar on_finished: Called at the end of each audit with what it found.
     """
 
     _log = Logger()
@@ -42,50 +43,76 @@ class BackgroundAudit:
         path: str,
         genesis: Genesis,
         config: LedgerConfig,
+        make_worker: MakeAuditWorker,
         wall_time: Callable[[], float] = time.time,
     ) -> None:
         self.state = AuditState()
         self.on_damage: Callable[[str], None] = lambda finding: None
-        self.on_sound: Callable[[], None] = lambda: None
+        self.on_finished: Callable[[Portion], None] = lambda portion: None
         self._reactor = reactor
         self._run_in_thread = run_in_thread
         self._wall_time = wall_time
         self._path = path
         self._genesis = genesis
+        self._make_worker = make_worker
         self._interval = config.audit_interval
         self._share = min(1.0, max(0.001, config.audit_share))
-        self._audit: Audit | None = None
-        self._steps: Iterator[float] = iter(())
+        self._worker: AuditWorker | None = None
         self._timer: IDelayedCall | None = None
         self._burst: Deferred[Any] | None = None
-        self._stopped = False
+        self._stopped = True
+        self._is_hurried = False
+        self._is_outdated = False
         self._told = 0
         self._height = 0
         self._height_now: Callable[[], int] = lambda: 0
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the operator wants audits at all."""
+        return self._interval > 0
+
     def start(self, height_now: Callable[[], int]) -> None:
-        """Begin the first audit, unless the operator wants none.
+        """Begin the first audit, unless the operator wants none; after :meth:`stop`, begin anew.
 
         :param height_now: Tells the head's height.
         """
         self._height_now = height_now
-        if self._interval > 0:
+        self._stopped = False
+        if self.is_wanted:
             self._timer = self._reactor.callLater(0, self._begin)
+
+    def forget(self) -> None:
+        """The database was put right, or is another: nothing is known of it yet."""
+        self.state = AuditState()
+
+    def hurry(self) -> None:
+        """Something points to damage: audit all of it now, without pauses."""
+        self._is_hurried = True
+        # What is under way has looked at a part before whatever happened.
+        self._is_outdated = self._worker is not None
+        if self._stopped or not self.is_wanted or self._burst is not None:
+            return
+        self._cancel_timer()
+        self._close()
+        self._timer = self._reactor.callLater(0, self._begin)
 
     async def stop(self) -> None:
         """End the audit under way, as soon as its present burst is over."""
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
         if self._burst is not None:
             done: Deferred[None] = Deferred()
             self._burst.addBoth(lambda _: done.callback(None))
-            if self._audit is not None:
-                # The structure of a large table is checked in one call; it need not be waited for.
-                self._audit.connection.interrupt()
+            if self._worker is not None:
+                self._worker.interrupt()
             await done
         self._close()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def record_damage(self, finding: str) -> None:
         """Note damage that was found otherwise."""
@@ -95,9 +122,8 @@ class BackgroundAudit:
     def _begin(self) -> None:
         self._timer = None
         self._height = self._height_now()
-        self._audit = Audit(connect(self._path, read_only=True, cache_kib=4096), self._genesis)
-        self._steps = audit_steps(self._audit)
         self._told = 0
+        self._is_outdated = False
         if self.state.state != "corrupt":
             self.state = attrs.evolve(self.state, state="running", progress=0.0)
         self._go_on()
@@ -105,53 +131,57 @@ class BackgroundAudit:
     def _go_on(self) -> None:
         self._timer = None
         began = self._reactor.seconds()
-        self._burst = self._run_in_thread(self._work)
+        self._burst = self._run_in_thread(self._work, HURRIED_BURST if self._is_hurried else BURST)
         self._burst.addCallbacks(self._worked, self._failed, callbackArgs=(began,))
 
-    def _work(self) -> float | None:
-        """In the thread: some steps; how much is done, or None at the end."""
-        end = self._reactor.seconds() + BURST
-        done = 0.0
-        for done in self._steps:
-            if self._stopped or self._reactor.seconds() >= end:
-                return done
-        return None
+    def _work(self, seconds: float) -> Portion:
+        """In the thread."""
+        if self._worker is None:
+            self._worker = self._make_worker(self._path, self._genesis)
+        return self._worker.work(seconds)
 
-    def _worked(self, done: float | None, began: float) -> None:
+    def _worked(self, portion: Portion, began: float) -> None:
         self._burst = None
-        audit = self._audit
-        if self._stopped or audit is None:
+        if self._stopped:
             return
-        for finding in audit.findings[self._told :]:
+        if self._is_outdated:
+            self._close()
+            self._begin()
+            return
+        for finding in portion.findings[self._told :]:
             self._told += 1
+            # The rest of what can be found at once is to be known soon.
+            self._is_hurried = True
             self.on_damage(finding)
-        if done is not None:
-            self.state = attrs.evolve(self.state, progress=done)
+        if self._stopped:
+            return
+        if portion.done is not None:
+            self.state = attrs.evolve(self.state, progress=portion.done)
             spent = self._reactor.seconds() - began
-            pause = spent * (1 / self._share - 1)
+            pause = 0.0 if self._is_hurried else spent * (1 / self._share - 1)
             self._timer = self._reactor.callLater(min(pause, 60.0), self._go_on)
             return
-        self._finish(audit)
+        self._finish(portion)
 
-    def _finish(self, audit: Audit) -> None:
+    def _finish(self, portion: Portion) -> None:
         self.state = AuditState(
-            state="corrupt" if audit.findings else "ok",
+            state="corrupt" if portion.findings else "ok",
             height=self._height,
             finished=self._wall_time(),
-            rows=audit.rows,
+            rows=portion.rows,
             progress=1.0,
-            findings=tuple(audit.findings),
+            findings=tuple(portion.findings),
         )
         self._log.info(
             "Audit at height {height}: {rows} rows, {result}",
             height=self._height,
-            rows=audit.rows,
+            rows=portion.rows,
             result=self.state.state,
         )
         self._close()
+        self._is_hurried = False
         self._timer = self._reactor.callLater(self._interval, self._begin)
-        if not audit.findings:
-            self.on_sound()
+        self.on_finished(portion)
 
     def _failed(self, failure: Failure) -> None:
         self._burst = None
@@ -160,10 +190,9 @@ class BackgroundAudit:
             return
         # The audit itself failed (no memory, no file handle): that says nothing of the database.
         self._log.failure("The audit failed and is tried again later", failure)
-        self._timer = self._reactor.callLater(self._interval, self._begin)
+        self._timer = self._reactor.callLater(min(self._interval, 60.0), self._begin)
 
     def _close(self) -> None:
-        audit, self._audit = self._audit, None
-        self._steps = iter(())
-        if audit is not None:
-            audit.connection.close()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +23,7 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation, signatures_valid
-from cloudnode.ledger.reading import Accepted, AuditState, Block, FinalBlock, Head, Outcome
+from cloudnode.ledger.reading import Accepted, AuditState, Block, Damage, FinalBlock, Head, Outcome, RepairState
 from cloudnode.node.background_audit import BackgroundAudit
 from cloudnode.node.checking import SignatureChecker
 from cloudnode.node.following import Follower
@@ -32,15 +33,19 @@ from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
 from cloudnode.node.validating import Validator
 from cloudnode.node.writing import BlockWriting
+from cloudnode.store.audit.worker import AuditHere, MakeAuditWorker, Portion
 from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.epochs import EpochEnd
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
 
-State = Literal["starting", "serving", "corrupt", "diverged", "stopped"]
+State = Literal["starting", "serving", "corrupt", "diverged", "repairing", "stopped"]
 
 DIVERGED = "diverged: "
 """What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
+
+LOOK_SECONDS = 1.0
+"""How often it is seen whether somebody else wrote to the database."""
 
 HEIGHTS_AHEAD = 100
 """How far in the future an operation from a peer may begin to be valid: another node may be ahead of this one."""
@@ -63,6 +68,7 @@ class Ledger:
     """A node's database, open.
 
     :ivar genesis: The network's. :ivar node_key: The node's identity, which signs receipts and answers.
+    :ivar repair: What is done about damage.
     """
 
     _log = Logger()
@@ -77,7 +83,9 @@ class Ledger:
         identity: ValidatorIdentity | None,
         config: LedgerConfig = LedgerConfig(),
         wall_time: Callable[[], float] = time.time,
+        make_audit: MakeAuditWorker | None = None,
     ) -> None:
+        """:param make_audit: Makes what does the work of an audit; by default it is done in this process."""
         self.genesis = genesis
         self.network = genesis.network
         self.node_key = node_key
@@ -94,9 +102,14 @@ class Ledger:
         self._ordering.follower.on_diverged = self.report_divergence
         if self._ordering.validator is not None:
             self._ordering.validator.on_diverged = self.report_divergence
-        self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config, wall_time)
-        self._audit.on_damage = self.report_damage
-        self._audit.on_sound = self._database_sound
+        make_audit = make_audit or partial(AuditHere, clock=reactor.seconds)
+        self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config, make_audit, wall_time)
+        self._audit.on_damage = self._audit_found
+        self._audit.on_finished = self._audit_finished
+        self._wall_time = wall_time
+        self.repair = RepairState()
+        self._damage: Damage | None = None
+        self._looking: IDelayedCall | None = None
         self._state: State = "starting"
         self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
         self._heights: list[tuple[int, Deferred[None]]] = []
@@ -114,6 +127,14 @@ class Ledger:
         if not damage:
             self._serve()
         self._audit.start(lambda: self.head.height)
+        self._look()
+
+    def _look(self) -> None:
+        """See whether anybody else wrote to the database: then all of it is audited at once."""
+        self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
+        if self._state == "serving" and not self._writing.is_busy and self._store.was_changed():
+            self._log.warn("Somebody else wrote to {path}: looking whether it is still sound", path=self._store.path)
+            self._audit.hurry()
 
     def _serve(self) -> None:
         self._state = "serving"
@@ -124,6 +145,8 @@ class Ledger:
         if self._state == "stopped":
             return
         self._state = "stopped"
+        if self._looking is not None:
+            self._looking.cancel()
         await self._audit.stop()
         await self._ordering.stop()
         self._give_up()
@@ -412,10 +435,21 @@ class Ledger:
                 self._log.failure("An observer of blocks failed at height {height}", height=final.head.height)
 
     def report_damage(self, finding: str) -> None:
-        """Say that something read from the database is wrong: no data is served until an audit finds it sound.
+        """Say that something read from the database is wrong: no data is served until it is repaired, or an audit
+        finds it sound.
 
         :param finding: One sentence, which ``getnodeinfo`` tells.
         """
+        self._audit_found(finding)
+        if self._audit.is_wanted:
+            # It tells what else is wrong, and of what kind that is.
+            self._audit.hurry()
+        elif self._damage is None:
+            self._damage = Damage(is_torn=True)
+
+    def _audit_found(self, finding: str) -> None:
+        if self._state in ("repairing", "stopped"):
+            return
         self._audit.record_damage(finding)
         write_damage(self._store.path, self._audit.state.findings)
         if self._state in ("starting", "serving"):
@@ -431,19 +465,81 @@ class Ledger:
         finding = DIVERGED + reason
         self._audit.record_damage(finding)
         write_damage(self._store.path, self._audit.state.findings)
+        self._damage = self._damage or Damage()
         if self._state in ("starting", "serving", "corrupt"):
             self._state = "diverged"
             self._log.critical("This node has diverged, data is no longer served: {reason}", reason=reason)
             self._ordering.halt()
 
-    def _database_sound(self) -> None:
+    def _audit_finished(self, portion: Portion) -> None:
+        if portion.findings:
+            self._damage = Damage(tuple(portion.heights), portion.is_torn)
+            return
         if self._state == "diverged":
             # The audit finds a database that agrees with itself, which is not the question.
             return
+        self._damage = None
         write_damage(self._store.path, ())
         if self._state == "corrupt":
             self._log.info("The database is sound again, data is served")
             self._serve()
+
+    # Repair
+
+    @property
+    def damage(self) -> Damage | None:
+        """What there is to repair, once that is known; None while there is nothing, or it is being found out."""
+        return self._damage if self._state in ("corrupt", "diverged") else None
+
+    async def begin_repair(self) -> None:
+        """Leave the database to a repair: fires once nothing here writes or audits any more.
+
+        :raises LedgerError: ``node_stopping``.
+        """
+        if self._state == "stopped":
+            raise LedgerError("node_stopping")
+        self._state = "repairing"
+        self._ordering.halt()
+        await self._writing.finish()
+        await self._audit.stop()
+
+    def show_repair(self, doing: str | None, progress: float = 0.0) -> None:
+        """Say what a repair does now."""
+        self.repair = attrs.evolve(self.repair, doing=doing, progress=progress)
+
+    def end_repair(self, what: str) -> None:
+        """Go on with the repaired database.
+
+        :param what: What was done, in one sentence.
+        """
+        if self._state != "repairing":
+            return
+        self._damage = None
+        self._store.reload()
+        write_damage(self._store.path, ())
+        self._audit.forget()
+        self.repair = RepairState(None, 0.0, None, self.repair.repairs + 1, what, self._wall_time())
+        self._log.info("The database is repaired, data is served again; {what}", what=what)
+        self._serve()
+        self._audit.hurry()
+        self._audit.start(lambda: self.head.height)
+
+    def warn_of_machine(self, trouble: str) -> None:
+        """Say that repairs do not last."""
+        self.repair = attrs.evolve(self.repair, trouble=trouble)
+        self._log.critical("{trouble}", trouble=trouble)
+
+    def fail_repair(self, trouble: str, damage: Damage) -> None:
+        """Say that the repair did not succeed, or can't begin, and what is still to be repaired."""
+        if trouble != self.repair.trouble:
+            self._log.error("The database is not repaired: {trouble}", trouble=trouble)
+        self.repair = attrs.evolve(self.repair, doing=None, progress=0.0, trouble=trouble)
+        if self._state != "repairing":
+            return
+        self._damage = damage
+        is_diverged = any(finding.startswith(DIVERGED) for finding in self._audit.state.findings)
+        self._state = "diverged" if is_diverged else "corrupt"
+        self._audit.start(lambda: self.head.height)
 
     def read_failed(self, failure: Failure) -> None:
         """Take note of a failed read that showed damage."""

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.positions import cursor, position
 from cloudnode.ledger.reading import Block, FinalBlock, Head, LoggedOperation
-from cloudnode.node.threads import RunInThread
+from cloudnode.node.threads import RunInThread, settled
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.sqlite import SqliteStore
 
@@ -76,12 +76,14 @@ class BlockWriting:
         self._busy.addErrback(self._failed)
         self._busy.addBoth(self._written)
 
-    async def stop(self) -> None:
+    async def finish(self) -> None:
         """Wait until the block under way is on disk."""
-        if self._busy is not None:
-            done: Deferred[None] = Deferred()
-            self._busy.addBoth(lambda _: done.callback(None))
-            await done
+        while self._busy is not None:
+            await settled(self._busy)
+
+    async def stop(self) -> None:
+        """The same, and write no other one ever."""
+        await self.finish()
         self._cooperator.stop()
 
     def _steps(self, block: Block, operations: Sequence[Operation]) -> Generator[None, None, None]:

@@ -65,6 +65,7 @@ from cloudnode.peers.messages import (
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress, reach
 from cloudnode.peers.progress import Progress, ProgressLog, ProgressMeter
+from cloudnode.peers.repairing import Repairs
 from cloudnode.peers.serving import Serving
 from cloudnode.peers.stateserving import StateServing
 from cloudnode.peers.validators import ValidatorLinks
@@ -141,6 +142,7 @@ class Neighbourhood:
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
             random=random, clock=clock, wall_time=wall_time,
         )  # fmt: skip
+        self._repairs = Repairs(ledger, clock, run_in_thread, lambda: self._peers.values())
         self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)
         self._timer: IDelayedCall | None = None
@@ -172,6 +174,7 @@ class Neighbourhood:
             peer.end(PeerFault("going_away", "the node is stopping"))
         with contextlib.suppress(TimeoutError, FirstError):
             await gatherResults([peer.gone for peer in leaving]).addTimeout(LEAVE_SECONDS, self._clock)
+        await self._repairs.stop()
         await self._state_serving.stop()
         self._book_file.save(self._clock.seconds())
 
@@ -196,6 +199,7 @@ class Neighbourhood:
         self._progress_log.time_passed(now)
         if self._ledger.validator is not None:
             self._ledger.validator.begin()
+        self._repairs.time_passed(now)
         self._addressing.time_passed(now)
         self._keep_anchors()
         self._book_file.time_passed(now)

@@ -50,7 +50,38 @@ class SqliteStore:
         self.head, self.state, self._header = self._load_head()
         self._epochs = Epochs(reader, genesis)
         self.epoch = self._epochs.present()
+        self._first_state = self._find_first_state()
         self._at_head = SqliteReading(reader, self._budget, self.state, True)
+        self._seen = self._look()
+
+    def _look(self) -> tuple[object, ...]:
+        """What changes when somebody else writes: a count that SQLite keeps, and the time of the file."""
+        (count,) = self._write.execute("PRAGMA data_version").fetchone()
+        return count, os.stat(self.path).st_mtime_ns
+
+    def was_changed(self) -> bool:
+        """Whether somebody else wrote to the file since this was asked last; only while no block is written.
+
+        A disk that gives back something else than it was given is not noticed so: that is for audits.
+        """
+        try:
+            seen = self._look()
+        except (sqlite3.Error, OSError):
+            return False
+        before, self._seen = self._seen, seen
+        return before != seen
+
+    def reload(self) -> None:
+        """See what a repair, on a connection of its own, wrote."""
+        self._blocks.forget()
+        self.head, self.state, self._header = self._load_head()
+        self._first_state = self._find_first_state()
+        self._at_head = SqliteReading(self._read, self._budget, self.state, True)
+        self._seen = self._look()
+
+    def _find_first_state(self) -> int:
+        (height,) = self._read.execute("SELECT min(height) FROM states").fetchone()
+        return int(height)
 
     @classmethod
     def open(cls, path: str, genesis: Genesis) -> SqliteStore:
@@ -92,7 +123,7 @@ class SqliteStore:
     @property
     def lowest_height(self) -> int:
         """The lowest height that can be read."""
-        return lowest_height(self.head.height)
+        return max(lowest_height(self.head.height), self._first_state)
 
     def write_in_steps(
         self, block: Block, operations: Sequence[Operation]
@@ -158,6 +189,8 @@ class SqliteStore:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             connection.close()
+            # The file's new time is of our own doing.
+            self._seen = self._seen[0], os.stat(self.path).st_mtime_ns
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is merged into the file."""

@@ -12,6 +12,7 @@ from cloudnode.api.calls import Call
 from cloudnode.api.facts import Certificate, Interface, PeerInfo, Peers
 from cloudnode.api.table import Method, NoParams
 from cloudnode.api.types import Hex32, Milliseconds, NodeId, Seconds
+from cloudnode.ledger.reading import RepairState
 from cloudnode.node.ledger import Ledger
 from cloudnode.store.connection import DatabaseDamaged
 
@@ -50,7 +51,7 @@ class Software(Struct, frozen=True):
 class Sync(Struct, frozen=True):
     """How far this node is. ``state`` is ``serving`` once it answers data calls."""
 
-    state: Literal["starting", "serving", "corrupt", "diverged", "stopped"]
+    state: Literal["starting", "serving", "corrupt", "diverged", "repairing", "stopped"]
     role: Annotated[
         Literal["validator", "follower"], Meta(description="Whether it makes blocks or follows those who do.")
     ]
@@ -73,6 +74,17 @@ class Audit(Struct, frozen=True):
     rows: int
     progress: float
     findings: list[str]
+
+
+class Repair(Struct, frozen=True):
+    """What the node does about damage of its database."""
+
+    doing: Annotated[str | None, Meta(description="What it does now; null if there is nothing to do.")]
+    progress: Annotated[float, Meta(description="0 to 1 of that.")]
+    trouble: Annotated[str | None, Meta(description="Why it does not succeed, and what to do; null if it does.")]
+    repairs: Annotated[int, Meta(description="How many succeeded since the node started.")]
+    last: Annotated[str | None, Meta(description="What the last one did.")]
+    finished: Seconds | None
 
 
 class StunMapping(Struct, frozen=True):
@@ -128,6 +140,7 @@ class NodeInfo(Struct, frozen=True):
     sync: Sync
     peers: Peers
     audit: Audit
+    repair: Repair
     interfaces: list[Interface]
     certificates: list[Certificate]
     stun: Stun
@@ -196,6 +209,11 @@ def _sync(call: Call) -> Sync:
     )
 
 
+def _repair(repair: RepairState) -> Repair:
+    finished = None if repair.finished is None else int(repair.finished)
+    return Repair(repair.doing, repair.progress, repair.trouble, repair.repairs, repair.last, finished)
+
+
 def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
     served = call.served
     ledger, limits, audit = served.ledger, served.limits, served.ledger.audit
@@ -216,6 +234,7 @@ def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
         sync=_sync(call),
         peers=served.facts.peer_counts(),
         audit=Audit(audit.state, audit.height, audit.finished, audit.rows, audit.progress, list(audit.findings)),
+        repair=_repair(ledger.repair),
         interfaces=interfaces,
         certificates=list(served.facts.certificates()),
         stun=Stun([], None),

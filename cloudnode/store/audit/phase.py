@@ -13,6 +13,9 @@ from cloudnode.formats.genesis import Genesis
 FINDINGS_MAX = 20
 """Findings that are told; damage is rarely one byte, and the rest is one sentence."""
 
+HEIGHTS_MAX = 10_000
+"""Damaged blocks that are remembered; more are for a later audit."""
+
 
 @attrs.define
 class Audit:
@@ -22,15 +25,24 @@ class Audit:
     taken while the node writes.
 
     :ivar rows: Rows checked so far. :ivar findings: One sentence each for what is wrong.
+    :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's own pages or indexes are.
     """
 
     connection: sqlite3.Connection
     genesis: Genesis
     rows: int = 0
     findings: list[str] = attrs.Factory(list)
+    heights: set[int] = attrs.Factory(set)
+    is_torn: bool = False
 
-    def found(self, sentence: str) -> None:
-        """Note something that is wrong."""
+    def found(self, sentence: str, *, height: int | None = None, is_torn: bool = False) -> None:
+        """Note something that is wrong.
+
+        :param height: The block of the log that it is wrong with. :param is_torn: Whether it is SQLite's own structure.
+        """
+        self.is_torn = self.is_torn or is_torn
+        if height is not None and len(self.heights) < HEIGHTS_MAX:
+            self.heights.add(height)
         if len(self.findings) < FINDINGS_MAX and sentence not in self.findings:
             self.findings.append(sentence)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cloudnode.store.audit.epochs import check_epochs
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
@@ -14,8 +14,6 @@ from cloudnode.store.audit.structure import check_structure
 from cloudnode.store.audit.words import check_words
 
 PHASES: dict[str, Phase] = {
-    "structure": check_structure,
-    "roots": check_roots,
     "state": check_state,
     "records": check_records,
     "scores": check_scores,
@@ -23,10 +21,15 @@ PHASES: dict[str, Phase] = {
     "system": check_system,
     "checksums": check_checksums,
     "epochs": check_epochs,
+    "roots": check_roots,
     "blocks": check_blocks,
     "operations": check_operations,
+    "structure": check_structure,
 }
-"""What a running node checks in the background."""
+"""What is checked in a thread of a running node: in short steps."""
+
+PROCESS_PHASES: dict[str, Phase] = PHASES | {"totals": check_totals_at_once}
+"""The same for a process of its own."""
 
 OFFLINE_PHASES: dict[str, Phase] = PHASES | {"totals": check_totals_at_once, "words": check_words}
 
@@ -47,14 +50,19 @@ def phase_steps(audit: Audit, name: str) -> Iterator[float]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise
-        audit.found(f"page corruption while checking {name}: {error}")
+        audit.found(f"page corruption while checking {name}: {error}", is_torn=True)
     except Exception as error:
         # A damaged value can be of any type and size. That a check fails over it is a finding, not a fault.
         audit.found(f"checking {name} failed over what it read: {type(error).__name__}: {error}")
 
 
-def audit_steps(audit: Audit) -> Iterator[float]:
-    """All phases that a running node can take, in steps of some milliseconds (but for ``structure``)."""
-    for number, name in enumerate(PHASES):
+def audit_steps(audit: Audit, phases: Mapping[str, Phase] = PHASES) -> Iterator[float]:
+    """All phases up to the first one that finds something, in steps of some milliseconds (but for ``structure``).
+
+    What is wrong is to be put right before more is looked for: the rest would be looked at twice.
+    """
+    for number, name in enumerate(phases):
         for done in phase_steps(audit, name):
-            yield (number + min(done, 1.0)) / len(PHASES)
+            yield (number + min(done, 1.0)) / len(phases)
+        if audit.findings:
+            return

@@ -22,5 +22,5 @@ def check_structure(audit: Audit) -> Iterator[float]:
         with audit.snapshot() as connection:
             for (message,) in connection.execute(f"PRAGMA integrity_check('{name}')"):
                 if message != "ok":
-                    audit.found(f"table {name}: page or index corruption: {message}")
+                    audit.found(f"table {name}: page or index corruption: {message}", is_torn=True)
         yield done / len(names)

@@ -101,16 +101,20 @@ class StateMending:
 
     # In this order
 
-    def begin(self) -> None:
+    def begin(self, *, remake_indexes: bool = False) -> None:
         """Take the write lock, and take the database back to the height.
 
+        :param remake_indexes: Whether indexes may not have what their tables have.
         :raises MendingFailed: Blocks above the height are damaged. :raises sqlite3.Error: See :meth:`abandon`.
         """
         self._connection.execute("BEGIN IMMEDIATE")
+        if remake_indexes:
+            self._connection.execute("REINDEX")
+            self._words_are_good = False
         self._blocks = list(self._take_blocks())
         # Before blocks are taken back, which takes damaged old rows away without a trace.
         self._lost_history = why_history_is_lost(self._connection, self.height)
-        self._words_are_good = rewind(self._connection, self.height)
+        self._words_are_good = rewind(self._connection, self.height) and self._words_are_good
 
     def compare(self, true: StateRoot) -> Iterator[float]:
         """Read all rows and find where they are not what was signed; yields how much is done."""

@@ -72,7 +72,9 @@ class MemoryNode:
     :ivar host: Its IP address. :ivar serves: What links are taken over.
     """
 
-    def __init__(self, network: MemoryNetwork, number: int, path: str, join: Sequence[str]) -> None:
+    def __init__(
+        self, network: MemoryNetwork, number: int, path: str, join: Sequence[str], config: LedgerConfig | None = None
+    ) -> None:
         self.network = network
         self.host = f"10.{number}.0.1"
         self.key = make_key(200 + number)
@@ -82,7 +84,7 @@ class MemoryNode:
         self.ledger = Ledger(
             network.clock, run_at_once, self.store, network.genesis, self.key,
             open_identity(Path(f"{path}.journal"), network.genesis, self.validator_key),
-            LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
+            config or LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
         )  # fmt: skip
         self.evidence = EvidenceStore(
             None, network.genesis.network, self.ledger.find_epoch, run_at_once, network.clock.seconds
@@ -178,9 +180,11 @@ class MemoryNetwork:
         """The validator key of a node."""
         return make_key(1 if number == 1 else 300 + number)
 
-    def add(self, *join: str, start: bool = True, path: str | None = None) -> MemoryNode:
-        """A further node, which joins those. Its database may be there already."""
-        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start)
+    def add(
+        self, *join: str, start: bool = True, path: str | None = None, config: LedgerConfig | None = None
+    ) -> MemoryNode:
+        """A further node, which joins those. Its database may be there already. By default it does not audit itself."""
+        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start, config)
 
     def restart(self, node: MemoryNode) -> MemoryNode:
         """Stop a node if it runs and start it again on what it had on disk."""
@@ -189,8 +193,10 @@ class MemoryNetwork:
         number = list(self.nodes).index(node.host) + 1
         return self._run(number, node.path, [host for host in self.nodes if host != node.host], True)
 
-    def _run(self, number: int, path: str, join: Sequence[str], start: bool) -> MemoryNode:
-        node = MemoryNode(self, number, path, join)
+    def _run(
+        self, number: int, path: str, join: Sequence[str], start: bool, config: LedgerConfig | None = None
+    ) -> MemoryNode:
+        node = MemoryNode(self, number, path, join, config)
         self.nodes[node.host] = node
         if start:
             node.start()

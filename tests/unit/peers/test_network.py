@@ -14,6 +14,7 @@ from cloudnode.ledger.reading import Outcome
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.serving import Serving
+from cloudnode.store.audit.worker import Portion
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.signing import sign_otherwise
 from tests.unit.store.network import make_key
@@ -202,7 +203,7 @@ class FollowingTests(SynchronousTestCase):
         [finding] = follower.ledger.audit.findings
         self.assertIn("but the validators signed", finding)
         self.assertLess(follower.ledger.head.height, self.validator.ledger.head.height)
-        follower.ledger._database_sound()
+        follower.ledger._audit_finished(Portion(None, 10, [], [], False))
         self.assertEqual(follower.ledger.state, "diverged")
 
 

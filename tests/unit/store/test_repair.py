@@ -116,8 +116,8 @@ class RepairTests(SynchronousTestCase):
     def check_same(self, without: tuple[str, ...] = ()) -> None:
         true = contents(self.true, without)
         for table, rows in contents(self.path, without).items():
-            self.assertEqual([row for row in rows if row not in true[table]], [], table)
-            self.assertEqual(rows, true[table], table)
+            if rows != true[table]:
+                self.fail(f"{table}: {set(rows) ^ set(true[table])}")
         self.assertEqual(findings(self.path, self.network), [])
 
     def check_mended(self, statement: str, *parameters: object) -> Mended:

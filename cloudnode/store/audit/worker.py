@@ -1,0 +1,159 @@
+"""Who does the work of an audit: a portion at a time, in this process or in one of its own.
+
+In a process of its own an audit takes nothing from the node but what is left over: the system gives it a processor only
+while nobody else wants one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from cloudnode.formats.genesis import Genesis, decode_genesis
+from cloudnode.store.audit.phase import Audit
+from cloudnode.store.audit.phases import PROCESS_PHASES, audit_steps
+from cloudnode.store.connection import connect
+
+_CACHE_KIB = 4096
+
+
+@attrs.frozen
+class Portion:
+    """How far an audit is.
+
+    :ivar done: 0 to 1; None once it is over. :ivar rows: Checked so far.
+    :ivar findings: :ivar heights: :ivar is_torn: As of :class:`cloudnode.store.audit.phase.Audit`.
+    """
+
+    done: float | None
+    rows: int
+    findings: list[str]
+    heights: list[int]
+    is_torn: bool
+
+
+class AuditWorker(Protocol):
+    """One audit, from its beginning on."""
+
+    def work(self, seconds: float) -> Portion:
+        """Go on for so long, or to the end; for a thread.
+
+        :raises OSError: :raises sqlite3.OperationalError: It can't be done for reasons outside of the database.
+        """
+
+    def interrupt(self) -> None:
+        """Have :meth:`work` return soon; from another thread."""
+
+    def close(self) -> None:
+        """Give it up."""
+
+
+MakeAuditWorker = Callable[[str, Genesis], AuditWorker]
+
+
+class AuditHere:
+    """An audit in this process."""
+
+    def __init__(self, path: str, genesis: Genesis, clock: Callable[[], float] = time.monotonic) -> None:
+        self._audit = Audit(connect(path, read_only=True, cache_kib=_CACHE_KIB), genesis)
+        self._steps: Iterator[float] = audit_steps(self._audit)
+        self._clock = clock
+        self._is_interrupted = False
+
+    def work(self, seconds: float) -> Portion:
+        end = self._clock() + seconds
+        done = _advance(self._steps, lambda: self._is_interrupted or self._clock() >= end)
+        return _portion(self._audit, done)
+
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+        # The structure of a large table is checked in one call; it need not be waited for.
+        self._audit.connection.interrupt()
+
+    def close(self) -> None:
+        self._audit.connection.close()
+
+
+def _advance(steps: Iterator[float], is_enough: Callable[[], bool]) -> float | None:
+    for done in steps:
+        if is_enough():
+            return done
+    return None
+
+
+def _portion(audit: Audit, done: float | None) -> Portion:
+    return Portion(done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn)
+
+
+class AuditProcess:
+    """An audit in a process of its own, which ends with this object, or with this process."""
+
+    def __init__(self, path: str, genesis: Genesis) -> None:
+        root = str(Path(__file__).resolve().parents[3])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cloudnode.store.audit.worker", path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join((root, os.environ.get("PYTHONPATH", "")))},
+            start_new_session=True,
+        )
+        self._send(genesis.text.hex())
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def work(self, seconds: float) -> Portion:
+        assert self._process.stdout is not None
+        self._send(str(seconds))
+        line = self._process.stdout.readline()
+        if not line:
+            raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
+        return Portion(**json.loads(line))
+
+    def interrupt(self) -> None:
+        self._process.kill()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(OSError):  # over what could not be sent any more
+                pipe.close()
+
+
+def main() -> None:
+    """Audit the database that the first argument names, as the lines from standard input say."""
+    _stand_back()
+    lines = iter(sys.stdin)
+    genesis = decode_genesis(bytes.fromhex(next(lines)))
+    audit = Audit(connect(sys.argv[1], read_only=True, cache_kib=_CACHE_KIB * 4), genesis)
+    steps = audit_steps(audit, PROCESS_PHASES)
+    for line in lines:
+        end = time.monotonic() + float(line)
+        done = _advance(steps, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]
+        print(json.dumps(attrs.asdict(_portion(audit, done))), flush=True)
+
+
+def _stand_back() -> None:
+    """Take a processor only while nobody else wants it."""
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):  # being nice has to do then
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Nodes that find damage, or that they have diverged, and put it right from their peers while they run."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.node.ledger import LedgerConfig
+from cloudnode.peers.messages import GetState, State
+from cloudnode.store.connection import connect
+from tests.unit.peers.network import MemoryNetwork, MemoryNode
+from tests.unit.store.network import make_key
+from tests.unit.store.test_repair import contents
+
+AUDITED = LedgerConfig(audit_interval=3600, audit_share=1.0)
+FINALITY = 3
+"""The column of a block that may differ between nodes."""
+
+
+def same_rows(node: MemoryNode, without: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows but for proofs of finality."""
+    found = contents(node.store.path, without)
+    found["blocks"] = [(*row[:FINALITY], *row[FINALITY + 1 : -1]) for row in found["blocks"]]
+    return found
+
+
+class RepairingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = MemoryNetwork(self)
+        self.validator = self.network.add(config=AUDITED)
+        self.follower = self.network.add("10.1.0.1", config=AUDITED)
+        self.network.advance(2)
+        for number in range(45):
+            self.validator.put(f"film{number}", make_key(100 + number % 3))
+            if number % 5 == 0:
+                self.network.advance(0.5)
+        self.network.advance(3)
+        self.assertEqual(self.follower.ledger.head, self.validator.ledger.head)
+
+    def alter(self, node: MemoryNode, statement: str) -> None:
+        with closing(connect(node.store.path)) as connection:
+            self.assertGreater(connection.execute(statement).rowcount, 0)
+
+    def wait_repaired(self, node: MemoryNode, seconds: float = 20) -> None:
+        """Wait for one more repair than there were."""
+        before = node.ledger.repair.repairs
+        for _ in range(round(seconds * 10)):
+            self.network.advance(0.1)
+            if node.ledger.repair.repairs > before:
+                return
+        self.fail(f"{node.ledger.state} for {seconds} s: {node.ledger.repair} {node.ledger.audit}")
+
+    def wait(self, node: MemoryNode, state: str, seconds: float = 20) -> None:
+        for _ in range(round(seconds * 10)):
+            if node.ledger.state == state:
+                return
+            self.network.advance(0.1)
+        self.fail(f"{node.ledger.state} for {seconds} s: {node.ledger.repair} {node.ledger.audit}")
+
+    def check_repaired(self, node: MemoryNode, other: MemoryNode, without: tuple[str, ...] = ()) -> None:
+        self.wait_repaired(node)
+        self.wait(node, "serving")
+        self.assertIsNone(node.ledger.repair.trouble)
+        self.network.advance(1)
+        other.put("after")
+        self.network.advance(5)
+        self.assertEqual(node.ledger.head.height, other.ledger.head.height)
+        self.assertEqual(same_rows(node, without), same_rows(other, without))
+
+    def test_rows(self) -> None:
+        """Rows of all kinds: found without being told, named, and mended, on the follower and on the validator."""
+        newest = "(SELECT max(height) FROM blocks)"
+        for node, other, statement in (
+            (self.follower, self.validator, "DELETE FROM records WHERE key = 'film7'"),
+            (self.validator, self.follower, "UPDATE records SET data = '{}' WHERE key = 'film9'"),
+            (self.follower, self.validator, "UPDATE scores SET sum = 3 WHERE since < 9"),
+            (self.validator, self.follower, "UPDATE operations SET body = 'x' WHERE position = (SELECT min(position) FROM operations)"),
+            (self.follower, self.validator, "UPDATE blocks SET ids = x'00' WHERE height = 4"),
+            (self.follower, self.validator, f"UPDATE blocks SET header = x'00' WHERE height = {newest}"),
+            (self.validator, self.follower, "UPDATE trie SET node = zeroblob(9)"),
+        ):  # fmt: skip
+            self.alter(node, statement)
+            self.check_repaired(node, other)
+        self.assertEqual(self.follower.ledger.repair.repairs, 4)
+
+    def test_diverged(self) -> None:
+        """A follower whose state is wrong, though it agrees with itself, is made right by itself."""
+        store = self.follower.store
+        with closing(connect(store.path)) as connection:
+            connection.execute("UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)")
+            from cloudnode.ledger.trie import page_entry
+            from cloudnode.store.state import ROWS_SQL
+
+            rows = connection.execute(ROWS_SQL[3], (b"", b"\xff" * 65)).fetchall()
+            state = store.state.with_entry(3, page_entry(3, rows))
+            connection.execute("DELETE FROM states WHERE height = ?", (state.height,))
+            state.store(connection)
+        store.reload()
+        self.validator.put("new")
+        self.wait(self.follower, "diverged")
+        self.check_repaired(self.follower, self.validator, ("states", "trie_old", "totals_old", "scores_old"))
+        self.assertEqual(self.follower.store.lowest_height, self.follower.store._first_state)
+
+    def test_alone(self) -> None:
+        """A node that nobody can help says so, and what to do; it goes on looking for help."""
+        self.validator.stop()
+        self.network.advance(1)
+        self.alter(self.follower, "DELETE FROM records WHERE key = 'film7'")
+        self.wait(self.follower, "corrupt")
+        self.network.advance(3)
+        self.assertIn("--join", self.follower.ledger.repair.trouble or "")
+        self.assertEqual(self.follower.ledger.state, "corrupt")
+
+    def test_liar(self) -> None:
+        """Rows that are not what was signed name who sent them; the next peer is asked."""
+        third = self.network.add("10.1.0.1", "10.2.0.1")
+        self.network.advance(5)
+        self.assertEqual(len(self.follower.peers), 2)
+
+        def lie(question: GetState) -> State:
+            return State(question.request, tuple(b"" for _ in question.slots))
+
+        serving = self.validator.neighbourhood._state_serving
+        serving._find = lambda question: lie(question) if isinstance(question, GetState) else type(serving)._find(serving, question)  # type: ignore[method-assign] # noqa: E501
+        self.alter(self.follower, "DELETE FROM records WHERE key = 'film7'")
+        self.wait_repaired(self.follower)
+        self.assertEqual(same_rows(self.follower), same_rows(third))
+
+    def test_again_and_again(self) -> None:
+        """Damage that comes back each time is said to be the machine's, and repaired at growing intervals."""
+        for _ in range(3):
+            self.alter(self.follower, "DELETE FROM records WHERE key = 'film7'")
+            self.wait_repaired(self.follower)
+        self.assertIn("disk or the memory", self.follower.ledger.repair.trouble or "")
+        self.alter(self.follower, "DELETE FROM records WHERE key = 'film7'")
+        self.wait(self.follower, "corrupt")
+        self.network.advance(30)
+        self.assertEqual(self.follower.ledger.state, "corrupt")
+        self.wait(self.follower, "serving", 60)
