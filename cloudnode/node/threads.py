@@ -13,3 +13,15 @@ class RunInThread(Protocol):
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
         """Call a function in a thread; the Deferred fires in the reactor's thread."""
+
+
+async def settled(result: Deferred[Any]) -> None:
+    """Wait until a Deferred has fired, whichever way; its result is left to those whom it is for."""
+    done: Deferred[None] = Deferred()
+
+    def pass_on(value: Any) -> Any:
+        done.callback(None)
+        return value
+
+    result.addBoth(pass_on)
+    await done

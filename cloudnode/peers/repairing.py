@@ -15,6 +15,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -43,7 +44,7 @@ RETRY_SECONDS_MAX = 600.0
 
 OFTEN = 3
 OFTEN_SECONDS = 1800.0
-"""So many repairs within so long say that the machine is at fault."""
+"""The same damage so many times within so long says that the machine is at fault."""
 
 BACK_OFF_SECONDS = 60.0
 
@@ -80,7 +81,7 @@ class Repairs:
         self._mending: StateMending | None = None
         self._not_before = 0.0
         self._failures = 0
-        self._finished: deque[float] = deque(maxlen=8)
+        self._finished: deque[tuple[float, frozenset[str]]] = deque(maxlen=32)
 
     def time_passed(self, now: float) -> None:
         """Look whether there is something to repair; to be called about once a second."""
@@ -122,28 +123,32 @@ class Repairs:
         except LedgerError:
             return
         self._asker.forget()
+        findings = frozenset(self._ledger.audit.findings)
         try:
             done = await self._repair(damage)
+            if not done.rows_written and any(findings & before for _, before in self._finished):
+                raise MendingFailed(f"the repair finds nothing to replace, but the damage is there: {min(findings)}")
         except NobodyTells as error:
             self._fail(str(error), damage)
             return
         except MendingFailed as error:
             self._make_anew(str(error), damage)
             return
-        self._succeed(done)
+        self._succeed(str(done), findings)
 
-    def _succeed(self, done: str) -> None:
+    def _succeed(self, done: str, findings: frozenset[str]) -> None:
         now = self._clock.seconds()
         self._failures = 0
-        self._finished.append(now)
         self._ledger.end_repair(done)
-        recent = sum(at > now - OFTEN_SECONDS for at in self._finished)
+        self._finished.append((now, findings))
+        recent = sum(at > now - OFTEN_SECONDS and bool(found & findings) for at, found in self._finished)
         if recent >= OFTEN:
             wait = min(RETRY_SECONDS_MAX * 6, BACK_OFF_SECONDS * 2 ** (recent - OFTEN))
             self._not_before = now + wait
             self._ledger.warn_of_machine(
-                f"{recent} repairs within {OFTEN_SECONDS / 60:.0f} minutes: the disk or the memory of this machine is "
-                f"failing, or something else writes to the database; the next repair waits for {wait:.0f} s"
+                f"the same damage was repaired {recent} times within {OFTEN_SECONDS / 60:.0f} minutes: the disk or the "
+                "memory of this machine is failing, or something else writes to the database; the next repair waits "
+                f"for {wait:.0f} s"
             )
 
     def _make_anew(self, reason: str, damage: Damage) -> None:
@@ -153,8 +158,8 @@ class Repairs:
         self._log.warn("The database can't be mended ({reason}): it is made anew from other nodes", reason=reason)
         self._rebuild()
 
-    async def _repair(self, damage: Damage) -> str:
-        """Repair what is known to be damaged and what comes to light with it; returns what was done.
+    async def _repair(self, damage: Damage) -> Mended:
+        """Repair what is known to be damaged and what comes to light with it.
 
         :raises NobodyTells: :raises MendingFailed: The database has to be made anew.
         """
@@ -178,8 +183,7 @@ class Repairs:
                     raise MendingFailed(str(error)) from error
                 is_torn = True
             else:
-                log = f"{blocks} rows of the log; " if blocks else ""
-                return f"{log}{mended}"
+                return attrs.evolve(mended, others=mended.others | ({"the log": blocks} if blocks else {}))
         raise MendingFailed("each attempt found more damage")
 
     async def _mend_log(self, heights: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from cloudnode.formats.block import Header
-from cloudnode.formats.verify import Epoch
+from cloudnode.formats.errors import LedgerError
 from cloudnode.ledger.chunks import Chunk, ChunkWrong, is_page, read_chunk, read_node, read_state, slot_name
 from cloudnode.ledger.reading import Block
 from cloudnode.ledger.trie import InnerNode
@@ -173,7 +173,14 @@ def _read_rows(wanted: Difference, raw: bytes | None) -> Chunk | None:
 
 
 def _check_block(sent: SentBlock, height: int, ledger: Ledger) -> tuple[Block, Header]:
-    block, header = check_final(sent, Epoch.of_genesis(ledger.genesis))
+    try:
+        number = Header.decode(sent.header).epoch
+    except LedgerError as error:
+        raise PeerFault("wrong_block", str(error)) from None
+    epoch = ledger.find_epoch(number)
+    if epoch is None:
+        raise PeerFault("wrong_block", f"block {height} is said to be of epoch {number}, which has not begun")
+    block, header = check_final(sent, epoch)
     if header.height != height:
         raise PeerFault("wrong_block", f"block {header.height} came where block {height} was asked for")
     return block, header

@@ -48,6 +48,7 @@ from cloudnode.service.listening import Listening, describe, listen_stream, list
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
+from cloudnode.store.audit.worker import AuditProcess
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.sqlite import SqliteStore, WrongDatabase
 from cloudnode.transports.certificates import CertificateError, CertificateKeeper
@@ -210,6 +211,7 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
                 audit_interval=settings.audit_interval,
                 audit_share=settings.audit_share,
             ),
+            make_audit=AuditProcess,
         )
     except BaseException:
         store.close()

@@ -75,6 +75,7 @@ class SqliteStore:
         """See what a repair, on a connection of its own, wrote."""
         self._blocks.forget()
         self.head, self.state, self._header = self._load_head()
+        self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
         self._at_head = SqliteReading(self._read, self._budget, self.state, True)
         self._seen = self._look()

@@ -71,7 +71,8 @@ class Reads:
             "ready": ready,
             "state": ledger.state,
             "height": ledger.head.height,
-            "trouble": ledger.ordering_trouble,
+            "trouble": ledger.ordering_trouble or ledger.repair.trouble,
+            "repair": ledger.repair.doing,
         }
         return respond(request, _encode(body), status=200 if ready else 503)
 

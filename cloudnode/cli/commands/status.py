@@ -14,8 +14,10 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.errors import RemoteError
 
-_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red", "diverged": "red"}
-_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED, "diverged": Exit.DAMAGED}
+_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red", "diverged": "red",
+                "repairing": "yellow"}  # fmt: skip
+_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED, "diverged": Exit.DAMAGED,
+                "repairing": Exit.DAMAGED}  # fmt: skip
 
 
 async def run(invocation: Invocation) -> Exit:
@@ -64,6 +66,7 @@ def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, millis
         ("sync", _sync(sync)),
         ("peers", _peers(info["peers"])),
         ("audit", _audit(info["audit"])),
+        *_repair(info["repair"]),
         ("network", info["network"]),
         ("node", info["node"]),
         ("software", f"{info['software']['name']} {info['software']['version']}"),
@@ -120,6 +123,17 @@ def _audit(audit: dict[str, Any]) -> str:
     if audit["height"] is not None and audit["finished"] is not None:
         words += f"; {audit['rows']:,} rows sound at height {audit['height']:,}"
     return words
+
+
+def _repair(repair: dict[str, Any]) -> list[tuple[str, str]]:
+    if repair["doing"] is not None:
+        return [("repair", f"{repair['doing']}, {repair['progress']:.0%}")]
+    if repair["trouble"] is not None:
+        return [("repair", printable(repair["trouble"]))]
+    if repair["last"] is None:
+        return []
+    last = f"{_date(repair['finished'])}: {printable(repair['last'])}"
+    return [("repair", f"{repair['repairs']} since the start; {last}")]
 
 
 def _date(unix: float) -> str:

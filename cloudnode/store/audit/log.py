@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import chain
@@ -121,7 +122,8 @@ def block_is_sound(
         decoded = Header.decode(header)
         check_contents(decoded, split_values(ids), split_values(validators))
         Finality.decode(finality).check_block(decoded)
-    except LedgerError:
+    except (LedgerError, TypeError, ValueError, struct.error):
+        # A flipped byte in a row's header turns a value into one of another type.
         return False
     return (decoded.height, decoded.hash, decoded.parent, decoded.network) == (at, hashed, parent, network)
 
@@ -173,7 +175,11 @@ def _signed_otherwise(blocks: list[_Block], rows: list[_Operation]) -> list[int]
         end = begin
         while end < len(rows) and rows[end][0] < end_of(height):
             end += 1
-        if Header.decode(header).signatures_hash != signatures_hash(row[3] for row in rows[begin:end]):
+        try:
+            is_so = Header.decode(header).signatures_hash == signatures_hash(row[3] for row in rows[begin:end])
+        except (LedgerError, TypeError):
+            is_so = False
+        if not is_so:
             found.append(height)
         begin = end
     return found

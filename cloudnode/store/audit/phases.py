@@ -21,9 +21,9 @@ PHASES: dict[str, Phase] = {
     "system": check_system,
     "checksums": check_checksums,
     "epochs": check_epochs,
-    "roots": check_roots,
     "blocks": check_blocks,
     "operations": check_operations,
+    "roots": check_roots,
     "structure": check_structure,
 }
 """What is checked in a thread of a running node: in short steps."""

@@ -149,9 +149,11 @@ def main() -> None:
 
 def _stand_back() -> None:
     """Take a processor only while nobody else wants it."""
-    os.nice(19)
+    # A supervisor may forbid either.
+    with contextlib.suppress(OSError):
+        os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
-        with contextlib.suppress(OSError):  # being nice has to do then
+        with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 

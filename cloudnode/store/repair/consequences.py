@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 from functools import partial
 
+from cloudnode.formats.block import Header
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.checks import row_check
@@ -65,6 +69,7 @@ def mend_consequences(connection: sqlite3.Connection, genesis: Genesis, least: i
         "scores": _mend_scores(connection, least, newest),
         "totals": _mend_totals(connection, genesis, least, newest),
         "system": _mend_settings(connection, newest),
+        "epochs": _mend_epochs(connection),
         "meta": _mend_meta(connection, genesis),
     }
 
@@ -142,6 +147,27 @@ def _mend_settings(connection: sqlite3.Connection, newest: int) -> int:
             connection.execute(
                 'UPDATE system SET since = ?, "check" = ? WHERE key = ?', (found, row_check(name, found), key)
             )
+            written += 1
+    return written
+
+
+def _mend_epochs(connection: sqlite3.Connection) -> int:
+    """How epochs ended, as the blocks that ended them say; the proof of finality stays if it is one."""
+    written = 0
+    ended = connection.execute(
+        "SELECT height, hash, header, finality, validators FROM blocks WHERE validators != x'' ORDER BY height"
+    ).fetchall()
+    for height, hashed, raw, finality, validators in ended:
+        header = Header.decode(raw)
+        row = connection.execute("SELECT * FROM epochs WHERE number = ?", (header.epoch,)).fetchone()
+        if row is not None and row[:4] + row[5:6] == (header.epoch, height, hashed, raw, validators):
+            with contextlib.suppress(LedgerError, TypeError):
+                Finality.decode(row[4]).check_block(header)
+                finality = row[4]
+        values = (header.epoch, height, hashed, raw, finality, validators)
+        true = (*values, row_check(*values))
+        if row != true:
+            connection.execute("INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", true)
             written += 1
     return written
 

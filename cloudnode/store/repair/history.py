@@ -13,7 +13,7 @@ from cloudnode.store.checks import row_check
 from cloudnode.store.schema import RECORD_COLUMNS
 from cloudnode.store.texts import record_text
 
-_OLD_TABLES = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old")
+_OLD_TABLES = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old", "system_old")
 
 
 def why_history_is_lost(connection: sqlite3.Connection, height: int) -> str | None:
@@ -23,13 +23,15 @@ def why_history_is_lost(connection: sqlite3.Connection, height: int) -> str | No
     """
     for table in (*_OLD_TABLES, "states"):
         _, columns = CHECKED[table]
-        for check, *values in connection.execute(f'SELECT "check", {columns} FROM {table}'):
+        # What is above is taken back and written again.
+        where = "WHERE height < ?1" if table == "states" else "WHERE ?1 >= 0"
+        for check, *values in connection.execute(f'SELECT "check", {columns} FROM {table} {where}', (height,)):
             if row_check(*values) != check:
                 return f"a row of {table} is damaged"
     roots: dict[int, bytes] = {}
     expected = None
     for state_height, root, preimage in connection.execute(
-        "SELECT height, root, preimage FROM states WHERE height <= ? ORDER BY height", (height,)
+        "SELECT height, root, preimage FROM states WHERE height < ? ORDER BY height", (height,)
     ):
         if sha256(preimage).digest() != root:
             return "a row of states is damaged"

@@ -71,6 +71,11 @@ class Mended:
     others: dict[str, int]
     lost_history: str | None
 
+    @property
+    def rows_written(self) -> int:
+        """How many rows were not what they must be, words left out."""
+        return sum(self.rows.values()) + sum(count for table, count in self.others.items() if table != "words")
+
     def __str__(self) -> str:
         counts = {**self.rows}
         for table, count in self.others.items():

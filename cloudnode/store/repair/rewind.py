@@ -15,14 +15,19 @@ from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 from cloudnode.store.texts import record_text
 
 _BY_SINCE = {
+    "system": "key, value, name, content, since",
     "trie": "slot, since, node",
     "scores": SCORE_COLUMNS,
     "totals": "key, since, records, ratings, stars",
 }
 """Tables whose rows say themselves since when they hold, with their columns but the checksum."""
 
-_CHECKS = {"trie": "row_check(slot, since)", "scores": f"row_check({SCORE_COLUMNS})",
-           "totals": f"row_check({_BY_SINCE['totals']})"}  # fmt: skip
+_CHECKS = {
+    "system": "row_check(name, since)",
+    "trie": "row_check(slot, since)",
+    "scores": f"row_check({SCORE_COLUMNS})",
+    "totals": f"row_check({_BY_SINCE['totals']})",
+}
 
 
 def rewind(connection: sqlite3.Connection, height: int) -> bool:
@@ -61,6 +66,7 @@ def rewind(connection: sqlite3.Connection, height: int) -> bool:
         run(f"DELETE FROM {table}_old WHERE until > ?", (height,))
     run("DELETE FROM states WHERE height > ?", (height,))
     run("DELETE FROM blocks WHERE height > ?", (height,))
+    run("DELETE FROM epochs WHERE last_height > ?", (height,))
     run("DELETE FROM operations WHERE position >= ?", (end,))
     return words_are_good
 

@@ -10,8 +10,8 @@ from cloudnode.formats.block import Header
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.verify import Epoch
 from cloudnode.store.connection import connect
+from cloudnode.store.epochs import Epochs
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import read_block
@@ -34,9 +34,9 @@ def find_targets(path: str, genesis: Genesis) -> list[Target]:
     :raises MendingFailed: The newest block is damaged, and has to be fetched first.
     :raises sqlite3.DatabaseError: The file can't be read.
     """
-    epoch = Epoch.of_genesis(genesis)
     found: dict[int, Target] = {}
     with closing(connect(path, read_only=True)) as connection:
+        epochs = Epochs(connection, genesis)
         (head,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
         if head is None:
             return []
@@ -44,7 +44,10 @@ def find_targets(path: str, genesis: Genesis) -> list[Target]:
             block, _ = read_block(connection, height)
             try:
                 header = Header.decode(block.header)
-                Finality.decode(block.finality).verify(header, genesis.network, epoch.number, epoch.validators)
+                epoch = epochs.get(header.epoch)
+                if epoch is None:
+                    raise LedgerError("header_epoch")
+                epoch.verify(header, Finality.decode(block.finality))
             except LedgerError as error:
                 raise MendingFailed(f"block {height} is not proven to be final: {error}", [height]) from None
             if header.root_height >= lowest_height(head):

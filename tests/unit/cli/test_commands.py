@@ -286,6 +286,11 @@ class StatusTests(CommandCase):
                 "state": "corrupt" if findings else "ok", "height": 5, "finished": 1.0, "rows": 1234,
                 "progress": 0.0, "findings": list(findings),
             },
+            "repair": {
+                "doing": "fetching what differs" if state == "repairing" else None, "progress": 0.5,
+                "trouble": "no other node is linked" if state == "corrupt" else None, "repairs": 1,
+                "last": "rows replaced: 1 of records", "finished": 1,
+            },
             "interfaces": [
                 {"transport": "ws", "protocol": "tcp", "address": "0.0.0.0", "port": 38082, "secure": True}
             ],

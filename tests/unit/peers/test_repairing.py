@@ -72,11 +72,12 @@ class RepairingTests(SynchronousTestCase):
     def test_rows(self) -> None:
         """Rows of all kinds: found without being told, named, and mended, on the follower and on the validator."""
         newest = "(SELECT max(height) FROM blocks)"
+        oldest = "(SELECT min(position) FROM operations)"
         for node, other, statement in (
             (self.follower, self.validator, "DELETE FROM records WHERE key = 'film7'"),
             (self.validator, self.follower, "UPDATE records SET data = '{}' WHERE key = 'film9'"),
             (self.follower, self.validator, "UPDATE scores SET sum = 3 WHERE since < 9"),
-            (self.validator, self.follower, "UPDATE operations SET body = 'x' WHERE position = (SELECT min(position) FROM operations)"),
+            (self.validator, self.follower, f"UPDATE operations SET body = 'x' WHERE position = {oldest}"),
             (self.follower, self.validator, "UPDATE blocks SET ids = x'00' WHERE height = 4"),
             (self.follower, self.validator, f"UPDATE blocks SET header = x'00' WHERE height = {newest}"),
             (self.validator, self.follower, "UPDATE trie SET node = zeroblob(9)"),

@@ -24,9 +24,9 @@ from tests.unit.store.network import SmallNetwork, random_operation
 
 TABLES = (
     "meta", "blocks", "operations", "states", "records", "ratings", "window", "accounts", "system", "trie", "scores",
-    "totals", "records_old", "ratings_old", "trie_old", "scores_old", "totals_old",
+    "totals", "epochs", "records_old", "ratings_old", "trie_old", "scores_old", "totals_old", "system_old",
 )  # fmt: skip
-HISTORY = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old", "states")
+HISTORY = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old", "system_old", "states")
 LIMITS = PartLimits(4_096, 1 << 20, 3 << 20)
 
 

@@ -1,0 +1,162 @@
+"""Real nodes whose databases are damaged while they run: found, named, mended from each other, without a restart."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from cloudnode.formats.operation import build_delete, build_put
+from cloudnode.store.connection import connect
+from tests.integration.conftest import NodeProcess, wait_until
+from tests.integration.test_peers import AUTHOR, envelope, height, put, rate, submit
+
+TABLES = {
+    "meta": "*",
+    "blocks": "height, hash, header, ids, validators, root_height",
+    "operations": "*",
+    "epochs": "number, last_height, hash, header, validators",
+    "states": "*",
+    "records": "*",
+    "ratings": "*",
+    "window": "*",
+    "accounts": "*",
+    "system": "*",
+    "trie": "*",
+    "scores": "*",
+    "totals": "*",
+}
+"""What is the same on all nodes: all but the proofs of finality, and the checksums over them."""
+
+HISTORY = ("records_old", "ratings_old", "trie_old", "scores_old", "totals_old")
+RECORDS = 60
+
+
+def contents(node: NodeProcess) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of a node's database, at one moment."""
+    with closing(sqlite3.connect(f"file:{node.datadir}/ledger.sqlite3?mode=ro", uri=True)) as connection:
+        connection.execute("BEGIN")
+        return {
+            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2").fetchall()
+            for table, columns in TABLES.items()
+        }
+
+
+def alter(node: NodeProcess, statement: str) -> None:
+    """Alter rows of a running node's database from outside."""
+    with closing(connect(str(node.datadir / "ledger.sqlite3"))) as connection:
+        assert connection.execute(statement).rowcount > 0, statement
+
+
+def repairs(node: NodeProcess) -> int:
+    """How many repairs succeeded."""
+    info = node.call("getnodeinfo")
+    found: int = info["repair"]["repairs"] if info["sync"]["state"] == "serving" else -1
+    return found
+
+
+def wait_for_repair(node: NodeProcess, before: int, what: str) -> None:
+    """Wait until one more repair succeeded than before, and data is served."""
+    try:
+        wait_until(lambda: repairs(node) > before, 20, f"the repair after {what}")
+    except BaseException:
+        print(node.call("getnodeinfo")["repair"], node.call("getnodeinfo")["audit"], node.log[-3000:])
+        raise
+
+
+def wait_for_same(one: NodeProcess, other: NodeProcess, without: tuple[str, ...] = ()) -> None:
+    """Wait until two databases are the same row for row."""
+
+    def differences() -> set[str]:
+        ours, theirs = contents(one), contents(other)
+        return {table for table in TABLES if table not in without and ours[table] != theirs[table]}
+
+    def are_same() -> bool:
+        return height(one) == height(other) and not differences()
+
+    try:
+        wait_until(are_same, 20, "agreement of all rows")
+    except BaseException:
+        ours, theirs = contents(one), contents(other)
+        print({table: (set(ours[table]) ^ set(theirs[table])) for table in differences()})
+        raise
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A validator and a follower, with records, ratings and some history."""
+    nodes: list[NodeProcess] = []
+    try:
+        for number in range(2):
+            home = tmp_path_factory.mktemp(f"repair{number}")
+            join = ["--join", nodes[0].ws_url] if nodes else []
+            nodes.append(NodeProcess(home, join))
+            nodes[-1].start()
+        validator, follower = nodes
+        for number in range(RECORDS):
+            put(validator, f"film{number}", "accepted" if number % 20 else "final")
+        put(validator, "film", "final")
+        for number in range(50):
+            rate(validator, f"film{number}", 1 + number % 5) if number % 10 == 0 else None
+        submit(validator, AUTHOR, build_put(envelope(validator, AUTHOR), "film", "film3", {"title": "again"}))
+        submit(validator, AUTHOR, build_delete(envelope(validator, AUTHOR), "film", "film4"))
+        rate(validator, "film10", 3)
+        rate(validator, "film10", 4)
+        wait_until(lambda: height(follower) == height(validator), 20, "the same height")
+        yield nodes
+    finally:
+        for node in nodes:
+            node.close()
+
+
+STATEMENTS = [
+    "UPDATE records SET data = '{\"title\":\"x\"}' WHERE key = 'film7'",
+    "DELETE FROM records WHERE key = 'film8'",
+    "UPDATE ratings SET value = x'05' || substr(value, 2) WHERE value < x'02'",
+    "UPDATE window SET value = zeroblob(14) WHERE key = (SELECT max(key) FROM window)",
+    "UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)",
+    "UPDATE system SET content = 'x' WHERE name = 'validators'",
+    "UPDATE trie SET node = zeroblob(100) WHERE slot = (SELECT max(slot) FROM trie)",
+    "UPDATE scores SET count = 77 WHERE created = (SELECT max(created) FROM scores)",
+    "UPDATE totals SET stars = stars + 1 WHERE key = (SELECT max(key) FROM totals)",
+    "UPDATE blocks SET header = zeroblob(236) WHERE height = 3",
+    "UPDATE blocks SET finality = x'00' WHERE height = (SELECT max(height) FROM blocks)",
+    "UPDATE operations SET body = '{}' WHERE position = (SELECT max(position) FROM operations)",
+    "UPDATE operations SET result = 5 WHERE position = (SELECT min(position) FROM operations)",
+    "UPDATE meta SET value = x'ff' WHERE name = 'network'",
+]
+
+
+def test_rows(network: list[NodeProcess]) -> None:
+    """A row of each table, in turn on the follower and on the validator, while they run."""
+    for number, statement in enumerate(STATEMENTS):
+        node, other = network[number % 2], network[1 - number % 2]
+        before = repairs(node)
+        alter(node, statement)
+        wait_for_repair(node, before, statement)
+        put(other, f"after{number}")
+        wait_for_same(node, other)
+    for node in network:
+        assert node.call("getnodeinfo")["repair"]["trouble"] is None
+        assert "Traceback" not in node.log
+        assert "is altered" in node.log
+
+
+def test_history(network: list[NodeProcess]) -> None:
+    """What only lower heights are read from is given up, by name, and no height below can be read."""
+    validator, follower = network
+    for table in (*HISTORY, "states"):
+        before = repairs(follower)
+        column = "root" if table == "states" else {"scores_old": "sum", "totals_old": "stars", "trie_old": "node"}.get(
+            table, "value"
+        )
+        oldest = "height" if table == "states" else "until"
+        alter(follower, f"UPDATE {table} SET {column} = -1 WHERE {oldest} = (SELECT min({oldest}) FROM {table})")
+        wait_for_repair(follower, before, table)
+        assert table in follower.call("getnodeinfo")["repair"]["last"]
+        for number in range(3):
+            submit(validator, AUTHOR, build_put(envelope(validator, AUTHOR), "film", f"film{number}", [table, number]))
+            rate(validator, "film10", 1 + number)
+        wait_for_same(validator, follower, ("states",))
