@@ -60,8 +60,8 @@ class LedgerConfig:
     """
 
     pool: PoolLimits = attrs.Factory(PoolLimits)
-    audit_interval: float = 3600.0
-    audit_share: float = 0.1
+    audit_interval: float = 300.0
+    audit_share: float = 0.2
 
 
 class Ledger:

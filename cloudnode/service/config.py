@@ -64,8 +64,8 @@ class LedgerSettings:
     :ivar pool_operations: Operations that wait for a block at most. :ivar pool_bytes: Bytes of their bodies.
     """
 
-    audit_interval: float = attrs.field(default=3600.0, converter=float, validator=ge(1))
-    audit_share: float = attrs.field(default=0.1, converter=float, validator=[ge(0.001), le(1)])
+    audit_interval: float = attrs.field(default=300.0, converter=float, validator=ge(1))
+    audit_share: float = attrs.field(default=0.2, converter=float, validator=[ge(0.001), le(1)])
     pool_operations: int = attrs.field(default=50_000, validator=[instance_of(int), ge(1)])
     pool_bytes: int = attrs.field(default=67_108_864, validator=[instance_of(int), ge(1)])
 

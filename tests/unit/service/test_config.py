@@ -138,7 +138,7 @@ class ConfigTests(SynchronousTestCase):
             ("ws-udp = true", ": ws-udp: [True] is not a text"),
             ("log-level = 3", ": log-level: 3 is not one of"),
             ("datadir = 3", ": datadir: 3 is not a path"),
-            ("[ledger]\naudit_share = 2", ": ledger.audit_share: 2 can't be used (the default is 0.1)"),
+            ("[ledger]\naudit_share = 2", ": ledger.audit_share: 2 can't be used (the default is 0.2)"),
             ("[ledger]\nspeed = 2", ": unknown key 'ledger.speed'"),
             ("limits = 3", ": limits: a table is expected"),
             ("[limits]\nmessage_bytes = 0", ": limits.message_bytes: 0 can't be used (the default is 1048576)"),
