@@ -149,7 +149,8 @@ class Truth:
                 for sent, operation_id in zip(answer.operations, wanted, strict=False):
                     check_body(sent, operation_id)
                 held += answer.operations
-            checked = await self._run_in_thread(check_operations, header, held, self._ledger.genesis)
+            epoch = self._ledger.find_epoch(header.epoch)
+            checked = await self._run_in_thread(check_operations, block, header, held, self._ledger.genesis, epoch)
             for fault in checked.faults.values():
                 raise fault
             if not checked.signed_so:

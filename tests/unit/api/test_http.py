@@ -243,7 +243,7 @@ class ChannelTests(NodeTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.site = make_site(self.node.served, self.node.answerer, self.node.clock)
-        self.heartbeats = 1  # the ledger's own timer
+        self.heartbeats = 2  # the ledger's own timers
 
     def connect(self, address: str = "192.0.2.1") -> tuple[HTTPChannel, Transport]:
         peer = IPv4Address("TCP", address, 40_000)

@@ -193,6 +193,7 @@ class FollowingTests(SynchronousTestCase):
     def test_diverged(self) -> None:
         """A node whose state is not what the validators signed serves nothing more, says why, and remembers it."""
         follower = self.network.add(self.validator.host)
+        follower.neighbourhood._repairs._not_before = float("inf")
         self.fill()
         self.check_same(follower)
         wrong = follower.store.state.with_entry(1, follower.store.state.entries[0])
