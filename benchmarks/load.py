@@ -4,7 +4,8 @@ One process with plain sockets and epoll, the same for every server, several tim
 are what is measured. Requests are made ready before the first is sent. Answers come in the order of the requests on a
 connection, by which latencies are told; writes that become final with one block are close enough to that.
 
-Run as ``python -m benchmarks.load PLAN`` with a :class:`Plan` in JSON; prints a :class:`Result` in JSON.
+Run as ``python -m benchmarks.load PLAN`` with a :class:`Plan` in JSON; prints a :class:`Result` in JSON. One that is
+held says ``ready`` once all is made ready and its connections are open, and begins when it is sent a line.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     :ivar carrier: How messages are carried. :ivar messages: A file of messages, one on a line: a single one is sent
         again and again, several are sent once each. :ivar seconds: How long, after ``warm_up`` seconds.
-    :ivar expected: What is in every answer that is as it should be.
+    :ivar expected: What is in every answer that is as it should be. :ivar held: Whether it waits for a word to begin.
     """
 
     carrier: Literal["post", "get", "websocket", "quic"]
@@ -46,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: float
     warm_up: float = 0.3
     expected: str = '"result":'
+    held: bool = False
 
     def read_messages(self) -> list[bytes]:
         """The messages of the file."""
@@ -57,6 +59,7 @@ class Result(msgspec.Struct, frozen=True):
 
     :ivar answers: In the measured time. :ivar seconds: How long that was. :ivar all_answers: With the warm-up.
     :ivar latencies: Milliseconds at each of :data:`PERCENTILES`. :ivar cpu_seconds: Taken by the generator.
+    :ivar each: The milliseconds of each answer, ascending; of a load that was held only.
     """
 
     answers: int
@@ -64,6 +67,7 @@ class Result(msgspec.Struct, frozen=True):
     all_answers: int
     latencies: tuple[float, ...]
     cpu_seconds: float
+    each: tuple[float, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -79,6 +83,8 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._expected = plan.expected.encode()
+        self._is_held = plan.held
+        self._cpu = time.process_time() if plan.held else 0.0
         self._begin = time.perf_counter() + plan.warm_up
         self._end = self._begin + plan.seconds
         self._last = self._begin
@@ -109,19 +115,21 @@ class Tally:
             raise RuntimeError("no answer came in time")
         told = tuple(ordered[min(len(ordered) - 1, len(ordered) * each // 100)] * 1000 for each in PERCENTILES)
         count = len(ordered)
-        return Result(count, max(self._last - self._begin, 1e-9), count + self._warm, told, time.process_time())
+        return Result(
+            count, max(self._last - self._begin, 1e-9), count + self._warm, told, time.process_time() - self._cpu,
+            tuple(round(each * 1000, 1) for each in ordered) if self._is_held else (),
+        )  # fmt: skip
 
 
 class _Connection:
     """One connection and what is outstanding on it."""
 
-    def __init__(self, carrier: Carrier, port: int, requests: Iterator[bytes], tally: Tally) -> None:
+    def __init__(self, carrier: Carrier, port: int, requests: Iterator[bytes]) -> None:
         self.socket = socket.create_connection((HOST, port), timeout=_STALL_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         carrier.open(self.socket)
         self._carrier = carrier
         self._requests = requests
-        self._tally = tally
         self._sent: deque[float] = deque()
         self._received = b""
 
@@ -138,7 +146,7 @@ class _Connection:
         """Whether every request was answered."""
         return not self._sent
 
-    def receive(self) -> int:
+    def receive(self, tally: Tally) -> int:
         """Take what came; returns how many answers that was."""
         data = self.socket.recv(_RECEIVE)
         if not data:
@@ -148,7 +156,7 @@ class _Connection:
         start = count = 0
         while (found := self._carrier.find(buffer, start)) is not None:
             begin, start = found
-            self._tally.answered(buffer[begin:start], now - self._sent.popleft(), now)
+            tally.answered(buffer[begin:start], now - self._sent.popleft(), now)
             count += 1
         self._received = buffer[start:]
         return count
@@ -159,14 +167,17 @@ def run(plan: Plan) -> Result:
     carrier = CARRIERS[plan.carrier]()
     wrapped = [carrier.wrap(message) for message in plan.read_messages()]
     requests: Iterable[bytes] = repeat(wrapped[0]) if len(wrapped) == 1 else wrapped
-    tally = Tally(plan)
     source = iter(requests)
     connections = {}
     poller = select.epoll()
     for _ in range(plan.connections):
-        connection = _Connection(carrier, plan.port, source, tally)
+        connection = _Connection(carrier, plan.port, source)
         connections[connection.socket.fileno()] = connection
         poller.register(connection.socket, select.EPOLLIN)
+    if plan.held:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    tally = Tally(plan)
     for connection in connections.values():
         connection.send(plan.outstanding)
     while not tally.is_over(time.perf_counter()):
@@ -175,7 +186,7 @@ def run(plan: Plan) -> Result:
             raise RuntimeError("no answer for a long time")
         for descriptor, _ in ready:
             connection = connections[descriptor]
-            connection.send(connection.receive())
+            connection.send(connection.receive(tally))
         if all(connection.is_idle for connection in connections.values()):
             break  # all messages were sent and answered
     return tally.result()

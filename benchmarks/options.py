@@ -8,12 +8,20 @@ import platform
 import sqlite3
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 _PACKAGES = ("twisted", "klein", "autobahn", "aioquic", "msgspec", "PyNaCl")
 
 
 def parse_options(
-    description: str, *, seconds: float | None = None, rounds: int | None = None, connections: int | None = None
+    description: str,
+    *,
+    seconds: float | None = None,
+    rounds: int | None = None,
+    connections: int | None = None,
+    operations: int | None = None,
+    nodes: int | None = None,
+    profile: bool = False,
 ) -> argparse.Namespace:
     """Read the command line and tell the machine.
 
@@ -21,16 +29,23 @@ def parse_options(
     :param seconds: The default of ``--seconds``, how long each target is measured in all; None where time is not set.
     :param rounds: The default of ``--rounds``; None where nothing is repeated.
     :param connections: The default of ``--connections``, where it matters.
+    :param operations: The default of ``--operations``. :param nodes: The default of ``--nodes``.
+    :param profile: Whether there is ``--profile``.
     """
     parser = argparse.ArgumentParser(description=description)
     settings = {
         "seconds": (float, seconds, "how long each target is measured, all rounds together"),
         "rounds": (int, rounds, "how often the targets take turns; medians are told"),
         "connections": (int, connections, "how many connections are held open"),
+        "operations": (int, operations, "how many operations are made"),
+        "nodes": (int, nodes, "how many nodes the network has"),
     }
     for name, (kind, default, text) in settings.items():
         if default is not None:
             parser.add_argument(f"--{name}", type=kind, default=default, help=f"{text} (%(default)s)")
+    if profile:
+        text = "a directory for what Python's profiler says of each node, for pstats; slows them down"
+        parser.add_argument("--profile", type=Path, help=text)
     options = parser.parse_args()
     print(description)
     print(f"{machine()}\n", flush=True)

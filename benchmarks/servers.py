@@ -7,7 +7,7 @@ import http.client
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -115,29 +115,40 @@ class Workshop:
         self.path = path
         self._stack = stack
 
-    def start_node(self, datadir: Path | None = None, config: str = "") -> Node:
+    def start_node(self, datadir: Path | None = None, config: str = "", **options: Sequence[str]) -> Node:
         """Start a node that is stopped at the end.
 
-        :param datadir: A new one if None. :param config: TOML.
+        :param datadir: A new one if None. :param config: TOML. :param options: See :meth:`node`.
         """
-        return self._stack.enter_context(self.node(datadir, config))
+        return self._stack.enter_context(self.node(datadir, config, **options))
 
     @contextlib.contextmanager
-    def node(self, datadir: Path | None = None, config: str = "") -> Iterator[Node]:
-        """A node, and its end."""
+    def node(
+        self,
+        datadir: Path | None = None,
+        config: str = "",
+        *,
+        arguments: Sequence[str] = (),
+        daemon: Sequence[str] = (),
+    ) -> Iterator[Node]:
+        """A node, and its end.
+
+        :param arguments: More options of the node. :param daemon: More options of ``twistd``.
+        """
         post, websocket, quic = free_port(), free_port(), free_port()
         name = f"node-{post}"
         (self.path / f"{name}.toml").write_text(config)
-        arguments = [
-            script("twistd"), "-n", "--pidfile=", "cloudnode",
+        command = [
+            script("twistd"), "-n", "--pidfile=", *daemon, "cloudnode",
             "--datadir", str(datadir or self.path / name),
             "--config", str(self.path / f"{name}.toml"),
             "--http", f"tcp:{post}:interface={HOST}",
             "--ws", f"tcp:{websocket}:interface={HOST}",
             "--ws-udp", f"{HOST}:{quic}",
+            *arguments,
         ]  # fmt: skip
         ports = {"post": post, "get": post, "websocket": websocket, "quic": quic}
-        with running(arguments, self.path / f"{name}.log", lambda: _is_ready(post)) as child:
+        with running(command, self.path / f"{name}.log", lambda: _is_ready(post)) as child:
             yield Node("cloudnode", child, ports)
 
     def start_baseline(self, kind: str, name: str, answer: bytes) -> Server:
