@@ -38,6 +38,7 @@ NO_INVITER = bytes(32)
 
 _U64_MAX = 2**64 - 1
 _DIGITS = "0123456789abcdef"
+_NIBBLE_BITS = {digit: 1 << nibble for nibble, digit in enumerate(_DIGITS)}
 
 _entry = Struct(">32sQQQ")
 _head = Struct(">cBH")
@@ -131,15 +132,13 @@ def encode_leaf(table: int, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 def encode_inner(table: int, path: str, children: Mapping[str, bytes]) -> bytes:
     """An inner node; ``children`` are the encoded entries by nibble as a hex digit."""
-    bitmap = 0
-    for digit in children:
-        bitmap |= 1 << int(digit, 16)
+    bitmap = sum(map(_NIBBLE_BITS.__getitem__, children))
     return b"".join(
         (
             _head.pack(b"I", table, len(path)),
             bytes.fromhex(path if len(path) % 2 == 0 else path + "0"),
             _bitmap.pack(bitmap),
-            *(children[digit] for digit in sorted(children)),
+            *[children[digit] for digit in sorted(children)],
         )
     )
 

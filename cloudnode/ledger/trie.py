@@ -15,9 +15,11 @@ The byte layouts and tags are those of :mod:`cloudnode.formats.nodes` and ``docs
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
+from operator import itemgetter
 from os.path import commonprefix
 from struct import Struct
 from typing import Protocol
@@ -27,6 +29,13 @@ from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, PAGE_ROWS, TABLES, 
 _sums = Struct(">QQQ")
 _head = Struct(">cBH")
 _bitmap = Struct(">H")
+
+_SUMS_SIZE = ENTRY_SIZE - 32
+_ROWS_MASK = 2**64 - 1
+_NEXT_DIGIT = dict(zip("0123456789abcde", "123456789abcdef", strict=True))
+
+_STEP = 64
+"""With at most so many changed keys a part of the trie is brought in line without a pause: some milliseconds."""
 
 Rows = Sequence[tuple[bytes, bytes]]
 
@@ -61,7 +70,7 @@ def key_range(prefix: str) -> tuple[bytes, bytes | None]:
     bound = prefix.rstrip("f")
     if not bound:
         return low, None
-    bound = bound[:-1] + format(int(bound[-1], 16) + 1, "x")
+    bound = bound[:-1] + _NEXT_DIGIT[bound[-1]]
     return low, bytes.fromhex(bound if len(bound) % 2 == 0 else bound + "0")
 
 
@@ -81,6 +90,18 @@ def page_entry(table: int, rows: Rows) -> bytes:
     return sha256(page).digest() + _sums.pack(total, count, len(rows))
 
 
+@lru_cache(4096)
+def _digits(bitmap: int) -> str:
+    """The children's nibbles, in order."""
+    return "".join(digit for nibble, digit in enumerate("0123456789abcdef") if bitmap >> nibble & 1)
+
+
+def _packed_sums(entries: Iterable[bytes]) -> int:
+    """The (sum, count, rows) over entries as one number of 192 bits: none of the three ever overflows."""
+    from_bytes = int.from_bytes
+    return sum([from_bytes(entry[32:], "big") for entry in entries])
+
+
 class InnerNode:
     """An inner node taken apart: its path as hex digits and its children's entries by nibble, as a hex digit."""
 
@@ -98,13 +119,10 @@ class InnerNode:
         at = 4 + (length + 1) // 2
         path = node[4:at].hex()[:length]
         (bitmap,) = _bitmap.unpack_from(node, at)
-        at += 2
-        children = {}
-        for nibble, digit in enumerate("0123456789abcdef"):
-            if bitmap >> nibble & 1:
-                children[digit] = node[at : at + ENTRY_SIZE]
-                at += ENTRY_SIZE
-        return cls(table, path, children)
+        digits = _digits(bitmap)
+        begin = at + 2
+        starts = range(begin, begin + ENTRY_SIZE * len(digits), ENTRY_SIZE)
+        return cls(table, path, dict(zip(digits, [node[at : at + ENTRY_SIZE] for at in starts], strict=True)))
 
     def encode(self) -> bytes:
         """The node's bytes, the preimage of its hash."""
@@ -155,7 +173,7 @@ class Trie:
         changed = sorted({key.hex() for key in keys})
         if not changed:
             return entry
-        return (yield from self._change("", entry, changed))
+        return (yield from self._change_in_steps("", entry, changed))
 
     def build(self, slot: str, rows: Rows) -> bytes:
         """Store the inner nodes over rows below a slot that has none, and return their entry."""
@@ -171,27 +189,53 @@ class Trie:
                 digit = format(nibbles[start], "x")
                 children[digit] = self.build(path + digit, rows[start:end])
                 start = end
-        return self._put(slot, InnerNode(self._table, path, children))
+        return self._put(slot, InnerNode(self._table, path, children), _packed_sums(children.values()))
 
-    def _put(self, slot: str, node: InnerNode) -> bytes:
+    def _put(self, slot: str, node: InnerNode, sums: int) -> bytes:
         encoded = node.encode()
         self._store.set_node(slot, encoded)
-        return sha256(encoded).digest() + _sums.pack(*node.sums())
+        return sha256(encoded).digest() + sums.to_bytes(_SUMS_SIZE, "big")
 
     def _rows(self, prefix: str) -> list[tuple[bytes, bytes]]:
         return self._store.rows(*key_range(prefix))
 
-    def _change(self, slot: str, entry: bytes, keys: list[str]) -> Generator[None, None, bytes]:
-        """Bring what lies under a slot in line; a generator that returns its new entry."""
+    def _change_in_steps(self, slot: str, entry: bytes, keys: list[str]) -> Generator[None, None, bytes]:
+        """:meth:`_change` as a generator that returns the entry."""
+        if len(keys) <= _STEP:
+            changed = self._change(slot, entry, keys)
+            yield
+            return changed
+        node = self._open(slot, entry, keys)
+        if node is None:
+            return self.build(slot, self._rows(slot))
+        for digit, child, group in _children(node, keys):
+            _set_child(node, digit, (yield from self._change_in_steps(node.path + digit, child, group)))
+        return self._close(slot, node)
+
+    def _change(self, slot: str, entry: bytes, keys: list[str]) -> bytes:
+        """Bring what lies under a slot in line, and return its new entry.
+
+        :param keys: In order.
+        """
+        node = self._open(slot, entry, keys)
+        if node is None:
+            return self.build(slot, self._rows(slot))
+        for digit, child, group in _children(node, keys):
+            _set_child(node, digit, self._change(node.path + digit, child, group))
+        return self._close(slot, node)
+
+    def _open(self, slot: str, entry: bytes, keys: list[str]) -> InnerNode | None:
+        """The inner node at a slot, with room for the changed keys; None if there is a leaf page."""
         stored = self._store.node(slot) if entry_rows(entry) > PAGE_ROWS else None
         if stored is None:
-            return self.build(slot, self._rows(slot))
+            return None
         node = InnerNode.decode(stored)
-        # The keys are in order, so that all share the path if the first and the last do.
-        if not (keys[0].startswith(node.path) and keys[-1].startswith(node.path)):
-            node = self._make_room(slot, stored, node, entry, keys)
-        yield from self._change_children(node, keys)
-        if sum(map(entry_rows, node.children.values())) <= PAGE_ROWS:
+        return node if _are_inside(node, keys) else self._make_room(slot, stored, node, entry, keys)
+
+    def _close(self, slot: str, node: InnerNode) -> bytes:
+        """Store a node whose children are in line, or what takes its place, and return the entry."""
+        sums = _packed_sums(node.children.values())
+        if sums & _ROWS_MASK <= PAGE_ROWS:
             self._store.set_node(slot, None)
             return page_entry(self._table, self._rows(slot))
         if len(node.children) == 1:
@@ -200,19 +244,7 @@ class Trie:
             self._store.set_node(slot, self._store.node(node.path + digit))
             self._store.set_node(node.path + digit, None)
             return child
-        return self._put(slot, node)
-
-    def _change_children(self, node: InnerNode, keys: list[str]) -> Generator[None, None, None]:
-        depth = len(node.path)
-        inside = [key for key in keys if key.startswith(node.path)]
-        for digit, group in groupby(inside, key=lambda key: key[depth]):
-            before = node.children.get(digit, EMPTY_ENTRY)
-            after = yield from self._change(node.path + digit, before, list(group))
-            if after == EMPTY_ENTRY:
-                node.children.pop(digit, None)
-            else:
-                node.children[digit] = after
-        yield
+        return self._put(slot, node, sums)
 
     def _make_room(self, slot: str, stored: bytes, node: InnerNode, entry: bytes, keys: list[str]) -> InnerNode:
         """Make a node for rows that do not share the path of the node at this slot, above that node."""
@@ -223,3 +255,22 @@ class Trie:
         digit = node.path[len(path)]
         self._store.set_node(path + digit, stored)
         return InnerNode(self._table, path, {digit: entry})
+
+
+def _are_inside(node: InnerNode, keys: list[str]) -> bool:
+    """Whether all keys share the node's path: being in order, they do if the first and the last do."""
+    return keys[0].startswith(node.path) and keys[-1].startswith(node.path)
+
+
+def _children(node: InnerNode, keys: list[str]) -> Iterator[tuple[str, bytes, list[str]]]:
+    """The children that have changed keys below them: nibble, entry and keys of each."""
+    inside = keys if _are_inside(node, keys) else [key for key in keys if key.startswith(node.path)]
+    for digit, group in groupby(inside, itemgetter(len(node.path))):
+        yield digit, node.children.get(digit, EMPTY_ENTRY), list(group)
+
+
+def _set_child(node: InnerNode, digit: str, entry: bytes) -> None:
+    if entry == EMPTY_ENTRY:
+        node.children.pop(digit, None)
+    else:
+        node.children[digit] = entry
