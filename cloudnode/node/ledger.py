@@ -282,7 +282,7 @@ class Ledger:
         :raises LedgerError: Any code of the groups ``form`` and ``pool``, at once or through the Deferred.
         """
         operation = decode_operation(body, signature, self.genesis)
-        outcome = self.outcome(operation.id, operation.expiry)
+        outcome = self._outcome_of(operation)
         if outcome is not None or operation.id in self._pool:
             # The id is of the body alone: whoever sends it with another signature is told of the first one.
             return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
@@ -298,11 +298,18 @@ class Ledger:
         """
         operation = decode_operation(body, signature, self.genesis)
         height = self.head.height + 1
-        if operation.id in self._pool or self.outcome(operation.id, operation.expiry) is not None:
+        if operation.id in self._pool or self._outcome_of(operation) is not None:
             return succeed(Accepted(operation.id, self.head.height, operation.expiry))
         check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
         self._check_epoch(operation)
         return self._check(operation, needed)
+
+    def _outcome_of(self, operation: Operation) -> Outcome | None:
+        """:meth:`outcome` for many: no block below ``valid_from`` can hold it, so the disk is seldom asked."""
+        outcome = self._recent.outcome(operation.id)
+        if outcome is None and not self._recent.covers(operation.valid_from, self.head.height):
+            outcome = self.outcome(operation.id, operation.expiry)
+        return outcome
 
     def _check(self, operation: Operation, needed: bool = False) -> Deferred[Accepted]:
         if not needed:
@@ -326,9 +333,12 @@ class Ledger:
         """Put an operation into the pool unless a block since ``height`` took it, sent by somebody else."""
         if operation.id not in self._pool:
             self._check_epoch(operation)  # it may have ended meanwhile
-            outcome = self._recent.outcome_since(height, operation.id)
+            outcome = self._recent.outcome(operation.id)
             if outcome is not None:
                 return Accepted(operation.id, self.head.height, operation.expiry, outcome)
+            if not self._recent.covers(height + 1, self.head.height):
+                # The node is so busy that more blocks came since than are remembered.
+                raise LedgerError("pool_full")
             if operation.expiry <= self.head.height:
                 raise LedgerError("operation_expired")
             self._pool.add(operation)

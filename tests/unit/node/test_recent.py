@@ -4,37 +4,61 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.formats.errors import LedgerError
-from cloudnode.ledger.reading import Block, Cursor, FinalBlock, Head, LoggedOperation
+from cloudnode.ledger.reading import Block, Cursor, FinalBlock, Head, LoggedOperation, Outcome
 from cloudnode.node.recent import BLOCKS, RecentOutcomes
 
 
-def block(height: int) -> FinalBlock:
-    """A block with one operation, whose id is the height."""
-    operation_id = bytes([height]) * 32
-    logged = LoggedOperation(Cursor(height, 0), operation_id, b"", b"", 0)
+def operation_id(height: int, index: int) -> bytes:
+    return bytes([height, index]) * 16
+
+
+def block(height: int, results: tuple[int, ...] = (0,)) -> FinalBlock:
+    """A block whose operations had these results."""
+    logged = tuple(
+        LoggedOperation(Cursor(height, index), operation_id(height, index), b"", b"", result)
+        for index, result in enumerate(results)
+    )
     head = Head(height, bytes(32), 0, bytes(32))
-    return FinalBlock(Block(height, bytes(32), b"", b"", (operation_id,)), head, (logged,))
+    ids = tuple(each.id for each in logged)
+    return FinalBlock(Block(height, bytes(32), b"", b"", ids), head, logged)
 
 
 class RecentOutcomesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.recent = RecentOutcomes()
-        for height in range(1, 6):
-            self.recent.add(block(height))
+        self.recent = RecentOutcomes(20)
+        for height in range(3, 6):
+            self.recent.add(block(height, (0, 7, 65_535)))
 
-    def test_since(self) -> None:
-        """Only blocks above the height are looked through."""
-        outcome = self.recent.outcome_since(3, bytes([4]) * 32)
-        assert outcome is not None
-        self.assertEqual(outcome.cursor, Cursor(4, 0))
-        self.assertIsNone(self.recent.outcome_since(3, bytes([3]) * 32))
-        self.assertIsNone(self.recent.outcome_since(0, bytes([9]) * 32))
+    def test_outcome(self) -> None:
+        """An operation's place and result are told."""
+        for index, result in enumerate((0, 7, 65_535)):
+            wanted = operation_id(4, index)
+            self.assertEqual(self.recent.outcome(wanted), Outcome(wanted, Cursor(4, index), result))
+        self.assertIsNone(self.recent.outcome(operation_id(4, 3)))
+        self.assertIsNone(self.recent.outcome(operation_id(2, 0)))
 
-    def test_too_long_ago(self) -> None:
-        """Once blocks are forgotten, it is refused to say that an operation was in none of them."""
-        for height in range(6, 6 + BLOCKS):
-            self.recent.add(block(height))
-        error = self.assertRaises(LedgerError, self.recent.outcome_since, 1, bytes(32))
-        self.assertEqual(error.code, "pool_full")
-        self.assertIsNone(self.recent.outcome_since(5, bytes(32)))
+    def test_covers(self) -> None:
+        """Memory covers heights if it has all of them, and what is not yet."""
+        self.assertTrue(self.recent.covers(3, 5))
+        self.assertTrue(self.recent.covers(5, 5))
+        self.assertTrue(self.recent.covers(6, 5))
+        self.assertFalse(self.recent.covers(2, 5))
+        self.assertFalse(self.recent.covers(4, 6), "the ledger is ahead of what it told")
+        self.assertFalse(RecentOutcomes().covers(1, 1))
+        self.assertTrue(RecentOutcomes().covers(2, 1))
+
+    def test_forgets(self) -> None:
+        """The oldest blocks are forgotten with their operations, but some are kept however many they hold."""
+        for height in range(6, 12):
+            self.recent.add(block(height, (0, 0, 0)))
+        self.assertIsNone(self.recent.outcome(operation_id(3, 0)))
+        self.assertIsNotNone(self.recent.outcome(operation_id(12 - BLOCKS, 0)))
+        self.assertTrue(self.recent.covers(12 - BLOCKS, 11))
+        self.assertFalse(self.recent.covers(11 - BLOCKS, 11))
+
+    def test_gap(self) -> None:
+        """After a jump of the height only what follows it is covered."""
+        self.recent.add(block(9))
+        self.assertIsNone(self.recent.outcome(operation_id(5, 0)))
+        self.assertTrue(self.recent.covers(9, 9))
+        self.assertFalse(self.recent.covers(5, 9))
