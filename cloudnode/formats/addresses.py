@@ -16,6 +16,9 @@ from cloudnode.formats.errors import LedgerError
 KEY_BYTES_MAX = 256
 ADDRESS_BYTES_MAX = 64 + 1 + 64 + 1 + KEY_BYTES_MAX
 
+_is_plain_address = re.compile(r"[0-9a-f]{64}/[a-z0-9._-]{1,64}/[ -.0-~]{1,256}").fullmatch
+"""Most addresses: those whose key is ASCII."""
+
 _is_collection = re.compile(r"[a-z0-9._-]{1,64}").fullmatch
 _has_forbidden = re.compile(r"[/\x00-\x1f\x7f-\x9f]").search
 
@@ -71,6 +74,8 @@ def check_address(text: str, code: str = "record_invalid") -> None:
     :param code: ``record_invalid`` or ``ref_invalid``.
     :raises LedgerError: With that code.
     """
+    if _is_plain_address(text):
+        return
     try:
         parse_address(text)
     except LedgerError as error:

@@ -19,6 +19,7 @@ from cloudnode.formats.addresses import (
     parse_address,
     record_hash,
 )
+from cloudnode.formats.errors import LedgerError
 from tests.unit.formats.support import FormatTestCase
 
 ACCOUNT = bytes(range(32))
@@ -77,6 +78,19 @@ class AddressTests(FormatTestCase):
         ):
             self.assert_refused("account_invalid", decode_account, other)
         self.assertEqual(account_hash(ACCOUNT), sha256(ACCOUNT).digest())
+
+    def test_near_addresses(self) -> None:
+        """Of an address and all that differs by one character, the check lets pass what can be taken apart."""
+        address = f"{ACCOUNT.hex()}/film.x/a b~"
+        for at in range(len(address) + 1):
+            for character in map(chr, range(256)):
+                for text in (address[:at] + character + address[at:], address[:at] + character + address[at + 1 :]):
+                    try:
+                        parse_address(text)
+                    except LedgerError:
+                        self.assertRaises(LedgerError, check_address, text)
+                    else:
+                        check_address(text)
 
     def test_one_code_for_addresses(self) -> None:
         """Within an operation whatever is wrong with an address has the member's code."""

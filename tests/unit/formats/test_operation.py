@@ -30,11 +30,12 @@ from cloudnode.formats.operation import (
     build_withdraw,
     check_window,
     decode_operation,
+    is_plain_rating,
     sign_operation,
     signatures_valid,
     verify_signature,
 )
-from cloudnode.formats.strictjson import INTEGER_MAX
+from cloudnode.formats.strictjson import INTEGER_MAX, decode_strict
 from tests.unit.formats.support import FormatTestCase, damaged, load
 from tests.vectors.make_genesis import genesis, key
 from tests.vectors.make_operations import shown
@@ -135,6 +136,23 @@ class DecodeTests(FormatTestCase):
         """Any values in any members give an operation or an error; one whose message is the parser's own is a type."""
         value = {name: member for name, member in (json.loads(body) | changed).items() if name not in removed}
         self.assert_value_or_refused(decode_operation, json.dumps(value).encode(), bytes(64), GENESIS)
+
+    def test_plain_ratings_are_strict_json(self) -> None:
+        """Of a rating and all that differs by one byte, what is taken for strict JSON unread is just that."""
+        body = build_rate(ENVELOPE, RECORD, 4)
+        self.assertTrue(is_plain_rating(body))
+        plain = 0
+        for at in range(len(body)):
+            for byte in b'\x00\t \n"\\/{}[],:-+.0123456789aefEnt\x7f\x80\xc3\xff':
+                one = bytes([byte])
+                rest = body[at + 1 :]
+                for changed in (body[:at] + one + body[at:], body[:at] + one + rest, body[:at] + rest):
+                    if is_plain_rating(changed):
+                        plain += 1
+                        decode_strict(changed)
+        self.assertGreater(plain, 5_000)
+        for odd in (body + b" ", b" " + body, body.replace(b'"expiry"', b'"from":7,"expiry"')):
+            self.assertFalse(is_plain_rating(odd))
 
     @given(_json, st.booleans())
     def test_data_is_kept_to_the_byte(self, data: Any, spaced: bool) -> None:
