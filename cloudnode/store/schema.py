@@ -121,8 +121,9 @@ CREATE TABLE trie (
 ) WITHOUT ROWID;
 CREATE TABLE trie_old (
     slot TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL, node BLOB NOT NULL,
-    "check" INTEGER NOT NULL, PRIMARY KEY (slot, until)
-) WITHOUT ROWID;
+    "check" INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX trie_old_slot ON trie_old (slot, until);
 CREATE INDEX trie_old_until ON trie_old (until);
 
 -- Sums that follow from the state: of each record's ratings, and of what each account did.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Generator, Iterator, Sequence
 
 from cloudnode.formats.block import Header
@@ -23,8 +24,13 @@ from cloudnode.store.writer import BlockWriter
 
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 32_768
-WAL_BYTES_MAX = 16 * 1024 * 1024
-"""Beyond this the write-ahead log is moved into the file after the next block."""
+WAL_BYTES_MAX = 64 * 1024 * 1024
+"""Beyond this the write-ahead log is moved into the file after the next block.
+
+A page that many blocks change is moved once: with a shorter log all pages are written twice.
+"""
+
+_FRAMES_OFFSET = 16
 
 
 class WrongDatabase(Exception):
@@ -175,10 +181,19 @@ class SqliteStore:
 
     def wants_checkpoint(self) -> bool:
         """Whether the write-ahead log has grown so long that reads through it become slow."""
+        page_size: int = self._write.execute("PRAGMA page_size").fetchone()[0]
+        return self._log_frames() * page_size > WAL_BYTES_MAX
+
+    def _log_frames(self) -> int:
+        """The pages in the log, from SQLite's index of it (https://www.sqlite.org/walformat.html, section 2.2).
+
+        The log's file does not tell: it keeps its size when the log begins anew.
+        """
         try:
-            return os.path.getsize(f"{self.path}-wal") > WAL_BYTES_MAX
+            with open(f"{self.path}-shm", "rb", buffering=0) as index:
+                return int.from_bytes(os.pread(index.fileno(), 4, _FRAMES_OFFSET), sys.byteorder)
         except OSError:
-            return False
+            return 0
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file; for a thread, while no block is written.
