@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.appointment import check_appoint
+from cloudnode.formats.checkpoint import Checkpoint
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
@@ -57,11 +58,13 @@ class LedgerConfig:
 
     :ivar pool: The most that waits for a block. :ivar audit_interval: Seconds between background audits, 0 for none.
     :ivar audit_share: The share of one core's time that a background audit takes, 0 to 1.
+    :ivar checkpoint: A block that must be in the chain, or None.
     """
 
     pool: PoolLimits = attrs.Factory(PoolLimits)
     audit_interval: float = 300.0
     audit_share: float = 0.2
+    checkpoint: Checkpoint | None = None
 
 
 class Ledger:
@@ -69,6 +72,8 @@ class Ledger:
 
     :ivar genesis: The network's. :ivar node_key: The node's identity, which signs receipts and answers.
     :ivar repair: What is done about damage.
+    :ivar checkpoint: A block that must be in the chain, or None: whoever brings blocks, or a whole state of a later
+        height, sees to it by :meth:`cloudnode.formats.checkpoint.Checkpoint.check`.
     """
 
     _log = Logger()
@@ -89,6 +94,7 @@ class Ledger:
         self.genesis = genesis
         self.network = genesis.network
         self.node_key = node_key
+        self.checkpoint = config.checkpoint
         self._reactor = reactor
         self._run_in_thread = run_in_thread
         self._store = store
@@ -115,6 +121,20 @@ class Ledger:
         self._heights: list[tuple[int, Deferred[None]]] = []
         self._observers: list[Callable[[FinalBlock], None]] = []
         self._pool_observers: list[Callable[[Operation], None]] = []
+
+    def check_checkpoint(self) -> None:
+        """See that the log does not contradict the checkpoint; to be called before the start.
+
+        :raises CheckpointMissed: It does.
+        """
+        wanted = self.checkpoint
+        if wanted is None or wanted.height > self.head.height:
+            return
+        block = self.reading().block(wanted.height)
+        if block is not None:
+            wanted.check(block.height, block.hash)
+        else:
+            self._log.warn("The checkpoint {checkpoint} is not looked at: that block is pruned here", checkpoint=wanted)
 
     async def start(self) -> None:
         """Begin to make blocks and to audit. Reads are answered from now on, unless an audit found damage before."""

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.block import Header
+from cloudnode.formats.checkpoint import CheckpointMissed
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, FinalBlock
@@ -182,10 +183,10 @@ class Download:
         if is_next and not self._is_stopped and not self._is_fetching:
             try:
                 check_following(header, self._tip)
-            except RulesBroken as error:
+                self._append(block, header)
+            except (RulesBroken, CheckpointMissed) as error:
                 self._stop_for(str(error))
                 return
-            self._append(block, header)
         self.pump()
 
     def pump(self) -> None:
@@ -237,6 +238,8 @@ class Download:
                 self._append(block, header)
 
     def _append(self, block: Block, header: Header) -> None:
+        if self._ledger.checkpoint is not None:
+            self._ledger.checkpoint.check(block.height, block.hash)
         held: list[Operation | SentOperation | None] = []
         held.extend(self._ledger.waiting_operation(each) for each in block.operation_ids)
         missing = [index for index, operation in enumerate(held) if operation is None]
@@ -245,7 +248,7 @@ class Download:
         self._epochs.reached(self._tip.epoch)
 
     def _fetch_failed(self, failure: Failure, peer: Peer) -> None:
-        if isinstance(failure.value, RulesBroken):
+        if isinstance(failure.value, RulesBroken | CheckpointMissed):
             self._stop_for(str(failure.value))
         elif isinstance(failure.value, PeerFault):
             peer.end(failure.value)

@@ -29,6 +29,7 @@ from cloudnode.api.served import ServedNode
 from cloudnode.api.session import ApiSessionOpener
 from cloudnode.api.web.site import make_site
 from cloudnode.formats.block import quorum
+from cloudnode.formats.checkpoint import CheckpointMissed
 from cloudnode.formats.keys import TLS
 from cloudnode.node.datadir import Datadir, DatadirError, PreparedDatadir, lone_genesis
 from cloudnode.node.evidence import EvidenceStore
@@ -91,6 +92,10 @@ async def start_node(
     ledger = _open_ledger(config, datadir, reactor)
     # From here on the store is open: the ledger closes it, started or not.
     shutdown.add("the ledger", ledger.stop)
+    try:
+        ledger.check_checkpoint()
+    except CheckpointMissed as error:
+        raise StartError(str(error)) from None
     await ledger.start()
     evidence = _open_evidence(datadir, ledger, reactor, wall_time)
     shutdown.add("the evidence", evidence.stop)
@@ -210,6 +215,7 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
                 pool=PoolLimits(settings.pool_operations, settings.pool_bytes),
                 audit_interval=settings.audit_interval,
                 audit_share=settings.audit_share,
+                checkpoint=config.checkpoint,
             ),
             make_audit=AuditProcess,
         )

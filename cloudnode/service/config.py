@@ -17,6 +17,7 @@ from attrs.validators import ge, instance_of, le
 from twisted.internet.endpoints import serverFromString
 
 from cloudnode.api.limits import Limits
+from cloudnode.formats.checkpoint import Checkpoint, parse_checkpoint
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
 
@@ -31,7 +32,7 @@ DEFAULT_WS = ("tcp:38082",)
 DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
 
-SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "log-format", "log-level")
+SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "log-format", "log-level")
 TABLES = ("limits", "ledger", "peers")
 
 _T = TypeVar("_T")
@@ -77,7 +78,7 @@ class Config:
     :ivar datadir: Absolute path of the data directory.
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
-    :ivar join: Nodes of the network to join.
+    :ivar join: Nodes of the network to join. :ivar checkpoint: A block that must be in the chain.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
     :ivar peers: How many links it has.
     """
@@ -87,6 +88,7 @@ class Config:
     ws: tuple[str, ...] = DEFAULT_WS
     ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
     join: tuple[JoinAddress, ...] = ()
+    checkpoint: Checkpoint | None = None
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
@@ -124,6 +126,7 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         ws=settings.read("ws", _read_endpoints, DEFAULT_WS),
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
         join=settings.read("join", _read_joins, ()),
+        checkpoint=settings.read("checkpoint", _read_checkpoint, None),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
         limits=settings.read_table("limits", Limits()),
@@ -233,6 +236,12 @@ def _read_joins(value: Any) -> tuple[JoinAddress, ...]:
         return tuple(parse_join(text) for text in _read_texts(value))
     except JoinInvalid as error:
         raise ValueError(str(error)) from None
+
+
+def _read_checkpoint(value: Any) -> Checkpoint:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text, HEIGHT:HASH")
+    return parse_checkpoint(value)
 
 
 def _read_udp_addresses(value: Any) -> tuple[UdpAddress, ...]:

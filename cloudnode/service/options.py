@@ -54,6 +54,7 @@ class Options(usage.Options):
         ["datadir", "d", None, "Where the data is kept. Default: $STATE_DIRECTORY, which systemd sets, else "
          "$XDG_DATA_HOME/cloudnode, else ~/.local/share/cloudnode"],
         ["config", "c", None, "A TOML file with further settings"],
+        ["checkpoint", None, None, "HEIGHT:HASH of a block that must be in the chain; another history is not followed"],
         ["log-format", None, None, f"{' or '.join(LOG_FORMATS)} (one object a line). Default: text"],
         ["log-level", None, None, f"Log what is at least {', '.join(LOG_LEVELS)}. Default: info"],
     ]  # fmt: skip
@@ -88,7 +89,7 @@ class Options(usage.Options):
         self.setdefault("ws-udp", []).append(address)
 
     def opt_join(self, url: str) -> None:
-        """Join the network of a node and follow it: its ws://, wss:// or http:// URL, or
+        """Join the network of a node and follow it: its ws://, wss://, ws+udp:// or http:// URL, or
         cloudnode:NODE@HOST:PORT?network=HASH. Repeatable. Remembered nodes are found again without it."""
         self.setdefault("join", []).append(url)
 
@@ -111,7 +112,7 @@ class Options(usage.Options):
 
         :raises UsageError: Something can't be used; one line.
         """
-        names = ("datadir", "log-format", "log-level", *_REPEATABLE)
+        names = ("datadir", "checkpoint", "log-format", "log-level", *_REPEATABLE)
         given: dict[str, Any] = {name: self[name] for name in names if self.get(name) is not None}
         file = None if self["config"] is None else Path(self["config"])
         try:

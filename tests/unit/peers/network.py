@@ -84,7 +84,7 @@ class MemoryNode:
         self.ledger = Ledger(
             network.clock, run_at_once, self.store, network.genesis, self.key,
             open_identity(Path(f"{path}.journal"), network.genesis, self.validator_key),
-            config or LedgerConfig(audit_interval=0), wall_time=network.clock.seconds,
+            config or LedgerConfig(audit_interval=0), wall_time=network.wall_time,
         )  # fmt: skip
         self.evidence = EvidenceStore(
             None, network.genesis.network, self.ledger.find_epoch, run_at_once, network.clock.seconds
@@ -95,7 +95,7 @@ class MemoryNode:
             join=[JoinAddress(host, "ws", host, PORT) for host in join],
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
-            wall_time=network.clock.seconds, software="test", evidence=self.evidence,
+            wall_time=network.wall_time, software="test", evidence=self.evidence,
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)
@@ -160,7 +160,7 @@ class MemoryNode:
 class MemoryNetwork:
     """A network with its first validators at ``10.1.0.1``, ``10.2.0.1`` and so on.
 
-    :ivar nodes: By address.
+    :ivar nodes: By address. :ivar clock_error: Seconds that the machines' clocks were set ahead; may be changed.
     """
 
     def __init__(self, test: SynchronousTestCase, validators: int = 1) -> None:
@@ -171,6 +171,7 @@ class MemoryNetwork:
             name="test", time=TIME, validators=[self.validator_key(n + 1).public for n in range(validators)],
             parameters=PARAMETERS,
         )  # fmt: skip
+        self.clock_error = 0.0
         self.nodes: dict[str, MemoryNode] = {}
         self.bindings = (sha256(b"%d" % number).digest() for number in itertools.count())
         self._test = test
@@ -179,6 +180,10 @@ class MemoryNetwork:
     def validator_key(number: int) -> SigningKey:
         """The validator key of a node."""
         return make_key(1 if number == 1 else 300 + number)
+
+    def wall_time(self) -> float:
+        """What the machines' clocks say."""
+        return self.clock.seconds() + self.clock_error
 
     def add(
         self, *join: str, start: bool = True, path: str | None = None, config: LedgerConfig | None = None

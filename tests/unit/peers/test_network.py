@@ -7,10 +7,12 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.block import FINALIZE, Certificate, Header, sign_vote
+from cloudnode.formats.checkpoint import Checkpoint, CheckpointMissed
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, decode_operation, sign_operation
 from cloudnode.ledger.reading import Outcome
+from cloudnode.node.ledger import LedgerConfig
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.serving import Serving
@@ -189,6 +191,53 @@ class FollowingTests(SynchronousTestCase):
         follower.neighbourhood.book.join(self.validator.host, 38082, None)
         self.network.advance(5)
         self.check_same(follower)
+
+    def test_checkpoint(self) -> None:
+        """A node that has a checkpoint follows the chain that holds it, and another one no further than to there."""
+        self.fill(10)
+        height = self.validator.ledger.head.height
+        block = self.validator.ledger.reading().block(height - 1)
+        assert block is not None
+        for block_hash, reached in ((block.hash, height), (bytes(32), height - 2)):
+            config = LedgerConfig(audit_interval=0, checkpoint=Checkpoint(height - 1, block_hash))
+            node = MemoryNode(self.network, 60 + reached, path := self.mktemp(), [self.validator.host], config)
+            self.network.nodes[node.host] = node
+            node.start()
+            self.network.advance(2.5)
+            download = node.neighbourhood.download
+            assert download is not None
+            if reached == height:
+                self.assertIsNone(download.trouble)
+                self.check_same(node)
+            else:
+                self.assertIn("this is another history than the operator's", download.trouble or "")
+                self.assertLessEqual(node.ledger.head.height, reached)
+                self.assertEqual(node.neighbourhood.counters().banned, 0)
+            node.stop()
+            again = MemoryNode(self.network, 60 + reached, path, [self.validator.host], config)
+            again.ledger.check_checkpoint()
+            self.network.nodes[again.host] = again
+            again.start()
+            self.network.advance(2.5)
+            download = again.neighbourhood.download
+            assert download is not None
+            self.assertEqual(download.trouble is None, reached == height)
+            again.stop()
+
+    def test_checkpoint_of_what_is_there(self) -> None:
+        """A database with another block at the checkpoint's height is found out before the start."""
+        self.fill(10)
+        path = self.mktemp()
+        node = MemoryNode(self.network, 50, path, [self.validator.host])
+        node.start()
+        self.network.advance(2)
+        node.stop()
+        config = LedgerConfig(audit_interval=0, checkpoint=Checkpoint(2, bytes(32)))
+        again = MemoryNode(self.network, 50, path, [], config)
+        with self.assertRaises(CheckpointMissed) as caught:
+            again.ledger.check_checkpoint()
+        self.assertIn("block 2 is ", str(caught.exception))
+        again.stop()
 
     def test_diverged(self) -> None:
         """A node whose state is not what the validators signed serves nothing more, says why, and remembers it."""

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
+from cloudnode.formats.checkpoint import Checkpoint
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress
 from cloudnode.service.config import (
@@ -64,7 +65,8 @@ class ConfigTests(SynchronousTestCase):
             http = ["tcp:1", "unix:/run/http"]
             ws = "none"
             ws-udp = ["127.0.0.1:5", 6]
-            join = ["ws://node.example", "cloudnode:%s@192.0.2.1:5"]
+            join = ["ws://node.example", "cloudnode:{node}@192.0.2.1:5"]
+            checkpoint = "7:{checkpoint}"
             log-format = "json"
             log-level = "warn"
             [peers]
@@ -73,7 +75,7 @@ class ConfigTests(SynchronousTestCase):
             message_bytes = 1000
             wait_seconds = 2
             trusted = []
-        """ % ("ab" * 32))
+        """.format(node="ab" * 32, checkpoint="cd" * 32))
         expected = Config(
             datadir=Path("/srv/node"),
             http=("tcp:1", "unix:/run/http"),
@@ -83,6 +85,7 @@ class ConfigTests(SynchronousTestCase):
                 JoinAddress("ws://node.example", "ws", "node.example", 38082),
                 JoinAddress(f"cloudnode:{'ab' * 32}@192.0.2.1:5", "cloudnode", "192.0.2.1", 5, b"\xab" * 32),
             ),
+            checkpoint=Checkpoint(7, b"\xcd" * 32),
             log_format="json",
             log_level="warn",
             peers=PeerSettings(outbound=3),
@@ -128,6 +131,7 @@ class ConfigTests(SynchronousTestCase):
             ({"ws": ["tcp"]}, "--ws: 'tcp' is not an endpoint to listen on"),
             ({"ws": ["ssl:443:privateKey=/none"]}, "--ws: 'ssl:443:privateKey=/none' is not an endpoint"),
             ({"ws_udp": ["x"]}, "--ws-udp: 'x' is not a UDP port"),
+            ({"checkpoint": "7"}, "--checkpoint: '7' is not HEIGHT:HASH"),
             ({"log_format": "xml"}, "--log-format: 'xml' is not one of text, json"),
             ({"log_level": "loud"}, "--log-level: 'loud' is not one of debug, info, warn, error, critical"),
             ({"datadir": ""}, "--datadir: '' is not a path"),
@@ -136,6 +140,7 @@ class ConfigTests(SynchronousTestCase):
         for text, line in (
             ("http = 1", ": http: 1 is not a text"),
             ("ws-udp = true", ": ws-udp: [True] is not a text"),
+            ("checkpoint = 7", ": checkpoint: 7 is not a text, HEIGHT:HASH"),
             ("log-level = 3", ": log-level: 3 is not one of"),
             ("datadir = 3", ": datadir: 3 is not a path"),
             ("[ledger]\naudit_share = 2", ": ledger.audit_share: 2 can't be used (the default is 0.2)"),
