@@ -12,6 +12,7 @@ from cloudnode.formats.appointment import sign_approval
 from cloudnode.formats.block import Header, validators_hash
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
+from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Appoint, Envelope, build_appoint, sign_operation
 from cloudnode.peers import blockcheck
 from cloudnode.peers.epochs import PAUSE_SECONDS
@@ -115,6 +116,67 @@ class ReplayTests(Case):
         self.assertEqual(second.ledger.epoch.number, 3)
         self.assertEqual(second.neighbourhood.counters().banned, 0)
         self.assertEqual(validator.neighbourhood.counters().banned, 0)
+
+
+class OtherHistoryTests(Case):
+    """Another history from the same genesis: old validators' keys signed it, after they counted for nothing."""
+
+    def forge(self, *sets: list[SigningKey]) -> MemoryNode:
+        """A node that has it, with its own changes of validators."""
+        forged = SmallNetwork(self.mktemp(), parameters=PARAMETERS)
+        for keys in sets:
+            forged.block(forged.put(AUTHOR, "film", "forged"))
+            forged.block(forged.appoint(*keys))
+            forged.block()
+        forged.store.close()
+        forger = self.network.add(path=forged.path)
+        # Else it bans the node first, whose history is the wrong one to it.
+        forger.neighbourhood._news.heard = lambda peer, message: None  # type: ignore[method-assign]
+        return forger
+
+    def check(self, forger: MemoryNode) -> None:
+        """A node that knows the epochs keeps to them, today and after a restart, and bans who tells others."""
+        self.fill()
+        self.made.store.close()
+        for _ in range(2):
+            node = self.network.add(forger.host, path=self.made.path)
+            head, epoch = node.ledger.head, node.ledger.epoch
+            self.network.advance(3)
+            self.assertEqual((node.ledger.head, node.ledger.epoch), (head, epoch))
+            assert node.neighbourhood.download is not None
+            self.assertEqual(node.neighbourhood.download.target, 0)
+            bans = node.neighbourhood.book.bans.present(self.network.clock.seconds())
+            self.assertEqual(list(bans), [forger.key.public.hex()])
+            self.network.nodes.pop(node.host).stop()
+
+    def test_of_known_epochs(self) -> None:
+        """Fewer epochs than the node knows, by other validators."""
+        self.check(self.forge([make_key(90)], [make_key(91)]))
+
+    def test_of_later_epochs(self) -> None:
+        """More epochs than the node knows: what follows its own is not signed by the validators of that."""
+        self.check(self.forge(*[[make_key(90 + number)] for number in range(6)]))
+
+    def test_of_two_signatures(self) -> None:
+        """Where the present validators signed two histories, a node stops and says so, again after a restart."""
+        self.fill()
+        self.made.store.close()
+        forged = SmallNetwork(self.mktemp(), parameters=PARAMETERS)
+        for number, keys in enumerate(SETS):
+            forged.block(*(forged.put(AUTHOR, "film", f"{number}-{name}") for name in "abc"))
+            forged.block(forged.appoint(*keys))
+            forged.block(forged.put(AUTHOR, "film", "instead") if number == 3 else forged.put(AUTHOR, "x", f"{number}"))
+        forged.block()
+        forged.store.close()
+        forger = self.network.add(path=forged.path)
+        for _ in range(2):
+            node = self.network.add(forger.host, path=self.made.path)
+            head = node.ledger.head
+            self.network.advance(3)
+            assert node.neighbourhood.download is not None
+            self.assertIn("the validators signed two histories", str(node.neighbourhood.download.trouble))
+            self.assertEqual(node.ledger.head, head)
+            self.network.nodes.pop(node.host).stop()
 
 
 class LiarTests(Case):
