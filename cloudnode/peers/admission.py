@@ -1,4 +1,7 @@
-"""Whose links a node takes: so many in all, and so many of one network, which gives way to networks with fewer."""
+"""Whose links a node takes: so many in all, and so many of one network, which gives way to networks with fewer.
+
+A validator keeps room for other validators beyond that, where they have proven themselves before.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from cloudnode.peers.peer import Peer
 from cloudnode.peers.places import place_group, reach
 
 
-def check_room(inbound: Collection[Peer], address: str, settings: PeerSettings) -> None:
+def check_room(inbound: Collection[Peer], address: str, settings: PeerSettings, *, is_wanted: bool = False) -> None:
     """See whether one more link of an address is taken.
 
-    :param inbound: The links that others dialled.
+    :param inbound: The links that others dialled. :param is_wanted: A validator is there that this node wants.
     :raises PeerFault: ``refused``.
     """
+    if is_wanted and len(inbound) < settings.inbound + settings.validators:
+        return
     groups = Counter(place_group(peer.address) for peer in inbound)
     of_group, most = groups[place_group(address)], max(groups.values(), default=0)
     is_full = groups.total() >= settings.inbound and most <= of_group + 1
@@ -24,8 +29,12 @@ def check_room(inbound: Collection[Peer], address: str, settings: PeerSettings) 
         raise PeerFault("refused", "this node has as many links as it takes")
 
 
-def choose_to_give_way(inbound: Collection[Peer], settings: PeerSettings) -> Peer | None:
-    """Whose link ends so that a new one has room: the newest of the network that has the most, or nobody's."""
+def choose_to_give_way(inbound: Collection[Peer], settings: PeerSettings, stay: Collection[str]) -> Peer | None:
+    """Whose link ends so that a new one has room: the newest of the network that has the most, or nobody's.
+
+    :param stay: Addresses from which nobody has to give way.
+    """
+    inbound = [peer for peer in inbound if peer.address not in stay]
     if len(inbound) < settings.inbound:
         return None
     groups = Counter(place_group(peer.address) for peer in inbound)

@@ -210,9 +210,9 @@ class AddressBook:
                 # A validator runs on one node: whoever else had the name has it no longer.
                 entry.validator, entry.is_proven_validator = b"", False
 
-    def is_validators_host(self, host: str) -> bool:
-        """Whether a validator has proven itself from this address."""
-        return any(entry.is_proven_validator and entry.host == host for entry in self._entries.values())
+    def validators_hosts(self) -> set[str]:
+        """The addresses where validators have proven themselves."""
+        return {entry.host for entry in self._entries.values() if entry.is_proven_validator}
 
     def _hint(self, entry: Entry, key: bytes) -> None:
         """Somebody says that a place is a validator's; whoever has proven something is not overruled."""

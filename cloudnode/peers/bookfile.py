@@ -65,13 +65,13 @@ def dump_book(book: AddressBook, network: bytes, wall_offset: float) -> bytes:
     :param wall_offset: Unix seconds less those of the book's clock.
     """
 
-    def unix(time: float) -> int:
-        return max(1, int(time + wall_offset))
+    def unix(time: float | None) -> int:
+        return 0 if time is None else max(1, int(time + wall_offset))
 
     addresses = [
         _StoredAddress(
-            each.host, each.port, each.transport, each.node.hex(), 0 if each.seen is None else unix(each.seen),
-            each.failures, each.teller, each.interfaces, each.last_way, each.is_anchor, each.validator.hex(),
+            each.host, each.port, each.transport, each.node.hex(), unix(each.seen), each.failures,
+            each.teller, each.interfaces, each.last_way, each.is_anchor, each.validator.hex(),
             each.is_proven_validator,
         )
         for each in book
@@ -90,12 +90,15 @@ def load_book(book: AddressBook, content: bytes, network: bytes, now: float, wal
     stored = msgspec.json.decode(content, type=_Stored)
     if stored.format != FORMAT or stored.network != network.hex():
         raise ValueError("it is of another network or format")
+
+    def known(unix: int) -> float | None:
+        return min(now, unix - wall_offset) if unix else None
+
     for each in stored.addresses[:ADDRESSES_MAX]:
-        seen = min(now, each.seen - wall_offset) if each.seen else None
         book.restore(
             Entry(
-                each.host, each.port, each.transport, bytes.fromhex(each.node), each.interfaces, each.last_way, seen,
-                failures=each.failures, teller=each.teller, is_anchor=each.anchor,
+                each.host, each.port, each.transport, bytes.fromhex(each.node), each.interfaces, each.last_way,
+                known(each.seen), failures=each.failures, teller=each.teller, is_anchor=each.anchor,
                 validator=bytes.fromhex(each.validator), is_proven_validator=each.proven,
             )
         )  # fmt: skip

@@ -260,7 +260,7 @@ class Neighbourhood:
         if self.book.bans.includes(b"", address, self._clock.seconds()):
             raise PeerFault("banned", "this address is banned for now")
         try:
-            check_room(self._inbound(), address, self.settings)
+            check_room(self._inbound(), address, self.settings, is_wanted=self._is_wanted(address))
         except PeerFault:
             self.counted.refused += 1
             raise
@@ -271,10 +271,16 @@ class Neighbourhood:
         :raises PeerFault: See :meth:`check_admission`.
         """
         self.check_admission(channel.address)
-        crowded = choose_to_give_way(self._inbound(), self.settings)
+        crowded = None
+        if not self._is_wanted(channel.address):
+            crowded = choose_to_give_way(self._inbound(), self.settings, self.book.validators_hosts())
         if crowded is not None:
             crowded.end(PeerFault("refused", "others, of whose network there are fewer, need a link"))
         return self.make_peer(channel, None)
+
+    def _is_wanted(self, address: str) -> bool:
+        """Whether a validator has proven itself from there, and this node lacks links with validators."""
+        return bool(self.wants_validators()) and address in self.book.validators_hosts()
 
     def _inbound(self) -> list[Peer]:
         return [peer for peer in self.all_peers() if peer.inbound]

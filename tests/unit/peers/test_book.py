@@ -166,7 +166,7 @@ class BookTests(SynchronousTestCase):
 
     def test_validators(self) -> None:
         """Where a wanted validator has proven itself is dialled first, then where it is said to be, in few places."""
-        validator, node = make_key(70).public, make_key(1).public
+        validator, node = make_key(70).public, make_key(40).public
         for number in range(10):
             told = NodeAddress(make_key(number + 1).public, f"203.{number}.113.1", 38082, 0, (), validator)
             self.book.learn(told, "198.51.100.1")
@@ -178,9 +178,9 @@ class BookTests(SynchronousTestCase):
         self.assertTrue(entry.is_proven_validator)
         self.assertIsNone(self.book.choose_validator(NOW, {make_key(71).public}, set(), set()))
         self.assertEqual([each.validator for each in self.book.tell(10, NOW, 0.0)], [validator])
-        self.assertTrue(self.book.is_validators_host("192.0.2.1"))
+        self.assertEqual(self.book.validators_hosts(), {"192.0.2.1"})
         self.book.is_validator(node, b"")
-        self.assertFalse(self.book.is_validators_host("192.0.2.1"))
+        self.assertEqual(self.book.validators_hosts(), set())
 
     def test_validator_moves(self) -> None:
         """A validator's key is one node's: when another proves that it has it, the first has it no longer."""

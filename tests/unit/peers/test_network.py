@@ -136,6 +136,42 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual(len(self.validator.peers), 3)
         self.assertIn("10.50.0.1", self.validator.peers)
 
+    def test_wants_validators(self) -> None:
+        """A validator dials others where they have proven themselves, beyond the links that it has otherwise."""
+        others = [self.network.add(self.validator.host) for _ in range(3)]
+        self.network.advance(2)
+        keys = {make_key(900 + number).public: node for number, node in enumerate(others)}
+        for key, node in keys.items():
+            for each in (*others, self.validator):
+                each.neighbourhood.book.is_validator(node.key.public, key)
+        one = self.network.add(self.validator.host, start=False)
+        one.neighbourhood.settings = attrs.evolve(one.neighbourhood.settings, outbound=1)
+        one.neighbourhood.wants_validators = lambda: [
+            key for key, node in keys.items() if node.host not in one.peers
+        ]
+        one.start()
+        self.network.advance(5)
+        self.assertEqual(one.peers, {self.validator.host, *(node.host for node in others)})
+
+    def test_room_for_validators(self) -> None:
+        """When all links are taken, a validator that has proven itself before is taken still, and does not give way."""
+        near = self.validator.neighbourhood
+        near.settings = attrs.evolve(near.settings, inbound=2, outbound=0, validators=1)
+        crowd = [self.network.add(self.validator.host) for _ in range(2)]
+        self.network.advance(1)
+        wanted = self.network.add(self.validator.host, start=False)
+        key = make_key(900).public
+        near.book.succeeded((wanted.host, 38082), wanted.key.public, self.network.clock.seconds())
+        near.book.is_validator(wanted.key.public, key)
+        near.wants_validators = lambda: [] if wanted.host in self.validator.peers else [key]
+        wanted.start()
+        self.network.advance(1)
+        self.assertEqual(self.validator.peers, {wanted.host, *(node.host for node in crowd)})
+        other = self.network.add(self.validator.host)
+        self.network.advance(1)
+        self.assertIn(wanted.host, self.validator.peers)
+        self.assertNotIn(other.host, self.validator.peers)
+
     def test_comes_back(self) -> None:
         """A node whose only known peer is gone finds the others that it was told of."""
         first = self.network.add(self.validator.host)
