@@ -210,6 +210,13 @@ class AddressBook:
                 # A validator runs on one node: whoever else had the name has it no longer.
                 entry.validator, entry.is_proven_validator = b"", False
 
+    def keep_validators(self, keys: Collection[bytes]) -> None:
+        """These are the validators, and no others: whatever has another's key is a place like any."""
+        for entry in self._entries.values():
+            if entry.validator and entry.validator not in keys:
+                self.changed = True
+                entry.validator, entry.is_proven_validator = b"", False
+
     def validators_hosts(self) -> set[str]:
         """The addresses where validators have proven themselves."""
         return {entry.host for entry in self._entries.values() if entry.is_proven_validator}

@@ -171,9 +171,13 @@ class Download:
 
     def _take_final(self, block: Block, header: Header) -> None:
         """Consensus made a block final."""
-        if not self._is_stopped:
+        if self._is_stopped:
+            return
+        try:
             self._append(block, header)
-            self.pump()
+        except CheckpointMissed as error:
+            self._stop_for(str(error))
+        self.pump()
 
     def announced(self, block: Block, header: Header) -> None:
         """A peer told of a final block (checked by itself) that may be the next one."""

@@ -124,6 +124,7 @@ class Neighbourhood:
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
         self._anchors: frozenset[tuple[str, int]] = frozenset()
+        self._epoch_noted = -1
         self._dialling = Dialling(clock, dial, self)
         self._serving = Serving(ledger)
         self._state_serving = StateServing(ledger, run_in_thread)
@@ -202,7 +203,15 @@ class Neighbourhood:
         self._repairs.time_passed(now)
         self._addressing.time_passed(now)
         self._keep_anchors()
+        self._keep_validators()
         self._book_file.time_passed(now)
+
+    def _keep_validators(self) -> None:
+        epoch = self._ledger.epoch
+        if epoch.number != self._epoch_noted:
+            self._epoch_noted = epoch.number
+            self.book.keep_validators(epoch.validators)
+            self.validators.note_all()
 
     def _keep_anchors(self, held: float = HELD_SECONDS) -> None:
         anchors = choose_anchors(self._peers.values(), self._clock.seconds(), held)
@@ -280,7 +289,7 @@ class Neighbourhood:
 
     def _is_wanted(self, address: str) -> bool:
         """Whether a validator has proven itself from there, and this node lacks links with validators."""
-        return bool(self.wants_validators()) and address in self.book.validators_hosts()
+        return bool(self.validators.wanted()) and address in self.book.validators_hosts()
 
     def _inbound(self) -> list[Peer]:
         return [peer for peer in self.all_peers() if peer.inbound]

@@ -38,7 +38,10 @@ class ValidatorLinks:
         peers: Callable[[], Iterable[Peer]],
         on_proved: Callable[[Peer, bytes], None],
     ) -> None:
-        """:param peers: All open peers. :param on_proved: Called with a peer and the key that it proved."""
+        """
+        :param peers: All open peers.
+        :param on_proved: Called with a peer that proved to be a validator of the present epoch, and its key.
+        """
         self._ledger = ledger
         self._gossip = gossip
         self._peers = peers
@@ -104,12 +107,23 @@ class ValidatorLinks:
         is_new = known is None or (known.key, known.signature) != (standing.key, standing.signature)
         if is_new and not verify(standing.key, VALIDATOR, self._ledger.network + peer.id, standing.signature):
             raise PeerFault("wrong_vote", f"validator {standing.key.hex()} did not sign that it is this node")
-        if is_new:
-            self._on_proved(peer, standing.key)
         self._standings[peer.id] = standing
+        if is_new:
+            self._note(peer)
         if self._validator is not None:
             self._validator.peer_joined(peer.id, standing.key, standing.reaches)
         self.announce()
+
+    def note_all(self) -> None:
+        """The validators are others now: say again who of the peers is one."""
+        for peer in list(self._by_id.values()):
+            self._note(peer)
+
+    def _note(self, peer: Peer) -> None:
+        key = self.key_of(peer)
+        # A key that counts for nothing proves nothing: anybody can make one.
+        if key is not None and key in self._ledger.epoch.validators:
+            self._on_proved(peer, key)
 
     def announce(self) -> None:
         """Tell all peers this node's standing if it is another than they know."""

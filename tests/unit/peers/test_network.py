@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import attrs
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
@@ -146,11 +148,10 @@ class FollowingTests(SynchronousTestCase):
                 each.neighbourhood.book.is_validator(node.key.public, key)
         one = self.network.add(self.validator.host, start=False)
         one.neighbourhood.settings = attrs.evolve(one.neighbourhood.settings, outbound=1)
-        one.neighbourhood.wants_validators = lambda: [
-            key for key, node in keys.items() if node.host not in one.peers
-        ]
-        one.start()
-        self.network.advance(5)
+        links = one.neighbourhood.validators
+        with patch.object(links, "wanted", lambda: [key for key, node in keys.items() if node.host not in one.peers]):
+            one.start()
+            self.network.advance(5)
         self.assertEqual(one.peers, {self.validator.host, *(node.host for node in others)})
 
     def test_room_for_validators(self) -> None:
@@ -163,12 +164,12 @@ class FollowingTests(SynchronousTestCase):
         key = make_key(900).public
         near.book.succeeded((wanted.host, 38082), wanted.key.public, self.network.clock.seconds())
         near.book.is_validator(wanted.key.public, key)
-        near.wants_validators = lambda: [] if wanted.host in self.validator.peers else [key]
-        wanted.start()
-        self.network.advance(1)
-        self.assertEqual(self.validator.peers, {wanted.host, *(node.host for node in crowd)})
-        other = self.network.add(self.validator.host)
-        self.network.advance(1)
+        with patch.object(near.validators, "wanted", lambda: [] if wanted.host in self.validator.peers else [key]):
+            wanted.start()
+            self.network.advance(1)
+            self.assertEqual(self.validator.peers, {wanted.host, *(node.host for node in crowd)})
+            other = self.network.add(self.validator.host)
+            self.network.advance(1)
         self.assertIn(wanted.host, self.validator.peers)
         self.assertNotIn(other.host, self.validator.peers)
 

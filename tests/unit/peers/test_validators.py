@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.consensus.effects import Send
@@ -49,6 +50,22 @@ class ValidatorTests(SynchronousTestCase):
             self.put_final(node, f"r{number}")
         self.check_same(*self.nodes)
         self.assertGreaterEqual(self.nodes[0].ledger.head.height, 4)
+
+    def test_find_each_other(self) -> None:
+        """Validators that know one of them alone, and dial no more than one node, have links with all of them soon."""
+        network = MemoryNetwork(self, validators=4)
+        first = network.add()
+        nodes = [first, *(network.add(first.host, start=False) for _ in range(3))]
+        for node in nodes[1:]:
+            node.neighbourhood.settings = attrs.evolve(node.neighbourhood.settings, outbound=1)
+            node.start()
+        network.advance(10)
+        for node in nodes:
+            self.assertEqual(node.peers, {each.host for each in nodes} - {node.host})
+        validators = {node.validator_key.public for node in nodes}
+        for node in nodes:
+            proven = {entry.validator for entry in node.neighbourhood.book if entry.is_proven_validator}
+            self.assertEqual(proven, validators - {node.validator_key.public})
 
     def test_pace(self) -> None:
         """With work a block is made every 200 ms, without every two seconds (the heartbeat of this network)."""
