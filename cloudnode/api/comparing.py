@@ -83,6 +83,7 @@ class Comparison(Struct, frozen=True):
     header: Hex
     certificate: Hex
     descendants: Descendants
+    state: Annotated[Hex, Meta(description="The preimage of the certified root; empty if this node lacks it.")]
     signed: SignedText
     nodes: list[ComparedNode]
 
@@ -228,6 +229,7 @@ def _comparison(served: ServedNode, yardstick: Yardstick, compared: list[Compare
         header=yardstick.header.encode().hex(),
         certificate=certificate,
         descendants=descendants,
+        state=yardstick.state.hex(),
         signed=SignedText(signed.answer.encode().hex(), signed.signature.hex(), text.decode()),
         nodes=compared,
     )

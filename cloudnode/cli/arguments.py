@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 from cloudnode import __version__
 from cloudnode.cli import values
@@ -61,12 +62,24 @@ def make_parser() -> argparse.ArgumentParser:
 
     _key(add, shared)
     _validators(add, shared)
-    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _init, _audit, _demo, _completion):
+    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _compare):
+        declare(add)
+    for declare in (_init, _audit, _demo, _completion):
         declare(add)
     return parser
 
 
 Add = Callable[..., argparse.ArgumentParser]
+
+
+class _Nodes(argparse.Action):
+    """Keeps the last URL as ``node``, and all of them as ``nodes`` for the command that takes several."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+    ) -> None:
+        namespace.node = value
+        namespace.nodes = [*getattr(namespace, "nodes", ()), value]
 
 
 def _shared_options() -> argparse.ArgumentParser:
@@ -76,6 +89,7 @@ def _shared_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--node",
         metavar="URL",
+        action=_Nodes,
         help=f"http://, https://, ws://, wss:// or ws+udp:// of a node (default: $CLOUDNODE_URL or {DEFAULT_URL})",
     )
     group.add_argument(
@@ -328,6 +342,23 @@ def _init(add: Add) -> None:
         metavar="WHO",
         type=values.admission,
         help="open, work:BITS, or invited:ACCOUNT[,ACCOUNT...] (open)",
+    )
+
+
+def _compare(add: Add) -> None:
+    parser = add(
+        "compare",
+        "see which nodes agree, which are behind, and which lie",
+        "  cloudnode compare                               the node with those that it is linked with\n"
+        "  cloudnode compare --node ws://a.example --node ws://b.example --network ID\n",
+        "Compare what nodes sign of their state with what the validators signed, checked from the genesis on. One node "
+        "asks those that it is linked with; of several --node each is asked here. No node is trusted.",
+    )
+    parser.add_argument("--count", metavar="N", type=values.count, help="ask so many linked nodes (default: 8)")
+    parser.add_argument("--id", metavar="NODE", action="append", help="ask this linked node; may be given again")
+    parser.add_argument("--height", metavar="HEIGHT", type=int, help="where to compare (default: the newest possible)")
+    parser.add_argument(
+        "--network", metavar="ID", type=values.certificate_hash, help="the network's id (default: the first node's)"
     )
 
 

@@ -17,6 +17,8 @@ class Exit(IntEnum):
     NO_ANSWER = 3
     NOT_FOUND = 4
     DAMAGED = 5
+    BEHIND = 6
+    LYING = 7
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -28,6 +30,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.NO_ANSWER: "no answer: the node can't be reached, is starting, over its limits, or too slow",
     Exit.NOT_FOUND: "what was asked for does not exist",
     Exit.DAMAGED: "an audit found damage",
+    Exit.BEHIND: "a node lacks blocks that others have",
+    Exit.LYING: "a node signed what the validators did not",
     Exit.INTERRUPTED: "interrupted",
 }
 

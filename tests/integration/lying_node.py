@@ -1,16 +1,25 @@
-"""A node that lies to its peers: a real one, of which one thing that it answers is wrong.
+"""A node that lies to its peers or callers: a real one, of which one thing that it answers is wrong.
 
-``python lying_node.py LIE OPTION...``, where LIE is ``body``, ``block`` or ``certificate`` and the options are those of
-``twistd cloudnode``.
+``python lying_node.py LIE OPTION...``, where LIE is a name of ``LIES``, ``root`` or ``record`` and the options are
+those of ``twistd cloudnode``.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import attrs
 import msgspec
 from twisted.scripts import twistd
 
+from cloudnode.api import answerer, comparing
+from cloudnode.api.context import ContextWriter
+from cloudnode.api.methods import TABLE
+from cloudnode.formats.evidence import SignedAnswer
+from cloudnode.formats.receipt import sign_answer
+from cloudnode.ledger.reading import Reading
 from cloudnode.peers import neighbourhood
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, Operations
 from cloudnode.peers.serving import Serving
@@ -48,8 +57,46 @@ class WrongCertificates(Serving):
 
 LIES = {"body": Bodies, "block": WrongBlocks, "certificate": WrongCertificates}
 
+
+
+class FalseRoots(ContextWriter):
+    """Each answer to ``getdatahash`` is signed with another root."""
+
+    def sign(self, reading: Reading, method: str, params: msgspec.Struct, answer: bytes) -> SignedAnswer:
+        signed = super().sign(reading, method, params, answer)
+        if method != "getdatahash":
+            return signed
+        false = msgspec.structs.replace(signed.answer, root=bytes(32))
+        return SignedAnswer(false, sign_answer(self._ledger.node_key, false))
+
+
+class FalseRecords:
+    """Every other answer to ``getrecord`` has another version than the record."""
+
+    def __init__(self, read: Callable[[Reading, Any], Any]) -> None:
+        self._read = read
+        self._asked = 0
+
+    def __call__(self, reading: Reading, params: Any) -> Any:
+        record = self._read(reading, params)
+        self._asked += 1
+        return record if self._asked % 2 else msgspec.structs.replace(record, version=record.version + 1)
+
+
+def lie(name: str) -> None:
+    """Have this process tell one lie."""
+    if name == "root":
+        answerer.ContextWriter = comparing.ContextWriter = FalseRoots  # type: ignore[misc]
+    elif name == "record":
+        method = TABLE["getrecord"]
+        assert method.read is not None
+        TABLE._methods["getrecord"] = attrs.evolve(method, read=FalseRecords(method.read))
+    else:
+        neighbourhood.Serving = LIES[name]  # type: ignore[misc]
+
+
 if __name__ == "__main__":
-    lie, *options = sys.argv[1:]
-    neighbourhood.Serving = LIES[lie]  # type: ignore[misc]
+    name, *options = sys.argv[1:]
+    lie(name)
     sys.argv = ["twistd", "-n", "--pidfile=", "cloudnode", *options]
     twistd.run()
