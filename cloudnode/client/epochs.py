@@ -60,6 +60,10 @@ class EpochChain:
         """All that is known at the beginning."""
         return cls(Epoch.of_genesis(genesis))
 
+    def find(self, number: int) -> Epoch | None:
+        """An epoch by its number; None if it is not known (yet)."""
+        return self._epochs.get(number)
+
     def verify_header(self, header: bytes, certificate: bytes, descendants: Sequence[bytes] = ()) -> Header:
         """Check that a header is final by the validators of its epoch.
 

@@ -342,7 +342,9 @@ class Ledger:
     def _check_epoch(self, operation: Operation) -> None:
         action = operation.action
         if isinstance(action, Appoint) and action.epoch != self.epoch.number:
-            raise LedgerError("appoint_epoch", f"The epoch is {self.epoch.number}, and this would end {action.epoch}.")
+            advice = "propose it again" if action.epoch < self.epoch.number else "this node is behind, ask another one"
+            told = f"The epoch is {self.epoch.number} here, and this would end {action.epoch}: {advice}."
+            raise LedgerError("appoint_epoch", told)
 
     def _check_appoint(self, operation: Operation, epoch: Epoch) -> Deferred[Operation]:
         """Verify the approvals, up to a thousand signatures, in a thread."""

@@ -16,7 +16,7 @@ from cloudnode.formats.canonical import canonical
 from cloudnode.formats.errors import CODES, RESULTS, LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import decode_genesis
-from cloudnode.formats.operation import DATA_BYTES_MAX, Put, Rate, decode_operation
+from cloudnode.formats.operation import DATA_BYTES_MAX, Appoint, Put, Rate, decode_operation
 from cloudnode.formats.receipt import Answer, Receipt
 from cloudnode.formats.strictjson import INTEGER_MAX, decode_strict
 from tests.fuzz.target import Check, Outcome, Target
@@ -103,7 +103,19 @@ def _operation(data: bytes) -> Outcome:
     elif isinstance(action, Rate):
         assert type(members["stars"]) is int and members["stars"] == action.stars
         assert 1 <= action.stars <= 5
+    elif isinstance(action, Appoint):
+        _appointed(action, members)
     return type(action).__name__
+
+
+def _appointed(action: Appoint, told: Any) -> None:
+    """What an appointment was read as is what its text says."""
+    assert [key.hex() for key in action.validators] == told["validators"]
+    assert 1 <= len(set(action.validators)) == len(action.validators) <= 1000
+    approvals = [{"validator": each.validator, "signature": each.signature.hex()} for each in action.approvals]
+    assert approvals == told["approvals"] and action.epoch == told["epoch"]
+    indexes = [each.validator for each in action.approvals]
+    assert indexes == sorted(set(indexes))
 
 
 def _operation_seeds() -> list[bytes]:
@@ -115,7 +127,8 @@ _OPERATION_WORDS = tuple(
     f'"{name}"'.encode()
     for name in (
         "network", "account", "type", "time", "from", "expiry", "collection", "key", "data", "ref", "if_version",
-        "record", "stars", "invited", "put", "delete", "rate", "withdraw", "invite",
+        "record", "stars", "invited", "epoch", "validators", "approvals", "validator", "signature",
+        "put", "delete", "rate", "withdraw", "invite", "appoint",
     )
 )  # fmt: skip
 

@@ -144,6 +144,13 @@ def _check_present(proposal: Proposal, epoch: Epoch) -> None:
     """:raises CommandError: The proposal is of another network, or its epoch is not the present one."""
     if proposal.epoch.network != epoch.network:
         raise CommandError("The proposal is for another network than the node's.", Exit.REFUSED, "network_other")
+    if proposal.epoch.number > epoch.number:
+        raise CommandError(
+            f"The proposal would end epoch {proposal.epoch.number}, but the node is in {epoch.number} still: wait "
+            "until it has caught up, or ask another one.",
+            Exit.REFUSED,
+            "appoint_epoch",
+        )
     if (proposal.epoch.number, proposal.epoch.validators) != (epoch.number, epoch.validators):
         raise CommandError(
             f"The proposal would end epoch {proposal.epoch.number}, but the present one is {epoch.number}: "

@@ -153,6 +153,10 @@ class ValidatorsTests(NodeTestCase):
         self.approve(0)
         old = self.home / "old.json"
         self.file.rename(old)
+        ahead = old.read_text().replace('"epoch": 0', '"epoch": 1')
+        ahead = json.dumps(json.loads(ahead) | {"approvals": []})
+        (self.home / "ahead.json").write_text(ahead)
+        self.refused(self.approve(0, file=self.home / "ahead.json"), Exit.REFUSED, "caught up")
         self.change([make_key(1), make_key(61)])
         self.refused(self.approve(0, file=old), Exit.REFUSED, "propose it again")
         self.refused(self.run_("submit", str(old)), Exit.REFUSED, "propose it again")

@@ -57,6 +57,8 @@ class EpochChainTests(NodeTestCase):
         self.appoint(55)
         self.assertEqual(self.follow(), self.node.ledger.epoch)
         self.assertEqual(self.chain.newest.number, 58)
+        for number in range(60):
+            self.assertEqual(self.chain.find(number), self.node.ledger.find_epoch(number))
         fresh = self.chain = EpochChain.of_genesis(self.node.genesis)
         self.assertEqual(self.follow(), self.node.ledger.epoch)
         self.assertIs(self.chain, fresh)

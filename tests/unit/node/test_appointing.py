@@ -85,6 +85,7 @@ class AppointTests(SynchronousTestCase):
         two = self.appoint(stranger, by=[self.node.validator, stranger])
         self.assertEqual(self.refused(two), "appoint_validator")
         self.assertEqual(self.refused(self.appoint(stranger, epoch=1)), "appoint_epoch")
+        self.assertIn("behind", str(self.assertRaises(LedgerError, self.node.submit, self.appoint(stranger, epoch=1))))
         body, _ = self.appoint(stranger)
         self.assertEqual(self.refused((body, bytes(64))), "signature_invalid")
         self.assertEqual(self.node.ledger.pool_operations, 0)
