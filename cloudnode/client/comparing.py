@@ -9,7 +9,6 @@ Any one of the nodes may bring these: they are checked, not believed. Where node
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any, Literal
 
 import attrs
@@ -19,9 +18,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from cloudnode.client.client import Client
 from cloudnode.client.epochs import EpochChain
 from cloudnode.client.errors import AnswerMalformed, ClientError, RemoteError
+from cloudnode.client.signed import read_signed
 from cloudnode.formats.comparing import Yardstick, weigh
 from cloudnode.formats.errors import LedgerError
-from cloudnode.formats.evidence import NO_PARAMS, SignedAnswer, encode_evidence
+from cloudnode.formats.evidence import SignedAnswer, encode_evidence
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.receipt import Answer
 from cloudnode.formats.verify import read_finality
@@ -189,10 +189,8 @@ async def _ask(client: Client, compared: Compared, height: int, highest: int) ->
     compared = attrs.evolve(compared, behind=max(0, highest - compared.newest))
     try:
         answer = await client.call("getdatahash", {}, {"at": height, "sign": True, "proof": True})
-        context = msgspec.json.decode(answer.raw_context)
-        signature = context["signature"]
-        signed = _signed(signature, bytes.fromhex(context["network"]), height, bytes(answer.raw))
-        return _Node(compared, signed, bytes(answer.raw), context.get("proof"))
+        signed = read_signed(answer, "getdatahash")
+        return _Node(compared, signed, bytes(answer.raw), msgspec.json.decode(answer.raw_context).get("proof"))
     except RemoteError as error:
         if error.name in ("height_future", "not_provable"):
             return _Node(attrs.evolve(compared, state="behind"))
@@ -200,15 +198,8 @@ async def _ask(client: Client, compared: Compared, height: int, highest: int) ->
         return _Node(attrs.evolve(compared, state=state, reason=str(error)))
     except ClientError as error:
         return _Node(attrs.evolve(compared, reason=error.message))
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError):
-        return _Node(attrs.evolve(compared, reason="Its answer is not of the documented form."))
-
-
-def _signed(signature: Any, network: bytes, height: int, text: bytes) -> SignedAnswer:
-    """What the node signed, put together from its answer."""
-    node, root = bytes.fromhex(signature["node"]), bytes.fromhex(signature["root"])
-    answer = Answer(network, node, "getdatahash", NO_PARAMS, height, root, sha256(text).digest())
-    return SignedAnswer(answer, bytes.fromhex(signature["signature"]))
+    except LedgerError as error:
+        return _Node(attrs.evolve(compared, reason=f"Its answer is no signed answer: {error}"))
 
 
 def _find_yardstick(chain: EpochChain, height: int, asked: Sequence[_Node]) -> Yardstick:

@@ -48,6 +48,8 @@ class EvidenceGossip:
         self._peers = peers
         self._passed_on: deque[float] = deque(maxlen=BURST)
         self.stop = store.watch(self._kept)
+        if ledger.validator is not None:
+            ledger.validator.on_evidence = store.add_votes
 
     def greet(self, peer: Peer) -> None:
         """Send a new peer what was found lately."""

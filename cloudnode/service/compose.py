@@ -182,16 +182,13 @@ def _make_neighbourhood(
 def _open_evidence(
     datadir: Datadir, ledger: Ledger, reactor: Any, wall_time: Callable[[], float]
 ) -> EvidenceStore:
-    evidence = EvidenceStore(
+    return EvidenceStore(
         datadir.evidence,
         ledger.network,
         ledger.find_epoch,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
         wall_time,
     )
-    if ledger.validator is not None:
-        ledger.validator.on_evidence = evidence.add_votes
-    return evidence
 
 
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:

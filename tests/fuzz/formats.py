@@ -14,6 +14,7 @@ from cloudnode.formats.addresses import format_address, parse_address
 from cloudnode.formats.block import Certificate, Header, Vote
 from cloudnode.formats.canonical import canonical
 from cloudnode.formats.errors import CODES, RESULTS, LedgerError
+from cloudnode.formats.evidence import decode_evidence, encode_evidence, first_epoch, judge
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import decode_genesis
 from cloudnode.formats.operation import DATA_BYTES_MAX, Appoint, Put, Rate, decode_operation
@@ -277,6 +278,16 @@ def _answer(data: bytes) -> Outcome:
     return "answer"
 
 
+def _evidence(data: bytes) -> Outcome:
+    genesis = decode_genesis(vectors("evidence.json")["genesis"].encode())
+    evidence = decode_evidence(data)
+    assert encode_evidence(evidence) == data
+    verdict = judge(evidence, genesis.network, first_epoch(genesis))
+    # Nobody but those who signed the vectors can be accused.
+    assert verdict.culprit.hex() in {case["culprit"] for case in vectors("evidence.json")["accepted"]}
+    return verdict.kind
+
+
 def _address(data: bytes) -> Outcome:
     try:
         text = data.decode()
@@ -313,6 +324,8 @@ TARGETS = (
            or_refused(_receipt), _hex_seeds("receipts.json", "receipts", "refused")),
     Target("answer", "any bytes give a signed answer with these very bytes, or a named error",
            or_refused(_answer), _hex_seeds("answers.json", "answers", "refused")),
+    Target("evidence", "any bytes give evidence with these very bytes against who signed it, or a named error",
+           or_refused(_evidence), _hex_seeds("evidence.json", "accepted", "refused")),
     Target("address", "any text gives an account, collection and key that are written as this text, or a named error",
            or_refused(_address), lambda: [b"ab" * 32 + b"/film/1", b"ab" * 32 + "/a.b-c_d/ü 🎬".encode()],
            (b"/", b"\0", b"\x7f", b"\xc2\x85", b"A", b"x" * 260)),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from hashlib import sha256
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.consensus.effects import Send
-from cloudnode.consensus.messages import Vote
+from cloudnode.consensus.messages import Vote, decode_message, encode_message
 from cloudnode.formats.appointment import sign_approval
+from cloudnode.formats.block import NOTARIZE, sign_vote
+from cloudnode.formats.evidence import decode_evidence, first_epoch, judge
 from cloudnode.formats.operation import Appoint, Envelope, build_appoint, build_put, sign_operation
 from cloudnode.ledger.reading import Outcome
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
@@ -80,6 +83,32 @@ class ValidatorTests(SynchronousTestCase):
         self.assertEqual(follower.ledger.role, "follower")
         self.put_final(follower, "of a follower")
         self.check_same(*self.nodes, follower)
+
+    def test_contradiction(self) -> None:
+        """A validator that votes for two blocks is named on all nodes, who go on; the proof holds for anyone."""
+        follower = self.network.add(self.nodes[2].host)
+        liar = self.nodes[3]
+        assert liar.ledger.validator is not None
+        send, network = liar.ledger.validator.send, self.network.genesis.network
+
+        def send_both(peers: Collection[bytes], message: bytes) -> None:
+            send(peers, message)
+            vote = decode_message(message, 2_000)
+            if isinstance(vote, Vote) and vote.kind == NOTARIZE:
+                other = sha256(b"another block").digest()
+                signature = sign_vote(liar.validator_key, network, NOTARIZE, vote.epoch, vote.view, other)
+                send(peers, encode_message(Vote(NOTARIZE, vote.epoch, vote.view, other, vote.validator, signature)))
+
+        liar.ledger.validator.send = send_both
+        self.network.advance(2)
+        for number, node in enumerate(self.nodes[:3]):
+            self.put_final(node, f"r{number}")
+        for node in (*self.nodes[:3], follower):
+            [kept] = node.evidence.page(0, 10)
+            self.assertEqual((kept.verdict.kind, kept.verdict.culprit), ("votes", liar.validator_key.public))
+            verdict = judge(decode_evidence(kept.raw), network, first_epoch(self.network.genesis))
+            self.assertEqual(verdict, kept.verdict)
+        self.check_same(*self.nodes[:3], follower)
 
     def test_one_down(self) -> None:
         """Three of four go on without the fourth, which catches up when it is back and votes again."""
