@@ -18,6 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, Timeo
 from twisted.python.failure import Failure
 
 from cloudnode.api.context import ContextWriter
+from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import OtherNode, ToldHash
 from cloudnode.api.served import ServedNode
 from cloudnode.api.types import Descendants, Height, Hex, Hex32, Hex64, Milliseconds, NodeId, finality_texts
@@ -104,9 +105,13 @@ async def compare(
     """Compare this node with others.
 
     :param nodes: Keys in hex; None for ``count`` of those that are linked, by chance.
+    :raises ApiError: ``too_many_comparisons``.
     :raises LedgerError: ``not_provable``, ``height_pruned`` or ``height_future``.
     """
     ledger = served.ledger
+    waiting = served.comparisons.take(served.clock.seconds())
+    if waiting:
+        raise ApiError("too_many_comparisons", retry_after=round(waiting, 3))
     others, unlinked = _choose(served.facts.others(), nodes, count, random or Random())
     ranges = await _ask_all(served, others, None)
     if height is None:

@@ -53,6 +53,7 @@ NAMED: dict[str, tuple[int, str]] = {
     "too_many_outstanding": (LIMIT, "Too many requests of this connection wait for an answer: wait for some."),
     "too_many_subscriptions": (LIMIT, "This connection has as many subscriptions as this node allows: end one."),
     "too_many_connections": (LIMIT, "This address has as many connections as this node allows: close one."),
+    "too_many_comparisons": (LIMIT, "This node compares itself with others twice a second at most: wait."),
     "evidence_waiting": (LIMIT, "This node is verifying as much evidence as it takes at once: try again later."),
     "node_overloaded": (LIMIT, "This node buffers as much as it can: try again later, or ask another node."),
     "subscriber_slow": (LIMIT, "The subscriber could not keep up: subscribe again after the cursor given."),

@@ -18,6 +18,23 @@ from cloudnode.api.table import Table
 from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger
 
+COMPARISON_SECONDS = 0.5
+
+
+class Pace:
+    """Something that may happen once in so many seconds, for all callers together."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    def take(self, now: float) -> float:
+        """Count one and give 0, or give the seconds until the next one may be."""
+        if now < self._next:
+            return self._next - now
+        self._next = now + self._seconds
+        return 0.0
+
 
 @attrs.frozen(slots=False, eq=False)
 class ServedNode:
@@ -39,6 +56,11 @@ class ServedNode:
     def admission(self) -> Admission:
         """Who is connected and how much they ask."""
         return Admission(self.limits, self.clock.seconds)
+
+    @cached_property
+    def comparisons(self) -> Pace:
+        """When nodes may be compared next: each asks peers, who would take a caller's flood for this node's."""
+        return Pace(COMPARISON_SECONDS)
 
     @cached_property
     def meters(self) -> Meters:

@@ -1,8 +1,8 @@
 """Passing on evidence: each piece once, when it is new here, to all peers but the one that sent it.
 
-Evidence is rare, so it is sent as a whole. What names validators is bounded by their number. What names nodes is not,
-since anybody can make keys and contradict himself with them: of that only so much is passed on in a time, and more is
-kept by this node alone, within the store's bounds.
+Evidence is rare, so it is sent as a whole. What names nodes is without bound, since anybody can make keys and
+contradict himself with them; what names validators is bounded by the number of all that ever were. Of both only so much
+is passed on in a time, or somebody could have this node flood its peers. What is more is kept by this node alone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ from cloudnode.store.connection import DatabaseDamaged
 GREETING = 16
 """So many of the newest pieces are sent to a new peer."""
 
+VOTES_BURST, VOTES_SECONDS = 50, 10.0
+"""So many pieces against validators are passed on in so many seconds: what peers take without calling it a flood."""
+
 BURST, BURST_SECONDS = 20, 120.0
-"""So many pieces against nodes are passed on in so many seconds."""
+"""The same for pieces against nodes."""
 
 _UNKNOWN_HERE = frozenset({"evidence_waiting", "evidence_epoch", "header_epoch", "header_discarded"})
 """What an honest peer that is ahead of this node, or behind it, may send."""
@@ -46,7 +49,8 @@ class EvidenceGossip:
         self._store = store
         self._clock = clock
         self._peers = peers
-        self._passed_on: deque[float] = deque(maxlen=BURST)
+        self._votes = _Pace(VOTES_BURST, VOTES_SECONDS)
+        self._others = _Pace(BURST, BURST_SECONDS)
         self.stop = store.watch(self._kept)
         if ledger.validator is not None:
             ledger.validator.on_evidence = store.add_votes
@@ -89,16 +93,25 @@ class EvidenceGossip:
             raise PeerFault("wrong_evidence", f"it sent evidence that shows nothing: {error}")
 
     def _kept(self, kept: Kept) -> None:
-        if kept.verdict.kind != "votes" and not self._may_pass_on():
+        pace = self._votes if kept.verdict.kind == "votes" else self._others
+        if not pace.take(self._clock.seconds()):
             return
         for peer in self._peers():
             if kept.id not in peer.known and peer.has_room:
                 peer.known.add(kept.id)
                 peer.send(Accusation(kept.raw))
 
-    def _may_pass_on(self) -> bool:
-        now = self._clock.seconds()
-        if len(self._passed_on) == BURST and now - self._passed_on[0] < BURST_SECONDS:
+
+class _Pace:
+    """So many in so many seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._times: deque[float] = deque(maxlen=most)
+        self._seconds = seconds
+
+    def take(self, now: float) -> bool:
+        """Count one; False if there were too many."""
+        if len(self._times) == self._times.maxlen and now - self._times[0] < self._seconds:
             return False
-        self._passed_on.append(now)
+        self._times.append(now)
         return True

@@ -402,7 +402,7 @@ LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, s
 COSTS: dict[type[Message], int] = {
     GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20, GetNodes: 20, GetState: 30,
     GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
-    GetSigned: 50, Accusation: 100,
+    GetSigned: 50, Accusation: 60,
 }  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 

@@ -150,7 +150,7 @@ METHODS: tuple[Method[Any], ...] = (
         Compare,
         Comparison,
         call=_compare,
-        errors=("not_provable", "height_pruned", "height_future"),
+        errors=("not_provable", "height_pruned", "height_future", "too_many_comparisons"),
     ),
     Method(
         "getevidence",

@@ -78,6 +78,7 @@ class CompareTests(NodeTestCase):
         return other
 
     def compare(self, **params: Any) -> tuple[Any, dict[str, Any]]:
+        self.node.pass_time(0.6)
         told = self.node.call("compare", params)
         return told, {each["node"]: each for each in told["nodes"]}
 
@@ -174,9 +175,29 @@ class CompareTests(NodeTestCase):
     def test_heights(self) -> None:
         """Heights that can't be compared at."""
         self.assertEqual(self.node.error("compare", {"height": 10_000})["data"]["code"], "height_future")
+        self.node.pass_time(0.6)
         head = self.node.ledger.head.height
-        if head > self.node.ledger.provable_height():
-            self.assertEqual(self.node.error("compare", {"height": head})["data"]["code"], "not_provable")
+        self.assertGreater(head, self.node.ledger.provable_height())
+        self.assertEqual(self.node.error("compare", {"height": head})["data"]["code"], "not_provable")
+
+    def test_pace(self) -> None:
+        """Callers can't have this node flood its peers with questions."""
+        other = self.add(50)
+        asked: list[int | None] = []
+        ask = other.ask_hash
+
+        def ask_hash(height: int | None) -> Deferred[ToldHash]:
+            asked.append(height)
+            return ask(height)
+
+        other.ask_hash = ask_hash  # type: ignore[method-assign]
+        self.node.call("compare")
+        for _ in range(20):
+            error = self.node.error("compare")["data"]
+            self.assertEqual((error["code"], error["retry_after"]), ("too_many_comparisons", 0.5))
+        self.assertEqual(len(asked), 2)
+        self.node.pass_time(0.6)
+        self.node.call("compare")
 
 
 class EvidenceTests(NodeTestCase):
