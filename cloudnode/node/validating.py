@@ -56,6 +56,10 @@ from cloudnode.store.sqlite import SqliteStore
 JOURNAL_RETRY = 5.0
 """Seconds until what could not be written to the journal (a full disk) is tried again."""
 
+FETCH_MOST = 32
+"""If more final blocks are missing the ledger catches up without consensus, from peers that tell each block with a proof
+of its own. What consensus fetches is proven by one certificate, for the last block: each proof has all headers up to it."""
+
 WAITING_MOST = 8
 """Proposed blocks that may wait for bodies."""
 
@@ -121,7 +125,9 @@ class Validator:
         self._genesis = genesis
         self._journal = journal
         parameters = genesis.parameters
-        self._settings = Settings(pace=parameters.pace_ms / 1000, heartbeat=parameters.heartbeat_ms / 1000)
+        self._settings = Settings(
+            pace=parameters.pace_ms / 1000, heartbeat=parameters.heartbeat_ms / 1000, fetch_most=FETCH_MOST
+        )
         self._application = LedgerApplication(store, pool, genesis, wall_time)
         self._application.on_missing = self._bodies_missing
         self._application.on_other_signatures = lambda block: self.on_other_signatures(block.hash)
