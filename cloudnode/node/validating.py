@@ -57,8 +57,8 @@ JOURNAL_RETRY = 5.0
 """Seconds until what could not be written to the journal (a full disk) is tried again."""
 
 FETCH_MOST = 32
-"""If more final blocks are missing the ledger catches up without consensus, from peers that tell each block with a proof
-of its own. What consensus fetches is proven by one certificate, for the last block: each proof has all headers up to it."""
+"""If more final blocks are missing, the ledger catches up without consensus: peers tell each with a proof of its own.
+What consensus fetches is proven by one certificate, for the last block: each proof has all headers up to that."""
 
 WAITING_MOST = 8
 """Proposed blocks that may wait for bodies."""
