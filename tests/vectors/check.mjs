@@ -227,4 +227,77 @@ for (const [file, list, purpose] of [["receipts.json", "receipts", "receipt"], [
     }
   }
 
+// Evidence: what it is and whom it names, or an error.
+const evidence = load("evidence.json"), judges = JSON.parse(evidence.genesis).validators.map(hex), home = networkOf(evidence.genesis);
+const need = (holds) => { if (!holds) throw new Error("shows nothing"); };
+const comparable = ["getrecord", "listrecords", "getratings", "getaccount", "getdatahash"];
+
+function judge(raw) {
+  need(raw.length >= 33 && raw.length <= 65536 && raw.subarray(1, 33).equals(home));
+  let at = 33;
+  const take = (size) => { need(at + size <= raw.length); at += size; return raw.subarray(at - size, at); };
+  const counted = () => take(take(2).readUInt16BE(0));
+  const inOrder = (one, other) => need(at === raw.length && Buffer.compare(one, other) <= 0);
+  const signedAnswer = () => {
+    const start = at, bytes = counted(), signature = take(64);
+    need(bytes.length === 173 + bytes[172]);
+    const node = bytes.subarray(32, 64), method = bytes.subarray(173).toString();
+    const isSigned = () => need(bytes.subarray(0, 32).equals(home) && verify(node, "answer", bytes, signature));
+    return { raw: raw.subarray(start, at), bytes, node, method, root: bytes.subarray(76, 108), isSigned };
+  };
+  const final = (header) => need(isFinal(raw.subarray(at), header, home, judges));
+  if (raw[0] === 1) {
+    const [one, other] = [take(115), take(115)], field = (vote, from, to) => vote.subarray(from, to).toString("hex");
+    const vote = (each) => ({ kind: each[0], slot: field(each, 1, 17), hash: field(each, 17, 49), index: each.readUInt16BE(49), each });
+    const [first, second] = [vote(one), vote(other)], kinds = [first.kind, second.kind];
+    inOrder(one, other);
+    need(first.slot === second.slot && first.index === second.index && number(one, 1, 8) === 0n);
+    need(kinds[0] !== kinds[1] && kinds.includes(2) ? kinds.includes(3) : first.hash !== second.hash);
+    for (const { kind, each } of [first, second])
+      need(verify(judges[first.index], "vote", Buffer.concat([home, Buffer.from([kind]), each.subarray(1, 49)]), each.subarray(51)));
+    return ["votes", judges[first.index]];
+  }
+  if (raw[0] === 2) {
+    const [one, other] = [signedAnswer(), signedAnswer()];
+    const question = ({ bytes }) => Buffer.concat([bytes.subarray(0, 76), bytes.subarray(108, 140), bytes.subarray(172)]);
+    inOrder(one.raw, other.raw);
+    need(question(one).equals(question(other)) && !one.bytes.equals(other.bytes) && comparable.includes(one.method));
+    one.isSigned(), other.isSigned();
+    return ["answers", one.node];
+  }
+  if (raw[0] === 3) {
+    const answer = signedAnswer(), header = take(236), state = counted(), root = header.subarray(140, 172);
+    need(number(header, 132, 8) === number(answer.bytes, 68, 8));
+    if (!state.length) need(!root.equals(answer.root));
+    else {
+      const sum = (table, offset) => number(state, 18 + 56 * table + offset, 8);
+      const text = `{"height":${number(header, 132, 8)},"root":"${root.toString("hex")}","ratings_sum":${sum(1, 32)},` +
+        `"ratings_count":${sum(1, 40)},"records":${sum(0, 40)},"accounts":${sum(3, 48)}}`;
+      need(answer.method === "getdatahash" && hash(state).equals(root) && root.equals(answer.root));
+      need(answer.bytes.subarray(108, 140).equals(hash(utf8("{}"))) && !hash(utf8(text)).equals(answer.bytes.subarray(140, 172)));
+    }
+    answer.isSigned(), final(header);
+    return ["answer", answer.node];
+  }
+  need(raw[0] === 4);
+  const receipt = take(112), signature = take(64), header = take(236);
+  const nodes = Array.from({ length: take(2).readUInt16BE(0) }, counted), expiry = receipt.subarray(104);
+  need(expiry.equals(header.subarray(132, 140)) && verify(receipt.subarray(64, 96), "receipt", receipt, signature));
+  final(header);
+  const key = Buffer.concat([expiry, receipt.subarray(32, 64)]);
+  need(!walk(header.subarray(140, 172), nodes, 2, key.toString("hex"), false));
+  return ["receipt", receipt.subarray(64, 96)];
+}
+
+for (const each of evidence.accepted) {
+  let found = [];
+  try { found = judge(hex(each.bytes)); } catch (error) { found = [error.message]; }
+  check(`evidence: ${each.name}`, found[0] === each.kind && found[1]?.toString("hex") === each.culprit);
+}
+for (const each of evidence.refused) {
+  let isRefused = false;
+  try { judge(hex(each.bytes)); } catch { isRefused = true; }
+  check(`refused evidence: ${each.name}`, isRefused);
+}
+
 process.exit(failures ? 1 : 0);
