@@ -43,6 +43,7 @@ from cloudnode.api.jsonrpc import (
 )
 from cloudnode.api.served import ServedNode
 from cloudnode.api.table import Method
+from cloudnode.api.unready import not_serving
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import SignedAnswer
 from cloudnode.ledger.reading import Proof
@@ -56,14 +57,6 @@ _Outcome = tuple[str, bytes, bytes, bytes | None]
 
 _MALFORMED = "malformed"
 _UNKNOWN = "unknown"
-_NOT_SERVING = {
-    "starting": "node_starting",
-    "corrupt": "data_corrupt",
-    "diverged": "data_diverged",
-    "repairing": "data_repairing",
-    "stopped": "node_stopping",
-}
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -139,7 +132,7 @@ class Answerer:
     def _check_serving(self, method: Method[Any]) -> None:
         state = self._ledger.state
         if state != "serving" and not method.always:
-            raise ApiError(_NOT_SERVING[state])
+            raise not_serving(state, self._served.facts)
 
     # Messages
 

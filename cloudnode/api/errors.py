@@ -59,6 +59,7 @@ NAMED: dict[str, tuple[int, str]] = {
     "subscriber_slow": (LIMIT, "The subscriber could not keep up: subscribe again after the cursor given."),
     "pool_full": (LIMIT, "This node holds as many waiting operations as it can: try again later."),
     "node_starting": (STARTING, "The node is starting: try again soon, or ask another node."),
+    "node_syncing": (STARTING, "The node is fetching the state, rows of total are here: wait, or ask another node."),
     "data_corrupt": (STARTING, "The node found its database damaged and serves no data from it: ask another node."),
     "path_unknown": (NOT_FOUND, "There is nothing at this path: JSON-RPC is taken by POST at /."),
     "http_method_unknown": (REQUEST, "This path does not take this HTTP method; the Allow header says which it does."),
@@ -68,7 +69,8 @@ NAMED: dict[str, tuple[int, str]] = {
     "cancelled": (INTERNAL, "The call was given up."),
     "record_unknown": (NOT_FOUND, "There is no such record at this height: check its address."),
     "account_unknown": (NOT_FOUND, "There is no such account at this height."),
-    "block_unknown": (NOT_FOUND, "This node has no block of that height: it is in the future, or pruned."),
+    "block_unknown": (NOT_FOUND, "There is no block of that height: it is in the future, or 0."),
+    "block_pruned": (NOT_FOUND, "This node has blocks from the height blocks_from on: ask another for older ones."),
     "subscription_unknown": (NOT_FOUND, "This connection has no such subscription."),
     "height_not_reached": (PARAMETER, "The height asked for was not reached in time: ask again."),
     "not_final_yet": (

@@ -83,12 +83,17 @@ class SyncFacts(Struct, frozen=True):
 
     :ivar target: The height that it knows to be final. :ivar operations_second: As written in the last seconds.
     :ivar seconds_left: Until it has them all; None if that can't be said. :ivar trouble: Why it does not go on.
+    :ivar phase: Whether blocks are replayed, or a state is fetched. :ivar rows: Of that state, here already, of
+        ``total``, which is 0 while it is not known.
     """
 
     target: int
     operations_second: float
     seconds_left: float | None
     trouble: str | None
+    phase: Literal["replay", "state"] = "replay"
+    rows: int = 0
+    total: int = 0
 
 
 class ToldHash(Struct, frozen=True):

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from cloudnode.api.errors import ApiError
 from cloudnode.api.items import Item, Topic, block_item, end_of_block, operation_item
 from cloudnode.api.limits import Limits
+from cloudnode.api.unready import not_serving
 from cloudnode.ledger.reading import Cursor, FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.store.connection import DatabaseDamaged
@@ -45,6 +46,10 @@ class Follower:
         """Take the newest block's items."""
         raise NotImplementedError
 
+    def log_jumped(self) -> None:
+        """Blocks are missing before the newest one: go on from the log, if it can be."""
+        raise NotImplementedError
+
 
 class Feeds:
     """Reads the log for subscriptions, and hands blocks to the live ones."""
@@ -58,16 +63,20 @@ class Feeds:
         self._live: dict[Topic, set[Follower]] = {"records": set(), "ratings": set(), "blocks": set(), "peers": set()}
         self._waiting: set[Callable[[int], None]] = set()
         self._unwatch: Callable[[], None] | None = None
+        self._last = 0
 
     @property
     def height(self) -> int:
         """The newest height."""
         return self._ledger.head.height
 
-    @property
-    def serving(self) -> bool:
-        """Whether the log may be read."""
-        return self._ledger.state == "serving"
+    def check_serving(self) -> None:
+        """Refuse to read the log while it may not be read.
+
+        :raises ApiError: Why it may not.
+        """
+        if self._ledger.state != "serving":
+            raise not_serving(self._ledger.state)
 
     def follow(self, topic: Topic, follower: Follower) -> None:
         """Hand a follower every block from the next one on."""
@@ -95,14 +104,22 @@ class Feeds:
 
     def _watch(self) -> None:
         if self._unwatch is None:
+            self._last = self._ledger.head.height
             self._unwatch = self._ledger.watch_blocks(self._block_final)
 
     def _block_final(self, final: FinalBlock) -> None:
+        is_next, self._last = final.block.height == self._last + 1, final.block.height
         for observer in list(self._waiting):
             observer(final.head.height)
         end = end_of_block(final.block.height, len(final.operations))
         for topic, followers in self._live.items():
             if not followers:
+                continue
+            if not is_next:
+                # The node fetched a state and has not the blocks before it: followers look at the log, and are told.
+                gone, self._live[topic] = followers, set()
+                for follower in gone:
+                    follower.log_jumped()
                 continue
             page = Page(self._items(topic, final), end, True)
             for follower in list(followers):
@@ -133,20 +150,17 @@ class Feeds:
         """
         reading = self._ledger.reading()
         following = after.height + 1
-        if following > reading.height or reading.block(following) is not None:
-            return
-        low, high = following, reading.height
-        while low < high:  # the blocks that are kept are the newest ones, without a gap
-            middle = (low + high) // 2
-            low, high = (low, middle) if reading.block(middle) is not None else (middle + 1, high)
-        raise ApiError("cursor_pruned", start={"height": low - 1, "index": 0})
+        lowest = reading.lowest_block
+        if following <= reading.height and following < lowest:
+            raise ApiError("cursor_pruned", start={"height": lowest - 1, "index": 0})
 
     def read_log(self, topic: Topic, after: Cursor) -> Page:
         """The next page after a cursor at or below the newest height.
 
-        :raises ApiError: ``cursor_pruned``, ``data_corrupt``, or ``internal_error`` for what is logged here.
+        :raises ApiError: ``cursor_pruned``, why the log may not be read, or ``internal_error`` for what is logged here.
         """
         try:
+            self.check_serving()
             self.check_kept(after)
             return self._read(topic, after)
         except ApiError:

@@ -129,9 +129,6 @@ class Subscription(Follower):
     def _read_on(self) -> None:
         """Tell one page of the log, then go on with the next or follow the blocks."""
         self._turn = None
-        if not self._feeds.serving:
-            self._fail(ApiError("data_corrupt"))
-            return
         try:
             page = self._feeds.read_log(self.topic, self.cursor)
         except ApiError as error:
@@ -148,6 +145,9 @@ class Subscription(Follower):
         elif not self._tell(page):
             self._feeds.unfollow(self.topic, self)
             self.run()
+
+    def log_jumped(self) -> None:
+        self.run()
 
     def _tell(self, page: Page) -> bool:
         """Send a page's items, in messages of bounded size; False if the subscriber took only some of them."""

@@ -16,7 +16,9 @@ from cloudnode.client.subscription import Item
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
 
-TRANSIENT = frozenset({"node_starting", "node_stopping", "too_many_connections", "node_overloaded", "internal_error"})
+TRANSIENT = frozenset(
+    ("node_starting", "node_syncing", "node_stopping", "too_many_connections", "node_overloaded", "internal_error")
+)
 
 
 def is_transient(error: ClientError) -> bool:

@@ -162,7 +162,9 @@ class Writer:
         return SignedOperation(sha256(body).digest(), body, sign_operation(self._key, body), envelope.expiry)
 
 
-TEMPORARY = frozenset({"not_final_yet", "pool_full", "node_starting", "too_many_outstanding", "too_many_requests"})
+TEMPORARY = frozenset(
+    ("not_final_yet", "pool_full", "node_starting", "node_syncing", "too_many_outstanding", "too_many_requests")
+)
 """Errors after which the same operation should be sent again."""
 
 _RETRY_SECONDS = 0.5

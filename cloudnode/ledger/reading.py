@@ -278,6 +278,10 @@ class Reading(Protocol):
     def block(self, height: int) -> Block | None:
         """A final block at or below this height; None if there is none or it is pruned."""
 
+    @property
+    def lowest_block(self) -> int:
+        """The height of the oldest block that is here; if there is none, that of the first one to come."""
+
     def operations(self, height: int) -> list[LoggedOperation]:
         """The operations of one block, in order."""
 

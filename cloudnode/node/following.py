@@ -70,7 +70,10 @@ class Follower:
         self._next()
 
     def start(self) -> None:
-        """Write what comes."""
+        """Write what comes. What waits and does not follow the newest block is forgotten: the database is another."""
+        self._drop_written()
+        if self._blocks and self._blocks[0].header.parent != self._store.head.hash:
+            self._blocks.clear()
         self._running = True
         self._next()
 
@@ -86,10 +89,13 @@ class Follower:
         self.halt()
         await self._writing.stop()
 
-    def _next(self) -> None:
+    def _drop_written(self) -> None:
         # A block stays in the queue until it is on disk, so that a full disk loses none.
         while self._blocks and self._blocks[0].block.height <= self._store.head.height:
             self._blocks.popleft()
+
+    def _next(self) -> None:
+        self._drop_written()
         if not self._running or self._writing.is_busy or not self._blocks or self._retry is not None:
             return
         delay = self._writing.retry_at - self._reactor.seconds()

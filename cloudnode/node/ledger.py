@@ -39,8 +39,9 @@ from cloudnode.store.damage import read_damage, write_damage
 from cloudnode.store.epochs import EpochEnd
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
+from cloudnode.store.states import StateRoot
 
-State = Literal["starting", "serving", "corrupt", "diverged", "repairing", "stopped"]
+State = Literal["starting", "serving", "syncing", "corrupt", "diverged", "repairing", "stopped"]
 
 DIVERGED = "diverged: "
 """What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
@@ -160,6 +161,47 @@ class Ledger:
         self._state = "serving"
         self._ordering.start()
 
+    async def begin_syncing(self) -> None:
+        """Serve no data from now on, for another database is being made that will take the place of this one.
+
+        Fires once nothing here writes or audits any more.
+
+        :raises LedgerError: ``node_stopping``.
+        """
+        await self._leave_database("syncing")
+
+    async def _leave_database(self, state: State) -> None:
+        if self._state == "stopped":
+            raise LedgerError("node_stopping")
+        self._state = state
+        self._ordering.halt()
+        await self._writing.finish()
+        await self._audit.stop()
+
+    async def adopt(self, path: str) -> None:
+        """Go on with another database of this network, whose state was proven, and serve its data.
+
+        Whatever else has this node's database open must have closed it.
+
+        :param path: The other one, which is moved to the place of the one in use.
+        :raises LedgerError: ``node_stopping``.
+        """
+        if self._state == "stopped":
+            raise LedgerError("node_stopping")
+        self._store.replace(path)
+        self._damage = None
+        self._audit.forget()
+        write_damage(self._store.path, ())
+        for operation_id in self._pool.ids():
+            operation = self._pool.get(operation_id)
+            outcome = None if operation is None else self.outcome(operation_id, operation.expiry)
+            if outcome is not None:
+                self._pool.remove((operation_id,))
+                self._tell_outcome(outcome)
+        self._head_moved()
+        self._serve()
+        self._audit.start(lambda: self.head.height)
+
     async def stop(self) -> None:
         """Finish the block under way, give up what waits, close the database."""
         if self._state == "stopped":
@@ -234,6 +276,11 @@ class Ledger:
         return self._ordering.validator
 
     @property
+    def state_root(self) -> StateRoot:
+        """The newest state's root, with the tables' entries."""
+        return self._store.state
+
+    @property
     def database(self) -> str:
         """The path of the database's file, for whoever reads it with a connection of its own."""
         return self._store.path
@@ -247,6 +294,11 @@ class Ledger:
     def pool_size(self) -> int:
         """Bytes of the operations that wait for a block."""
         return self._pool.size
+
+    @property
+    def lowest_block(self) -> int:
+        """The height of the oldest block in the log; that of the first one to come if there is none."""
+        return self._store.lowest_block
 
     @property
     def lowest_height(self) -> int:
@@ -447,24 +499,33 @@ class Ledger:
         self._ordering.executed(final)
         if self._waiting:
             for logged in final.operations:
-                for done in self._waiting.pop(logged.id, ()):
-                    done.callback(Outcome(logged.id, logged.cursor, logged.result))
-        for operation_id in self._pool.drop_expired(final.head.height + 1):
-            for done in self._waiting.pop(operation_id, ()):
-                done.errback(LedgerError("operation_expired"))
+                self._tell_outcome(Outcome(logged.id, logged.cursor, logged.result))
+        self._head_moved()
         for operation_id in over:
             for done in self._waiting.pop(operation_id, ()):
                 done.errback(LedgerError("appoint_epoch"))
-        due = [reached for height, reached in self._heights if height <= final.head.height]
-        self._heights = [entry for entry in self._heights if entry[0] > final.head.height]
-        for reached in due:
-            reached.callback(None)
         for observer in list(self._observers):
             try:
                 observer(final)
             except Exception:
                 # One observer's failure is not another's, nor the ledger's.
                 self._log.failure("An observer of blocks failed at height {height}", height=final.head.height)
+
+    def _tell_outcome(self, outcome: Outcome) -> None:
+        """Tell those who wait for an operation."""
+        for done in self._waiting.pop(outcome.id, ()):
+            done.callback(outcome)
+
+    def _head_moved(self) -> None:
+        """Give up what expired, and tell those who wait for a height."""
+        height = self.head.height
+        for operation_id in self._pool.drop_expired(height + 1):
+            for done in self._waiting.pop(operation_id, ()):
+                done.errback(LedgerError("operation_expired"))
+        due = [reached for wanted, reached in self._heights if wanted <= height]
+        self._heights = [entry for entry in self._heights if entry[0] > height]
+        for reached in due:
+            reached.callback(None)
 
     def report_damage(self, finding: str) -> None:
         """Say that something read from the database is wrong: no data is served until it is repaired, or an audit
@@ -480,7 +541,7 @@ class Ledger:
             self._damage = Damage(is_torn=True)
 
     def _audit_found(self, finding: str) -> None:
-        if self._state in ("repairing", "stopped"):
+        if self._state in ("syncing", "repairing", "stopped"):
             return
         self._audit.record_damage(finding)
         write_damage(self._store.path, self._audit.state.findings)
@@ -528,12 +589,7 @@ class Ledger:
 
         :raises LedgerError: ``node_stopping``.
         """
-        if self._state == "stopped":
-            raise LedgerError("node_stopping")
-        self._state = "repairing"
-        self._ordering.halt()
-        await self._writing.finish()
-        await self._audit.stop()
+        await self._leave_database("repairing")
 
     def show_repair(self, doing: str | None, progress: float = 0.0) -> None:
         """Say what a repair does now."""

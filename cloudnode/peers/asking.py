@@ -44,7 +44,7 @@ class Asker:
         able = [
             peer
             for peer in self._peers()
-            if peer.height >= height and peer not in self._unable and peer.asked < QUESTIONS_OF_A_PEER
+            if peer.is_open and peer.height >= height and peer not in self._unable and peer.asked < QUESTIONS_OF_A_PEER
         ]
         return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
 

@@ -10,11 +10,14 @@ from cloudnode.ledger.reading import FinalBlock
 from cloudnode.peers.blockcheck import check_final
 from cloudnode.peers.download import Download
 from cloudnode.peers.epochs import KnownEpochs
-from cloudnode.peers.messages import Have, NewBlock, SentBlock
+from cloudnode.peers.messages import Have, Holds, NewBlock, SentBlock
 from cloudnode.peers.peer import KnownIds, Peer
 from cloudnode.peers.serving import sent_block
 
 RECENT_HEIGHTS = 1_000
+
+HEIGHTS_UNTOLD = 50
+"""After so many blocks were pruned, peers are told from where on there are blocks here."""
 
 
 class BlockNews:
@@ -27,10 +30,12 @@ class BlockNews:
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
         votes: Callable[[Peer], bool],
+        lowest_block: Callable[[], int],
     ) -> None:
         """
         :param head: The newest block that is served. :param peers: All open peers.
         :param votes: Whether a peer takes part in consensus, and so learns of blocks there.
+        :param lowest_block: The height of the oldest block here.
         """
         self._epochs = epochs
         self._download = download
@@ -39,9 +44,13 @@ class BlockNews:
         self._votes = votes
         self._verified = KnownIds(4_000)
         self._recent: dict[int, bytes] = {}
+        self._lowest_block = lowest_block
+        self._told_from = lowest_block()
 
     def greet(self, peer: Peer) -> None:
-        """Tell a new peer how far this node is."""
+        """Tell a new peer how far this node is, and how far back."""
+        self._told_from = self._lowest_block()
+        peer.send(Holds(self._told_from))
         head = self._head()
         if head is not None:
             peer.send(NewBlock(head))
@@ -86,6 +95,10 @@ class BlockNews:
         self._recent.pop(height - RECENT_HEIGHTS, None)
         if height < self._download.target - 2:
             return  # while this node catches up, nobody learns anything from it
+        if self._lowest_block() - self._told_from >= HEIGHTS_UNTOLD:
+            self._told_from = self._lowest_block()
+            for peer in self._peers():
+                peer.send(Holds(self._told_from))
         told = NewBlock(sent_block(final.block))
         have = Have(height, final.head.hash)
         for peer in list(self._peers()):

@@ -113,7 +113,7 @@ class _Wanted:
 class Download:
     """Brings a follower to the height of its peers and keeps it there.
 
-    :ivar trouble: Why it does not go on, or None.
+    :ivar trouble: Why it does not go on, or None. :ivar is_held: Whether it is to do nothing for now.
     """
 
     _log = Logger()
@@ -128,6 +128,7 @@ class Download:
     ) -> None:
         """:param peers: All open peers. :param epochs: Is told of those that are reached."""
         self.trouble: str | None = None
+        self.is_held = False
         self._ledger = ledger
         self._follower = ledger.follower
         self._validator = ledger.validator
@@ -139,6 +140,7 @@ class Download:
         self._epochs = epochs
         self._tip = Tip(head.height, head.hash, head.time, ledger.epoch)
         self._handed = head.height
+        self._beginning = 0
         self._is_fetching = False
         self._checks = 0
         self._is_stopped = False
@@ -179,6 +181,15 @@ class Download:
             self._stop_for(str(error))
         self.pump()
 
+    def restart(self) -> None:
+        """The database is another one: go on from its newest block."""
+        head = self._ledger.head
+        self._wanted = []
+        self._tip = Tip(head.height, head.hash, head.time, self._ledger.epoch)
+        self._handed = head.height
+        self._beginning += 1
+        self.pump()
+
     def announced(self, block: Block, header: Header) -> None:
         """A peer told of a final block (checked by itself) that may be the next one."""
         if self._is_led:
@@ -195,7 +206,7 @@ class Download:
 
     def pump(self) -> None:
         """Do what can be done now in all stages."""
-        if self._is_stopped or self._is_pumping or self._ledger.state not in ("serving", "starting"):
+        if self._is_stopped or self.is_held or self._is_pumping or self._ledger.state not in ("serving", "starting"):
             return
         self._is_pumping = True
         try:
@@ -221,20 +232,23 @@ class Download:
         count = min(BLOCKS_ASKED, _height_of(peer) - self._tip.height)
         peer.asked += 1
         asking = peer.ask(GetBlocks, self._tip.height + 1, count)
-        asking.addCallback(self._blocks_came, peer)
+        asking.addCallback(self._blocks_came, peer, self._beginning)
         asking.addErrback(self._fetch_failed, peer)
         asking.addBoth(self._fetched, peer)
 
-    def _blocks_came(self, answer: Answer, peer: Peer) -> Deferred[None] | None:
+    def _blocks_came(self, answer: Answer, peer: Peer, beginning: int) -> Deferred[None] | None:
         assert isinstance(answer, Blocks)
+        if beginning != self._beginning:
+            return None
         if not answer.blocks:
             peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
             return None
-        return Deferred.fromCoroutine(self._check_blocks(answer.blocks))
+        return Deferred.fromCoroutine(self._check_blocks(answer.blocks, beginning))
 
-    async def _check_blocks(self, sent: Sequence[SentBlock]) -> None:
+    async def _check_blocks(self, sent: Sequence[SentBlock], beginning: int) -> None:
         blocks = await self._run_in_thread(check_chain, sent, self._tip)
-        self._append_all(blocks)
+        if beginning == self._beginning:
+            self._append_all(blocks)
 
     def _append_all(self, blocks: list[tuple[Block, Header]]) -> None:
         if not self._is_stopped:
@@ -278,7 +292,9 @@ class Download:
         able = [
             peer
             for peer in self._peers()
-            if _height_of(peer) >= height and peer.unable_until <= now and peer.asked < QUESTIONS_OF_A_PEER
+            if peer.blocks_from <= height <= _height_of(peer)
+            and peer.unable_until <= now
+            and peer.asked < QUESTIONS_OF_A_PEER
         ]
         return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
 

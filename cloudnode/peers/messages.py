@@ -362,10 +362,16 @@ class Accusation(Message, frozen=True, tag=27):
     evidence: Annotated[bytes, Meta(max_length=EVIDENCE_BYTES_MAX)]
 
 
+class Holds(Message, frozen=True, tag=31):
+    """Tells the height of the oldest block that the sender has; it is asked for none below."""
+
+    blocks_from: Unsigned
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
-    | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation
+    | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation | Holds
 )  # fmt: skip
 
 Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed
@@ -391,7 +397,7 @@ _LIMITS: dict[type[Message], int] = {
     GetAddresses: 16, Addresses: 64 * _K, GetBlocks: 32, Blocks: 4 * _K * _K, GetOperations: 8 * _K,
     Operations: 4 * _K * _K, NewBlock: 3 * _K * _K, Offer: 65 * _K, Want: 33 * _K, Bodies: 4 * _K * _K, Have: 64,
     GetNodes: 9 * _K, Nodes: 66 * _K, GetState: 9 * _K, State: 4 * _K * _K,
-    GetEpochs: 32, Epochs: 2 * _K * _K,
+    GetEpochs: 32, Epochs: 2 * _K * _K, Holds: 16,
     Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
     GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
 }  # fmt: skip

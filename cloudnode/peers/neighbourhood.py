@@ -30,9 +30,9 @@ from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
+from cloudnode.peers.catchingup import CatchingUp, SyncSetting
 from cloudnode.peers.comparing import SigningForPeers
 from cloudnode.peers.dialling import Dial, Dialling
-from cloudnode.peers.download import Download
 from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.gossip import OperationGossip
@@ -56,6 +56,7 @@ from cloudnode.peers.messages import (
     GetState,
     Have,
     Hello,
+    Holds,
     Interface,
     NewBlock,
     Offer,
@@ -97,6 +98,7 @@ class Neighbourhood:
         join: Sequence[JoinAddress] = (),
         settings: PeerSettings | None = None,
         link_limits: LinkLimits | None = None,
+        sync: SyncSetting = "auto",
         random: Random,
         secret: Callable[[int], bytes],
         wall_time: Callable[[], float],
@@ -105,7 +107,7 @@ class Neighbourhood:
     ) -> None:
         """
         :param book_path: Where the address book is kept; None keeps none.
-        :param dial: Opens channels. :param join: Nodes that are always dialled.
+        :param dial: Opens channels. :param join: Nodes that are always dialled. :param sync: How to catch up.
         :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
         :param software: Name and version, for people. :param evidence: What is passed on and taken.
         """
@@ -133,11 +135,14 @@ class Neighbourhood:
         self.signing = SigningForPeers(ledger)
         self._meter = ProgressMeter()
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
-        self.download = Download(ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs)
+        self.catching_up = CatchingUp(
+            ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._state_serving.release, sync
+        )
+        self.download = self.catching_up.download
         self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)
         self._news = BlockNews(
             self.download, lambda: self._serving.head(), lambda: self._peers.values(), self._epochs,
-            self.validators.votes,
+            self.validators.votes, lambda: ledger.lowest_block,
         )  # fmt: skip
         self._addressing = AddressGossip(
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
@@ -167,7 +172,7 @@ class Neighbourhood:
         self._stop_watching()
         self._gossip.stop()
         self._accusing.stop()
-        self.download.stop()
+        await self.catching_up.stop()
         self._dialling.stop()
         self._keep_anchors(held=0.0)
         leaving = self.all_peers()
@@ -196,7 +201,7 @@ class Neighbourhood:
         self._gossip.time_passed()
         self._dialling.dial_more()
         self._meter.mark(now, self._ledger.head.height)
-        self.download.pump()
+        self.catching_up.time_passed(now, self.progress())
         self._progress_log.time_passed(now)
         if self._ledger.validator is not None:
             self._ledger.validator.begin()
@@ -376,6 +381,8 @@ class Neighbourhood:
                 peer.send(self._serving.operations(message))
             case GetEpochs():
                 peer.send(self._serving.epochs(message))
+            case Holds():
+                peer.blocks_from = message.blocks_from
             case GetNodes() | GetState():
                 self._state_serving.asked(peer, message)
             case GetSigned():

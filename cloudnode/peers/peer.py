@@ -79,6 +79,7 @@ class Peer:
 
     :ivar height: Of the newest block that it is known to have: one whose certificate was checked.
     :ivar claimed_height: Of the newest block that it says it has, shown or not.
+    :ivar blocks_from: The height of the oldest block that it says it has.
     :ivar known: Operations that it offered or was offered. :ivar unable_until: It had not what it was asked for;
         until then it is not asked again. :ivar asked: Questions on their way, for those who share it out.
     :ivar began: :ivar last_sent: :ivar last_received: Times by the reactor's clock.
@@ -92,6 +93,7 @@ class Peer:
     def __init__(self, channel: Channel, link: Link, clock: IReactorTime, owner: PeerOwner) -> None:
         self.height = 0
         self.claimed_height = 0
+        self.blocks_from = 1
         self.known = KnownIds()
         self.unable_until = 0.0
         self.asked = 0

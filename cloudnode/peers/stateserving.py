@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.node.ledger import Ledger
-from cloudnode.node.threads import RunInThread
+from cloudnode.node.threads import RunInThread, settled
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import ANSWER_BYTES, CHUNK_ROWS_MAX, GetNodes, GetState, Nodes, State
 from cloudnode.peers.peer import Peer
@@ -65,14 +65,8 @@ class StateServing:
     async def release(self) -> None:
         """Wait for the thread and close the database's file, which the next question opens again."""
         while self._busy is not None:
-            await self._thread_done(self._busy)
+            await settled(self._busy)
         self._parts.close()
-
-    @staticmethod
-    async def _thread_done(busy: Deferred[None]) -> None:
-        done: Deferred[None] = Deferred()
-        busy.addBoth(lambda _: done.callback(None))
-        await done
 
     def _next(self) -> None:
         while self._waiting and self._busy is None and not self._is_stopped:

@@ -51,7 +51,8 @@ from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
 from cloudnode.store.audit.worker import AuditProcess
 from cloudnode.store.connection import DatabaseDamaged
-from cloudnode.store.sqlite import SqliteStore, WrongDatabase
+from cloudnode.store.creation import WrongDatabase
+from cloudnode.store.sqlite import SqliteStore
 from cloudnode.transports.certificates import CertificateError, CertificateKeeper
 from cloudnode.transports.limits import WebSocketLimits
 from cloudnode.transports.peersocket import OVER_TCP
@@ -171,6 +172,7 @@ def _make_neighbourhood(
         Dialler(reactor, config.peers.dial_timeout, sockets),
         join=joins,
         settings=config.peers,
+        sync=config.sync,
         random=SystemRandom(),
         secret=os.urandom,
         wall_time=wall_time,
@@ -195,7 +197,7 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     settings = config.ledger
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     try:
-        store = SqliteStore.open(str(datadir.database), datadir.genesis)
+        store = SqliteStore.open(str(datadir.database), datadir.genesis, config.keep)
     except (WrongDatabase, DatabaseDamaged) as error:
         raise StartError(f"{error}; docs/operations.md says what to do") from None
     except (sqlite3.Error, OSError) as error:

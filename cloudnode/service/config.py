@@ -18,21 +18,25 @@ from twisted.internet.endpoints import serverFromString
 
 from cloudnode.api.limits import Limits
 from cloudnode.formats.checkpoint import Checkpoint, parse_checkpoint
+from cloudnode.peers.catchingup import SyncSetting
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
+from cloudnode.store.pruning import HEIGHTS_KEPT
 
 LogFormat = Literal["text", "json"]
 LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
 
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+SYNC_SETTINGS: tuple[SyncSetting, ...] = ("auto", "replay", "state")
 LOG_LEVELS: tuple[LogLevelName, ...] = ("debug", "info", "warn", "error", "critical")
 
 DEFAULT_HTTP = ("tcp:38081",)
 DEFAULT_WS = ("tcp:38082",)
 DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
+ALL = "all"
 
-SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "log-format", "log-level")
+SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "log-format", "log-level")
 TABLES = ("limits", "ledger", "peers")
 
 _T = TypeVar("_T")
@@ -79,6 +83,8 @@ class Config:
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
     :ivar join: Nodes of the network to join. :ivar checkpoint: A block that must be in the chain.
+    :ivar sync: How a follower comes to the height of its peers.
+    :ivar keep: How many blocks below the newest one are kept; None for all.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
     :ivar peers: How many links it has.
     """
@@ -89,6 +95,8 @@ class Config:
     ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
     join: tuple[JoinAddress, ...] = ()
     checkpoint: Checkpoint | None = None
+    sync: SyncSetting = "auto"
+    keep: int | None = None
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
@@ -127,6 +135,8 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
         join=settings.read("join", _read_joins, ()),
         checkpoint=settings.read("checkpoint", _read_checkpoint, None),
+        sync=cast(SyncSetting, settings.read("sync", _choice(SYNC_SETTINGS), "auto")),
+        keep=settings.read("keep", _read_keep, None),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
         limits=settings.read_table("limits", Limits()),
@@ -215,6 +225,16 @@ def _read_texts(value: Any) -> tuple[str, ...]:
     if NONE in texts and len(texts) > 1:
         raise ValueError(f"{NONE!r} stands alone, not beside {', '.join(t for t in texts if t != NONE)}")
     return () if list(texts) == [NONE] else tuple(texts)
+
+
+def _read_keep(value: Any) -> int | None:
+    """``all``, or a number of blocks that leaves what recent heights need."""
+    if value == ALL:
+        return None
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if type(number) is not int or number < HEIGHTS_KEPT:
+        raise ValueError(f"{value!r} is neither {ALL!r} nor a number of blocks, {HEIGHTS_KEPT} at least")
+    return number
 
 
 def _read_endpoints(value: Any) -> tuple[str, ...]:

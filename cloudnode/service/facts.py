@@ -92,13 +92,17 @@ class ServiceFacts:
 
     def sync(self) -> SyncFacts:
         """How far the node is."""
-        progress, download = self._neighbourhood.progress(), self._neighbourhood.download
-        left = progress.seconds_left
+        progress, catching_up = self._neighbourhood.progress(), self._neighbourhood.catching_up
+        state = None if catching_up is None else catching_up.state_progress
+        left = progress.seconds_left if state is None else state.seconds_left
         return SyncFacts(
             target=progress.target,
             operations_second=round(progress.operations_second, 1),
             seconds_left=None if left is None else round(left, 1),
-            trouble=None if download is None else download.trouble,
+            trouble=None if catching_up is None else catching_up.trouble,
+            phase="replay" if state is None else "state",
+            rows=0 if state is None else state.rows,
+            total=0 if state is None else state.total,
         )
 
     def _describe(self, peer: Peer, offset: float, height: int) -> PeerInfo:

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.python import usage
 
 from cloudnode import __version__
-from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, Config, ConfigError, make_config
+from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, SYNC_SETTINGS, Config, ConfigError, make_config
 
 _REPEATABLE = ("http", "ws", "ws-udp", "join")
 
@@ -55,6 +55,9 @@ class Options(usage.Options):
          "$XDG_DATA_HOME/cloudnode, else ~/.local/share/cloudnode"],
         ["config", "c", None, "A TOML file with further settings"],
         ["checkpoint", None, None, "HEIGHT:HASH of a block that must be in the chain; another history is not followed"],
+        ["sync", None, None, f"How a follower catches up: {', '.join(SYNC_SETTINGS)} (replay blocks, or fetch a recent "
+         "state). Default: auto, what is sensible"],
+        ["keep", None, None, "How many blocks are kept below the newest one, 1000 or more, or all. Default: all"],
         ["log-format", None, None, f"{' or '.join(LOG_FORMATS)} (one object a line). Default: text"],
         ["log-level", None, None, f"Log what is at least {', '.join(LOG_LEVELS)}. Default: info"],
     ]  # fmt: skip
@@ -63,6 +66,7 @@ class Options(usage.Options):
         optActions={
             "datadir": usage.CompleteDirs(),
             "config": usage.CompleteFiles("*.toml"),
+            "sync": usage.CompleteList(list(SYNC_SETTINGS)),
             "log-format": usage.CompleteList(list(LOG_FORMATS)),
             "log-level": usage.CompleteList(list(LOG_LEVELS)),
         }
@@ -112,7 +116,7 @@ class Options(usage.Options):
 
         :raises UsageError: Something can't be used; one line.
         """
-        names = ("datadir", "checkpoint", "log-format", "log-level", *_REPEATABLE)
+        names = ("datadir", "checkpoint", "sync", "keep", "log-format", "log-level", *_REPEATABLE)
         given: dict[str, Any] = {name: self[name] for name in names if self.get(name) is not None}
         file = None if self["config"] is None else Path(self["config"])
         try:

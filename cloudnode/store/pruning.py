@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 
+from cloudnode.ledger.positions import end_of
 from cloudnode.store.state import first_window_key
 from cloudnode.store.texts import record_text
 
 HEIGHTS_KEPT = 1000
 """How many heights below the head can be read."""
+
+BLOCKS_AT_ONCE = 100
+OPERATIONS_AT_ONCE = 4_000
+"""So much of the log at most goes with one new block, so that none takes long when an operator begins to prune."""
 
 _OLD_TABLES = ("ratings_old", "scores_old", "totals_old", "trie_old", "system_old")
 
@@ -35,3 +40,22 @@ def prune(connection: sqlite3.Connection, head: int) -> None:
         connection.execute("DELETE FROM records_old WHERE until <= ?", (lowest,))
     connection.execute("DELETE FROM states WHERE height < ?", (lowest,))
     connection.execute("DELETE FROM window WHERE key < ?", (first_window_key(lowest),))
+
+
+def prune_log(connection: sqlite3.Connection, head: int, keep: int) -> None:
+    """Remove blocks that are more than ``keep`` heights below the head, the oldest first, with their operations.
+
+    :param keep: At least :data:`HEIGHTS_KEPT`: what is said of a height names its block.
+    """
+    last = None
+    operations = 0
+    for height, size in connection.execute(
+        "SELECT height, length(ids) FROM blocks WHERE height < ? ORDER BY height LIMIT ?", (head - keep, BLOCKS_AT_ONCE)
+    ):
+        operations += size // 32
+        if last is not None and operations > OPERATIONS_AT_ONCE:
+            break
+        last = height
+    if last is not None:
+        connection.execute("DELETE FROM operations WHERE position < ?", (end_of(last),))
+        connection.execute("DELETE FROM blocks WHERE height <= ?", (last,))

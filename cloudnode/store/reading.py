@@ -168,6 +168,11 @@ class SqliteReading:
         hashed, header, finality, ids, validators = row
         return Block(height, hashed, header, finality, split_values(ids), split_values(validators))
 
+    @property
+    def lowest_block(self) -> int:
+        row = self._one("SELECT min(height) FROM blocks")
+        return self.height + 1 if row[0] is None else int(row[0])
+
     def operations(self, height: int) -> list[LoggedOperation]:
         if height > self.height:
             return []

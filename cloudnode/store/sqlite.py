@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -14,11 +15,10 @@ from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, Head
 from cloudnode.store.connection import Budget, DatabaseDamaged, connect
+from cloudnode.store.creation import check_meta, create_indexes, create_tables, is_empty
 from cloudnode.store.epochs import EpochEnd, Epochs
-from cloudnode.store.meta import meta_rows
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.reading import SqliteReading
-from cloudnode.store.schema import SCHEMA, SCHEMA_VERSION
 from cloudnode.store.states import StateRoot, load_state
 from cloudnode.store.writer import BlockWriter
 
@@ -33,10 +33,6 @@ A page that many blocks change is moved once: with a shorter log all pages are w
 _FRAMES_OFFSET = 16
 
 
-class WrongDatabase(Exception):
-    """The file is of another network or of a version that this program does not read."""
-
-
 class SqliteStore:
     """Blocks are written by one connection and read by another, both of them in the thread that serves the API.
 
@@ -44,19 +40,32 @@ class SqliteStore:
 
     :ivar head: The newest block. :ivar state: The state root after it.
     :ivar epoch: The epoch of the next block.
+    :ivar lowest_block: The height of the oldest block in the log; that of the first one to come if there is none.
     """
 
-    def __init__(self, path: str, genesis: Genesis, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        path: str,
+        genesis: Genesis,
+        writer: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        keep_blocks: int | None = None,
+    ) -> None:
         self.path = path
+        self._keep_blocks = keep_blocks
         self._genesis = genesis
+        self._attach(writer, reader)
+
+    def _attach(self, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._write = writer
         self._read = reader
         self._budget = Budget(reader)
-        self._blocks = BlockWriter(writer, genesis)
+        self._blocks = BlockWriter(writer, self._genesis, self._keep_blocks)
         self.head, self.state, self._header = self._load_head()
-        self._epochs = Epochs(reader, genesis)
+        self._epochs = Epochs(reader, self._genesis)
         self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
+        self.lowest_block = self._find_lowest_block()
         self._at_head = SqliteReading(reader, self._budget, self.state, True)
         self._seen = self._look()
 
@@ -90,26 +99,22 @@ class SqliteStore:
         (height,) = self._read.execute("SELECT min(height) FROM states").fetchone()
         return int(height)
 
+    def _find_lowest_block(self) -> int:
+        height = self._read.execute("SELECT min(height) FROM blocks").fetchone()[0]
+        return self.head.height + 1 if height is None else int(height)
+
     @classmethod
-    def open(cls, path: str, genesis: Genesis) -> SqliteStore:
+    def open(cls, path: str, genesis: Genesis, keep_blocks: int | None = None) -> SqliteStore:
         """Open the database, or make it with the state of height 0 if there is none.
 
+        :param keep_blocks: How many blocks below the newest are kept, at least
+            :data:`~cloudnode.store.pruning.HEIGHTS_KEPT`; None for all.
         :raises WrongDatabase: It is of another network or version.
         :raises DatabaseDamaged: SQLite can't read it.
         :raises sqlite3.OperationalError: The directory is read-only or the disk is full.
         """
-        try:
-            writer = connect(path, cache_kib=WRITER_CACHE_KIB)
-            os.chmod(path, 0o600)
-            if writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-                _create(writer, genesis)
-            _check_meta(writer, genesis)
-            reader = connect(path, read_only=True, cache_kib=READER_CACHE_KIB)
-            return cls(path, genesis, writer, reader)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise DatabaseDamaged(f"{path}: {error}") from error
+        with _damage_named(path):
+            return cls(path, genesis, *_open(path, genesis), keep_blocks)
 
     def _load_head(self) -> tuple[Head, StateRoot, Header | None]:
         state_height = self._read.execute("SELECT max(height) FROM states").fetchone()[0]
@@ -148,6 +153,8 @@ class SqliteStore:
             self.epoch = self._epochs.present()
         self.head = Head(block.height, block.hash, self._header.time, state.root)
         self._at_head = SqliteReading(self._read, self._budget, state, True)
+        if self._keep_blocks is not None:
+            self.lowest_block = self._find_lowest_block()
         return self.head, results
 
     def reading(self, height: int | None = None) -> SqliteReading:
@@ -208,45 +215,66 @@ class SqliteStore:
             # The file's new time is of our own doing.
             self._seen = self._seen[0], os.stat(self.path).st_mtime_ns
 
+    def replace(self, path: str) -> None:
+        """Put another database of the same network, which nobody has open, in the place of this one, and go on with it.
+
+        Nobody else may have this one open either. A crash at any moment leaves the one or the other.
+
+        :raises DatabaseDamaged: The other can't be used; it is then in this one's place.
+        :raises OSError: It can't be renamed. The store is then closed.
+        """
+        self.close()
+        for suffix in ("-wal", "-shm"):
+            # Both are gone with the last connection; what a crash left of them belongs to no other file.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+        os.replace(path, self.path)
+        _sync_directory(os.path.dirname(self.path) or ".")
+        with _damage_named(self.path):
+            self._attach(*_open(self.path, self._genesis))
+
     def close(self) -> None:
         """Close both connections; the write-ahead log is merged into the file."""
         self._read.close()
         self._write.close()
 
 
+@contextlib.contextmanager
+def _damage_named(path: str) -> Iterator[None]:
+    """Turn what SQLite says of a file that it can't read into :class:`DatabaseDamaged`."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise DatabaseDamaged(f"{path}: {error}") from error
+
+
+def _open(path: str, genesis: Genesis) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    writer = connect(path, cache_kib=WRITER_CACHE_KIB)
+    os.chmod(path, 0o600)
+    if is_empty(writer):
+        _create(writer, genesis)
+    check_meta(writer, genesis)
+    return writer, connect(path, read_only=True, cache_kib=READER_CACHE_KIB)
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _create(connection: sqlite3.Connection, genesis: Genesis) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _statements(SCHEMA):
-            connection.execute(statement)
-        connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", meta_rows(genesis))
+        create_tables(connection, genesis)
+        for _ in create_indexes(connection):
+            pass
         BlockWriter(connection, genesis).write_genesis()
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-
-
-def _statements(script: str) -> list[str]:
-    """The statements of a script; ``executescript`` would commit before it begins."""
-    statements, part = [], ""
-    for line in script.splitlines():
-        part += line + "\n"
-        if sqlite3.complete_statement(part):
-            statements.append(part)
-            part = ""
-    return statements
-
-
-def _check_meta(connection: sqlite3.Connection, genesis: Genesis) -> None:
-    try:
-        meta = dict(connection.execute("SELECT name, value FROM meta"))
-    except sqlite3.OperationalError:
-        raise WrongDatabase("the file is no cloudnode database") from None
-    version = int.from_bytes(meta.get("version", b""), "big")
-    if version != SCHEMA_VERSION:
-        raise WrongDatabase(f"the database has version {version}, this program reads {SCHEMA_VERSION}")
-    if meta.get("network") != genesis.network:
-        raise WrongDatabase(
-            f"the database is of network {meta.get('network', b'').hex()}, not of {genesis.network.hex()}"
-        )

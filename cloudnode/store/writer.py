@@ -21,7 +21,7 @@ from cloudnode.ledger.system import GENESIS, VALIDATORS, encode_validators, syst
 from cloudnode.ledger.trie import Trie
 from cloudnode.store.checks import row_check
 from cloudnode.store.epochs import epoch_end, store_epoch_end
-from cloudnode.store.pruning import prune
+from cloudnode.store.pruning import prune, prune_log
 from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 from cloudnode.store.state import WINDOW, NodeCache, StateReader, StateTrie, first_window_key
 from cloudnode.store.states import StateRoot
@@ -34,7 +34,9 @@ _CHUNK = 64
 class BlockWriter:
     """Writes blocks on the store's one writing connection."""
 
-    def __init__(self, connection: sqlite3.Connection, genesis: Genesis) -> None:
+    def __init__(self, connection: sqlite3.Connection, genesis: Genesis, keep_blocks: int | None = None) -> None:
+        """:param keep_blocks: How many blocks below the newest are kept; None for all."""
+        self._keep_blocks = keep_blocks
         self._connection = connection
         self._genesis = genesis
         self._nodes = NodeCache()
@@ -72,10 +74,12 @@ class BlockWriter:
                 yield
         effects = executor.effects
         yield from self._write_rows(effects)
-        self._write_log(block, operations, effects.results)
+        self.write_log(block, operations, effects.results)
         yield
         state = yield from self._write_tries(effects, before)
         prune(self._connection, block.height)
+        if self._keep_blocks is not None:
+            prune_log(self._connection, block.height, self._keep_blocks)
         return state, effects.results
 
     def forget(self) -> None:
@@ -188,7 +192,8 @@ class BlockWriter:
         many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))
         yield
 
-    def _write_log(self, block: Block, operations: Sequence[Operation], results: list[int]) -> None:
+    def write_log(self, block: Block, operations: Sequence[Operation], results: Sequence[int]) -> None:
+        """Put a block and its operations with their results into the log, within the transaction that is open."""
         ids = b"".join(block.operation_ids)
         header = Header.decode(block.header)
         root_height = header.root_height

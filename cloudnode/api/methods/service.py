@@ -51,7 +51,7 @@ class Software(Struct, frozen=True):
 class Sync(Struct, frozen=True):
     """How far this node is. ``state`` is ``serving`` once it answers data calls."""
 
-    state: Literal["starting", "serving", "corrupt", "diverged", "repairing", "stopped"]
+    state: Literal["starting", "serving", "syncing", "corrupt", "diverged", "repairing", "stopped"]
     role: Annotated[
         Literal["validator", "follower"], Meta(description="Whether it makes blocks or follows those who do.")
     ]
@@ -60,6 +60,13 @@ class Sync(Struct, frozen=True):
     target: Annotated[int, Meta(description="The greatest height that this node knows to be final.")]
     operations_second: Annotated[float, Meta(description="Operations written a second, lately.")]
     seconds_left: Annotated[float | None, Meta(description="Until the target is reached; null if that can't be said.")]
+    blocks_from: Annotated[int, Meta(description="The height of the oldest block that this node has.")]
+    phase: Annotated[
+        Literal["replay", "state"],
+        Meta(description="Whether it takes block after block, or fetches the state as it is at a recent height."),
+    ]
+    rows: Annotated[int, Meta(description="Rows of the state that are here, in phase state.")]
+    total: Annotated[int, Meta(description="Rows of the state in all, in phase state; 0 while it is not known.")]
     trouble: Annotated[
         str | None, Meta(description="Why no block is written now, such as a full disk; null if all is well.")
     ]
@@ -205,6 +212,10 @@ def _sync(call: Call) -> Sync:
         target=max(facts.target, ledger.head.height),
         operations_second=facts.operations_second,
         seconds_left=facts.seconds_left,
+        blocks_from=ledger.lowest_block,
+        phase=facts.phase,
+        rows=facts.rows,
+        total=facts.total,
         trouble=ledger.ordering_trouble or facts.trouble,
     )
 

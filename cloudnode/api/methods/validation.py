@@ -204,9 +204,11 @@ class BlockSummary(Struct, frozen=True):
 
 def _block(reading: Reading, height: int) -> Block:
     block = reading.block(height)
-    if block is None:
-        raise ApiError("block_unknown")
-    return block
+    if block is not None:
+        return block
+    if 0 < height < reading.lowest_block <= reading.height:
+        raise ApiError("block_pruned", blocks_from=reading.lowest_block)
+    raise ApiError("block_unknown")
 
 
 def _getheader(reading: Reading, params: AtHeight) -> HeaderAnswer:
@@ -386,7 +388,7 @@ METHODS: tuple[Method[Any], ...] = (
         HeaderAnswer,
         read=_getheader,
         deterministic=True,
-        errors=("block_unknown",),
+        errors=("block_unknown", "block_pruned"),
     ),
     Method(
         "getblock",
@@ -395,7 +397,7 @@ METHODS: tuple[Method[Any], ...] = (
         GetBlock,
         BlockAnswer,
         read=_getblock,
-        errors=("block_unknown", "page_too_long"),
+        errors=("block_unknown", "block_pruned", "page_too_long"),
     ),
     Method(
         "getlastblocks",
@@ -414,7 +416,7 @@ METHODS: tuple[Method[Any], ...] = (
         AtHeight,
         CertificateAnswer,
         read=_getcertificate,
-        errors=("block_unknown",),
+        errors=("block_unknown", "block_pruned"),
     ),
     Method(
         "getepochs",

@@ -14,10 +14,10 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.errors import RemoteError
 
-_STATE_STYLE = {"serving": "green", "starting": "yellow", "corrupt": "red", "diverged": "red",
+_STATE_STYLE = {"serving": "green", "starting": "yellow", "syncing": "yellow", "corrupt": "red", "diverged": "red",
                 "repairing": "yellow"}  # fmt: skip
-_NOT_SERVING = {"starting": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED, "diverged": Exit.DAMAGED,
-                "repairing": Exit.DAMAGED}  # fmt: skip
+_NOT_SERVING = {"starting": Exit.NO_ANSWER, "syncing": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED,
+                "diverged": Exit.DAMAGED, "repairing": Exit.DAMAGED}  # fmt: skip
 
 
 async def run(invocation: Invocation) -> Exit:
@@ -64,6 +64,7 @@ def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, millis
         ]
     pairs += [
         ("sync", _sync(sync)),
+        ("log", _log(sync)),
         ("peers", _peers(info["peers"])),
         ("audit", _audit(info["audit"])),
         *_repair(info["repair"]),
@@ -102,11 +103,28 @@ def _show_certificates(terminal: Terminal, info: dict[str, Any]) -> None:
 def _sync(sync: dict[str, Any]) -> str:
     if sync["trouble"] is not None:
         return f"{sync['role']}: {printable(sync['trouble'])}"
+    if sync["phase"] == "state":
+        return f"{sync['role']}, fetching the state: {_rows(sync)}{_left(sync)}"
     if sync["target"] <= sync["height"]:
         return f"{sync['role']}, up to date"
-    left = "" if sync["seconds_left"] is None else f", {sync['seconds_left']:,.0f} s left"
     behind = f"{sync['target'] - sync['height']:,} blocks behind"
-    return f"{sync['role']}, {behind}, {sync['operations_second']:,.0f} operations/s{left}"
+    return f"{sync['role']}, {behind}, {sync['operations_second']:,.0f} operations/s{_left(sync)}"
+
+
+def _rows(sync: dict[str, Any]) -> str:
+    if not sync["total"]:
+        return "looking for one"
+    return f"{sync['rows']:,} of {sync['total']:,} rows ({sync['rows'] / sync['total']:.0%})"
+
+
+def _left(sync: dict[str, Any]) -> str:
+    return "" if sync["seconds_left"] is None else f", {sync['seconds_left']:,.0f} s left"
+
+
+def _log(sync: dict[str, Any]) -> str:
+    if sync["blocks_from"] <= 1:
+        return "all blocks"
+    return f"blocks from {sync['blocks_from']:,} on"
 
 
 def _peers(peers: dict[str, Any]) -> str:

@@ -280,6 +280,7 @@ class StatusTests(CommandCase):
             "sync": {
                 "state": state, "role": "follower", "height": 8, "provable_height": 7, "target": 20,
                 "operations_second": 1500.0, "seconds_left": 3.0, "trouble": None,
+                "blocks_from": 1, "phase": "replay", "rows": 0, "total": 0,
             },
             "peers": {"inbound": 1, "outbound": 2, "known": 5},
             "audit": {

@@ -17,6 +17,7 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, sign_operation
 from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.peers.catchingup import SyncSetting
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.messages import Interface
 from cloudnode.peers.neighbourhood import Neighbourhood
@@ -73,7 +74,13 @@ class MemoryNode:
     """
 
     def __init__(
-        self, network: MemoryNetwork, number: int, path: str, join: Sequence[str], config: LedgerConfig | None = None
+        self,
+        network: MemoryNetwork,
+        number: int,
+        path: str,
+        join: Sequence[str],
+        config: LedgerConfig | None = None,
+        sync: SyncSetting = "auto",
     ) -> None:
         self.network = network
         self.host = f"10.{number}.0.1"
@@ -95,7 +102,7 @@ class MemoryNode:
             join=[JoinAddress(host, "ws", host, PORT) for host in join],
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
-            wall_time=network.wall_time, software="test", evidence=self.evidence,
+            wall_time=network.wall_time, software="test", evidence=self.evidence, sync=sync,
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)
@@ -186,22 +193,33 @@ class MemoryNetwork:
         return self.clock.seconds() + self.clock_error
 
     def add(
-        self, *join: str, start: bool = True, path: str | None = None, config: LedgerConfig | None = None
+        self,
+        *join: str,
+        start: bool = True,
+        path: str | None = None,
+        config: LedgerConfig | None = None,
+        sync: SyncSetting = "auto",
     ) -> MemoryNode:
         """A further node, which joins those. Its database may be there already. By default it does not audit itself."""
-        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start, config)
+        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start, config, sync)
 
-    def restart(self, node: MemoryNode) -> MemoryNode:
+    def restart(self, node: MemoryNode, sync: SyncSetting = "auto") -> MemoryNode:
         """Stop a node if it runs and start it again on what it had on disk."""
         if node.is_up:
             node.stop()
         number = list(self.nodes).index(node.host) + 1
-        return self._run(number, node.path, [host for host in self.nodes if host != node.host], True)
+        return self._run(number, node.path, [host for host in self.nodes if host != node.host], True, None, sync)
 
     def _run(
-        self, number: int, path: str, join: Sequence[str], start: bool, config: LedgerConfig | None = None
+        self,
+        number: int,
+        path: str,
+        join: Sequence[str],
+        start: bool,
+        config: LedgerConfig | None = None,
+        sync: SyncSetting = "auto",
     ) -> MemoryNode:
-        node = MemoryNode(self, number, path, join, config)
+        node = MemoryNode(self, number, path, join, config, sync)
         self.nodes[node.host] = node
         if start:
             node.start()
