@@ -26,7 +26,7 @@ from cloudnode.node.pool import Pool
 from cloudnode.store.sqlite import SqliteStore
 
 AHEAD_MOST_MS = 2_000
-"""A block whose time is further ahead of this node's clock than this waits for its vote."""
+"""A block whose time is further ahead of this node's clock than this waits for its vote, unless its parent's is too."""
 
 ROOTS_KEPT = 1_000
 HASHES_KEPT = 1_000
@@ -97,11 +97,20 @@ class LedgerApplication:
         if signatures_hash(operation.signature for operation in operations) != block.header.signatures_hash:
             self.on_other_signatures(block)
             return Verdict.WAITING
-        early = block.header.time - int(self._wall_time() * 1000) - AHEAD_MOST_MS
+        early = block.header.time - self._latest(ancestors)
         if early > 0:
             self.on_early(block, early)
             return Verdict.WAITING
         return Verdict.VALID
+
+    def _latest(self, ancestors: Sequence[Block]) -> int:
+        """The latest time that a block may tell now, in milliseconds since 1970.
+
+        One that is just later than its parent's is never too late: when clocks that were ahead made blocks and are
+        right again, no block could tell less, and the network would wait until they have caught up.
+        """
+        parent = max([self._store.head.time, *(each.header.time for each in ancestors)])
+        return max(int(self._wall_time() * 1000) + AHEAD_MOST_MS, parent + 1)
 
     def _fit(self, height: int, operations: Iterable[Operation]) -> bool:
         size = 0

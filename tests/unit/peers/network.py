@@ -71,6 +71,7 @@ class MemoryNode:
     """A node at an address of its own.
 
     :ivar host: Its IP address. :ivar serves: What links are taken over.
+    :ivar clock_error: Seconds that its machine's clock is ahead; may be changed.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class MemoryNode:
     ) -> None:
         self.network = network
         self.host = f"10.{number}.0.1"
+        self.clock_error = 0.0
         self.key = make_key(200 + number)
         self.path = path
         self.store = SqliteStore.open(path, network.genesis)
@@ -91,7 +93,7 @@ class MemoryNode:
         self.ledger = Ledger(
             network.clock, run_at_once, self.store, network.genesis, self.key,
             open_identity(Path(f"{path}.journal"), network.genesis, self.validator_key),
-            config or LedgerConfig(audit_interval=0), wall_time=network.wall_time,
+            config or LedgerConfig(audit_interval=0), wall_time=self.wall_time,
         )  # fmt: skip
         self.evidence = EvidenceStore(
             None, network.genesis.network, self.ledger.find_epoch, run_at_once, network.clock.seconds
@@ -102,11 +104,15 @@ class MemoryNode:
             join=[JoinAddress(host, "ws", host, PORT) for host in join],
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
-            wall_time=network.wall_time, software="test", evidence=self.evidence, sync=sync,
+            wall_time=self.wall_time, software="test", evidence=self.evidence, sync=sync,
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)
         self.is_up = False
+
+    def wall_time(self) -> float:
+        """What its machine's clock says."""
+        return self.network.clock.seconds() + self.network.clock_error + self.clock_error
 
     def start(self) -> None:
         self.is_up = True
@@ -167,7 +173,7 @@ class MemoryNode:
 class MemoryNetwork:
     """A network with its first validators at ``10.1.0.1``, ``10.2.0.1`` and so on.
 
-    :ivar nodes: By address. :ivar clock_error: Seconds that the machines' clocks were set ahead; may be changed.
+    :ivar nodes: By address. :ivar clock_error: Seconds that all machines' clocks are ahead; may be changed.
     """
 
     def __init__(self, test: SynchronousTestCase, validators: int = 1) -> None:
@@ -187,10 +193,6 @@ class MemoryNetwork:
     def validator_key(number: int) -> SigningKey:
         """The validator key of a node."""
         return make_key(1 if number == 1 else 300 + number)
-
-    def wall_time(self) -> float:
-        """What the machines' clocks say."""
-        return self.clock.seconds() + self.clock_error
 
     def add(
         self,
