@@ -19,7 +19,10 @@ import pytest
 
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
+from cloudnode.peers.messages import GetOperations, Offer, Ping, Span
+from tests.integration.callers import bounded_memory
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
+from tests.integration.hostile_peer import HostilePeer
 
 TABLES = ("blocks", "operations", "records", "ratings", "window", "accounts", "system", "trie", "scores", "totals")
 AUTHOR, RATER = SigningKey(b"\x01" * 32), SigningKey(b"\x02" * 32)
@@ -333,3 +336,39 @@ def test_links_over_quic(start_node: NodeStarter) -> None:
     follower.start()
     wait_until(lambda: len(peers(follower)) == 1, 10, "the link after the restart")
     assert put(follower, "again")["result"] == "ok"
+
+
+def test_peers_that_flood(start_node: NodeStarter) -> None:
+    """Nodes that ask without reading, or send without end, are cut off; memory is bounded and other links go on."""
+    validator = start_node()
+    follower = start_node("--join", validator.ws_url)
+    network = bytes.fromhex(validator.call("getnodeinfo")["network"])
+    for number in range(40):
+        body = build_put(envelope(validator, AUTHOR), "film", f"long{number}", {"title": "x" * 60_000})
+        submit(validator, AUTHOR, body, "accepted")
+    put(validator, "last")
+    wait_for_same(validator, follower)
+    head = height(validator)
+    spans = tuple(Span(each, 0, 1_000) for each in range(1, head + 1))[:256]
+    with bounded_memory(validator, 200):
+        deaf = [HostilePeer(validator.ws_port, network, receive_buffer=4096) for _ in range(4)]
+        for number in range(150):
+            for peer in deaf:
+                peer.send(GetOperations(number + 1, spans))
+        assert put(follower, "meanwhile")["result"] == "ok"
+        loud = [HostilePeer(validator.ws_port, network) for _ in range(3)]
+        for peer in loud:
+            peer.send(*[Offer(os.urandom(64_000))] * 40)
+            peer.send(*[Ping(number) for number in range(1_000)])
+        assert put(follower, "after")["result"] == "ok"
+        for peer in loud:
+            assert peer.is_cut_off(10)
+    wait_until(lambda: len(peers(validator)) == 1, 40, "the end of those that read nothing")
+    log = validator.log
+    for peer in loud:
+        assert f"Banned <Peer {peer.key.public.hex()[:12]}" in log
+    assert ": flooding: " in log
+    assert "Traceback" not in log
+    for peer in (*deaf, *loud):
+        peer.close()
+    wait_for_same(validator, follower)
