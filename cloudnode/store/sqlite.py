@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import sys
 from collections.abc import Generator, Iterator, Sequence
 
 from cloudnode.formats.block import Header
@@ -20,6 +19,7 @@ from cloudnode.store.epochs import EpochEnd, Epochs
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.states import StateRoot, load_state
+from cloudnode.store.walindex import WalIndex
 from cloudnode.store.writer import BlockWriter
 
 WRITER_CACHE_KIB = 65_536
@@ -29,8 +29,6 @@ WAL_BYTES_MAX = 64 * 1024 * 1024
 
 A page that many blocks change is moved once: with a shorter log all pages are written twice.
 """
-
-_FRAMES_OFFSET = 16
 
 
 class SqliteStore:
@@ -54,6 +52,7 @@ class SqliteStore:
         self.path = path
         self._keep_blocks = keep_blocks
         self._genesis = genesis
+        self._wal_index = WalIndex(path)
         self._attach(writer, reader)
 
     def _attach(self, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
@@ -189,18 +188,7 @@ class SqliteStore:
     def wants_checkpoint(self) -> bool:
         """Whether the write-ahead log has grown so long that reads through it become slow."""
         page_size: int = self._write.execute("PRAGMA page_size").fetchone()[0]
-        return self._log_frames() * page_size > WAL_BYTES_MAX
-
-    def _log_frames(self) -> int:
-        """The pages in the log, from SQLite's index of it (https://www.sqlite.org/walformat.html, section 2.2).
-
-        The log's file does not tell: it keeps its size when the log begins anew.
-        """
-        try:
-            with open(f"{self.path}-shm", "rb", buffering=0) as index:
-                return int.from_bytes(os.pread(index.fileno(), 4, _FRAMES_OFFSET), sys.byteorder)
-        except OSError:
-            return 0
+        return self._wal_index.frames() * page_size > WAL_BYTES_MAX
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file; for a thread, while no block is written.
@@ -237,6 +225,7 @@ class SqliteStore:
         """Close both connections; the write-ahead log is merged into the file."""
         self._read.close()
         self._write.close()
+        self._wal_index.close()
 
 
 @contextlib.contextmanager

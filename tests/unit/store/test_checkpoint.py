@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,3 +28,15 @@ class CheckpointTests(SynchronousTestCase):
         network.block()
         self.assertFalse(network.store.wants_checkpoint())
         self.assertEqual(os.path.getsize(f"{path}-wal"), size)
+
+    def test_locks_are_kept(self) -> None:
+        """To look at the log's length gives up no lock: no other process may take the index for abandoned."""
+        path = self.mktemp()
+        network = SmallNetwork(path)
+        self.addCleanup(network.store.close)
+        network.block()
+        self.assertFalse(network.store.wants_checkpoint())
+        # The byte that every connection holds a shared lock on (SQLite's os_unix.c, "deadman switch").
+        seize = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)"
+        seizing = subprocess.run([sys.executable, "-c", seize, f"{path}-shm"], capture_output=True, check=False)
+        self.assertIn(b"BlockingIOError", seizing.stderr)
