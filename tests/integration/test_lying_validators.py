@@ -1,0 +1,79 @@
+"""Four real validators of which one lies, and a follower: the others stay identical and live, and can name the liar."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloudnode.formats.keys import load_key
+from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
+from tests.integration.lying_validator import LIES
+from tests.integration.test_peers import height, peers, put
+from tests.integration.test_validators import rows
+
+COUNT = 4
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> list[Path]:
+    """The data directories of four validators, as the command makes them."""
+    command = [sys.executable, "-m", "cloudnode", "init", str(tmp_path / "network"), "--validators", str(COUNT)]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return [tmp_path / "network" / f"validator-{number + 1}" for number in range(COUNT)]
+
+
+def start_liar(liar: NodeProcess, lie: str) -> None:
+    script = str(Path(__file__).with_name("lying_validator.py"))
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(liar.home)}
+    with liar.log_path.open("ab") as log:
+        liar.process = subprocess.Popen(
+            [sys.executable, script, lie, *liar.options], env=environment, stdout=log, stderr=log
+        )
+    wait_until(lambda: "Voting from height" in liar.log, 30, "the liar's start")
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> None:
+    """Whatever one of four does, what the others accept becomes final, and all they hold is the same."""
+    nodes: list[NodeProcess] = []
+    for directory in directories:
+        node = make_node(*(f"--join={each.ws_url}" for each in nodes))
+        shutil.rmtree(node.datadir, ignore_errors=True)
+        shutil.copytree(directory, node.datadir)
+        nodes.append(node)
+    *honest, liar = nodes
+    follower = make_node(*(f"--join={each.ws_url}" for each in nodes))
+    for node in honest:
+        node.spawn()
+    for node in honest:
+        wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
+    start_liar(liar, lie)
+    follower.start()
+    honest.append(follower)
+    wait_until(lambda: all(len(peers(node)) >= COUNT - 1 for node in honest), 30, "links between the honest")
+    for number in range(3 * COUNT):
+        assert put(honest[number % len(honest)], f"film{number}")["result"] == "ok"
+    if lie == "equivocate":
+        key = load_key((liar.datadir / "validator.key").read_text()).public.hex()
+
+        def is_named(node: NodeProcess) -> bool:
+            return any(each["culprit"] == key for each in node.call("getevidence")["evidence"])
+
+        wait_until(lambda: all(is_named(node) for node in honest), 20, "evidence on all honest nodes")
+    if lie == "votes":
+        assert any("Banned" in node.log and "wrong_vote" in node.log for node in honest)
+    wait_until(lambda: len({height(node) for node in honest}) == 1, 20, "the same height")
+    for node in honest:
+        node.stop()
+    contents = [rows(node) for node in honest]
+    newest = min(len(each["blocks"]) for each in contents)
+    for each in contents:
+        assert each["blocks"][:newest] == contents[0]["blocks"][:newest]
+        if len(each["blocks"]) == len(contents[0]["blocks"]):
+            assert each == contents[0]
