@@ -7,6 +7,7 @@ tests of a module share. All are stopped when the test (or module) is over, and 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -23,6 +24,7 @@ from typing import IO, Any
 import pytest
 
 from cloudnode.cli.demo.plan import find_free_ports
+from tests.natlab import natlab
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -69,11 +71,14 @@ class NotifySocket:
 class NodeProcess:
     """A node in a child process.
 
+    :ivar address: The address that it is reached at.
     :ivar datadir: Its data directory; a process that is started again goes on with it.
-    :ivar http_port: :ivar ws_port: :ivar ws_udp_port: Where it serves, on 127.0.0.1.
+    :ivar http_port: :ivar ws_port: :ivar ws_udp_port: Where it serves.
     :ivar arguments: More options of ``twistd cloudnode``. :ivar process: The child.
     :ivar log_path: Its standard output. :ivar error_path: Its standard error.
     """
+
+    address = "127.0.0.1"
 
     def __init__(
         self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False, interfaces: bool = True
@@ -89,32 +94,50 @@ class NodeProcess:
         self.datadir = home / "data"
         self.log_path = home / "node.log"
         self.error_path = home / "node.err"
-        self.http_port, self.ws_port, self.ws_udp_port = find_free_ports(3)
+        self.http_port, self.ws_port, self.ws_udp_port = self.choose_ports()
         self.process: subprocess.Popen[bytes] | None = None
-        self.notify = NotifySocket()
+        self.notify = self.make_notify_socket()
         self.arguments = list(arguments)
         self._interfaces = interfaces
         self._tac = tac
 
+    # What differs where a node is not beside the test
+
+    def choose_ports(self) -> list[int]:
+        """Ports for HTTP, WebSocket and WebSocket over UDP."""
+        return find_free_ports(3)
+
+    def make_notify_socket(self) -> NotifySocket:
+        """Where it tells that it is ready."""
+        return NotifySocket()
+
+    def command(self, command: list[str]) -> list[str]:
+        """The command that runs a command where the node is; its process becomes that of the command."""
+        return command
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection to its HTTP port."""
+        return http.client.HTTPConnection(self.address, self.http_port, timeout=timeout)
+
     @property
     def http_url(self) -> str:
         """``http://host:port``, without a slash at its end."""
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.address}:{self.http_port}"
 
     @property
     def ws_url(self) -> str:
         """``ws://host:port``."""
-        return f"ws://127.0.0.1:{self.ws_port}"
+        return f"ws://{self.address}:{self.ws_port}"
 
     @property
     def wss_url(self) -> str:
         """``wss://host:port``, the same port as :attr:`ws_url`, with the node's own certificate."""
-        return f"wss://127.0.0.1:{self.ws_port}"
+        return f"wss://{self.address}:{self.ws_port}"
 
     @property
     def ws_udp_url(self) -> str:
         """``ws+udp://host:port``."""
-        return f"ws+udp://127.0.0.1:{self.ws_udp_port}"
+        return f"ws+udp://{self.address}:{self.ws_udp_port}"
 
     @property
     def pid(self) -> int:
@@ -133,9 +156,9 @@ class NodeProcess:
         """The options of ``twistd cloudnode`` that this node runs with."""
         options = ["--datadir", str(self.datadir)]
         if self._interfaces:
-            options += ["--http", f"tcp:{self.http_port}:interface=127.0.0.1"]
-            options += ["--ws", f"tcp:{self.ws_port}:interface=127.0.0.1"]
-            options += ["--ws-udp", f"127.0.0.1:{self.ws_udp_port}"]
+            options += ["--http", f"tcp:{self.http_port}:interface={self.address}"]
+            options += ["--ws", f"tcp:{self.ws_port}:interface={self.address}"]
+            options += ["--ws-udp", f"{self.address}:{self.ws_udp_port}"]
         return [*options, *self.arguments]
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -155,7 +178,7 @@ class NodeProcess:
             command += ["cloudnode", *self.options]
         self.notify.forget()
         with self.log_path.open("ab") as out, self.error_path.open("ab") as err:
-            self.process = _spawn(command, self.home, environment, out, err)
+            self.process = _spawn(self.command(command), self.home, environment, out, err)
         return self.process
 
     def start(self) -> NodeProcess:
@@ -195,12 +218,10 @@ class NodeProcess:
 
         For tests whose subject is elsewhere. Fails the test on a JSON-RPC error.
         """
-        import http.client  # blocking on purpose: the caller needs no reactor
-
         request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
         if params is not None:
             request["params"] = params
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        connection = self.connect(timeout)  # blocking on purpose: the caller needs no reactor
         try:
             connection.request("POST", "/", json.dumps(request), {"content-type": "application/json"})
             answer = json.loads(connection.getresponse().read())
@@ -273,3 +294,15 @@ def module_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProces
         yield shared.start()
     finally:
         shared.close()
+
+
+@pytest.fixture
+def lab() -> Iterator[natlab.Lab]:
+    """Hosts in network namespaces; the test is skipped where there can be none, but never on a build server."""
+    reason = natlab.unavailable_reason()
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}: a build server must have root, iproute2, nftables and network namespaces")
+        pytest.skip(reason)
+    with natlab.Lab() as opened:
+        yield opened
