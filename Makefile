@@ -31,7 +31,7 @@ export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help simulate run demo test check lint types unit integration bench docs install clean
+.PHONY: help simulate chaos run demo test check lint types unit integration bench docs install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -74,6 +74,9 @@ bench: $(TEST) ## Run the benchmarks and print their tables
 
 simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS=1 LOSS=0.2)
 	@$(BIN)/python -m cloudnode.simulator --seeds $(SEEDS) --nodes $(NODES) --faults $(FAULTS) --loss $(LOSS)
+
+chaos: $(TEST) ## Publish MovieLens while nodes are killed, stopped and cut off (CHAOS='--seed 1')
+	@$(BIN)/python -m tests.chaos --least 1500 --report $(LOGS)/chaos-report.txt $(CHAOS)
 
 docs: $(TEST) ## Generate the references in docs/ from the code
 	@$(BIN)/python -m cloudnode.api.reference

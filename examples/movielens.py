@@ -218,7 +218,7 @@ class Run:
             connections=self._options.connections,
             window=self._options.window,
             settled=settled,
-            on_final=lambda item: bar.advance(),
+            on_final=lambda item, told: bar.advance(),
             on_trouble=self._tell_trouble,
         )
         try:

@@ -43,7 +43,8 @@ class Publisher(Generic[T]):
 
     :param connect: Makes a connection. :param sign: Makes the operation of an item.
     :param connections: How many are used at once. :param window: Operations on their way on each.
-    :param settled: Results that are as good as ``ok``. :param on_final: Called with each item that is final.
+    :param settled: Results that are as good as ``ok``.
+    :param on_final: Called with each item that is final, and what the node told of it.
     :param on_trouble: Told of each failure that is overcome.
     """
 
@@ -56,7 +57,7 @@ class Publisher(Generic[T]):
         connections: int,
         window: int,
         settled: frozenset[str] = frozenset(),
-        on_final: Callable[[T], object] = lambda item: None,
+        on_final: Callable[[T, Submitted], object] = lambda item, told: None,
         on_trouble: Callable[[ClientError], object] = lambda error: None,
     ) -> None:
         self.connect = connect
@@ -182,12 +183,12 @@ class _Line(Generic[T]):
 
     def _answered(self, answer: Answer, item: T, operation: SignedOperation) -> None:
         self._under_way -= 1
-        result = answer.decode(Submitted).result
-        if result in self._publisher.settled:
+        told = answer.decode(Submitted)
+        if told.result in self._publisher.settled:
             self._backoff.reset()
-            self._publisher.on_final(item)
+            self._publisher.on_final(item, told)
         else:
-            self._fail(PublishFailed(f"{item}: the network's rules say {result}."))
+            self._fail(PublishFailed(f"{item}: the network's rules say {told.result}."))
         self._fill()
 
     def _failed(self, failure: Failure, item: T, operation: SignedOperation) -> None:

@@ -163,7 +163,15 @@ class Writer:
 
 
 TEMPORARY = frozenset(
-    ("not_final_yet", "pool_full", "node_starting", "node_syncing", "too_many_outstanding", "too_many_requests")
+    {
+        "node_starting",
+        "node_syncing",
+        "not_final_yet",
+        "operation_future",  # signed at a height that another node told and this one has not reached
+        "pool_full",
+        "too_many_outstanding",
+        "too_many_requests",
+    }
 )
 """Errors after which the same operation should be sent again."""
 

@@ -6,10 +6,7 @@ The data is made up here, of the shape of MovieLens. With ``CLOUDNODE_MOVIELENS`
 
 from __future__ import annotations
 
-import csv
-import gzip
 import os
-import random
 import re
 import signal
 import subprocess
@@ -22,44 +19,14 @@ import attrs
 import pytest
 
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
-
-SEED = 20
-
-
-@attrs.frozen
-class Data:
-    """Two files and what is in them."""
-
-    movies: Path
-    ratings: Path
-    films: int
-    count: int
-    stars: int
-
-    def matches(self, node: NodeProcess) -> bool:
-        """Whether the node holds just that."""
-        state = node.call("getdatahash")
-        found = (state["records"], state["ratings_count"], state["ratings_sum"])
-        return bool(found == (self.films, self.count, self.stars))
+from tests.movielens import Data, make_data, real_data
 
 
-def make_data(directory: Path, films: int, users: int, count: int) -> Data:
-    """Made-up films and ratings; nobody rates a film twice, and some films have no title or year."""
-    chance = random.Random(SEED)
-    movies, ratings = directory / "movies.csv", directory / "ratings.csv.gz"
-    with movies.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["movieId", "title", "year", "genres"])
-        for film in range(1, films + 1):
-            title = "" if film % 50 == 0 else f'Füm "{film}", The'
-            writer.writerow([film, title, "" if film % 40 == 0 else 1900 + film % 100, "Drama|Comedy" * (film % 3 > 0)])
-    pairs = chance.sample(range(films * users), count)
-    given = [(pair % users + 1, pair // users + 1, chance.randint(1, 5)) for pair in pairs]
-    with gzip.open(ratings, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["userId", "movieId", "stars", "timestamp"])
-        writer.writerows((*rating, 900_000_000 + number) for number, rating in enumerate(given))
-    return Data(movies, ratings, films, count, sum(stars for *_, stars in given))
+def matches(data: Data, node: NodeProcess) -> bool:
+    """Whether the node holds just that."""
+    state = node.call("getdatahash")
+    found = (state["records"], state["ratings_count"], state["ratings_sum"])
+    return bool(found == (data.films, data.count, data.stars))
 
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -107,7 +74,7 @@ def test_over_each_transport(transport: str, node: NodeProcess, publish: Start, 
     out = finish(publish(data, url))
     assert out.endswith("OK\n")
     assert "560 operations final" in out
-    assert data.matches(node)
+    assert matches(data, node)
     root = node.call("getdatahash")["root"]
     again = finish(publish(data, url))
     assert "films: 60 of 60 are there already\nratings: 500 of 500 are there already\n" in again
@@ -120,7 +87,7 @@ def test_limit(node: NodeProcess, publish: Start, tmp_path: Path) -> None:
     short = finish(publish(data, node.ws_url, "--limit", "100"))
     assert "ratings       100\n" in short and short.endswith("OK\n")
     assert finish(publish(data, node.ws_url)).endswith("OK\n")
-    assert data.matches(node)
+    assert matches(data, node)
 
 
 def test_kill_the_node(start_node: NodeStarter, publish: Start, tmp_path: Path) -> None:
@@ -134,7 +101,7 @@ def test_kill_the_node(start_node: NodeStarter, publish: Start, tmp_path: Path) 
         time.sleep(0.3)
         node.start()
     assert finish(process).endswith("OK\n")
-    assert data.matches(node)
+    assert matches(data, node)
 
 
 def test_kill_the_publisher(node: NodeProcess, publish: Start, tmp_path: Path) -> None:
@@ -152,7 +119,7 @@ def test_kill_the_publisher(node: NodeProcess, publish: Start, tmp_path: Path) -
     assert out.endswith("OK\n")
     there = re.search(r"ratings: ([\d,]+) of 6,000 are there already", out)
     assert there is not None and int(there[1].replace(",", "")) >= 2_500
-    assert data.matches(node)
+    assert matches(data, node)
 
 
 def test_difference(node: NodeProcess, publish: Start, tmp_path: Path) -> None:
@@ -182,17 +149,14 @@ def test_usage(publish: Start, tmp_path: Path) -> None:
 @pytest.mark.skipif("CLOUDNODE_MOVIELENS" not in os.environ, reason="CLOUDNODE_MOVIELENS names no directory")
 def test_in_full(start_node: NodeStarter, publish: Start, tmp_path: Path) -> None:
     """The real data over WS TCP, with ``kill -9`` in the middle; the same root after a restart and an audit."""
-    directory = Path(os.environ["CLOUDNODE_MOVIELENS"])
-    data = Data(
-        directory / "movielens-movies.csv.gz", directory / "movielens-ratings.csv.gz", 9_066, 100_004, 367_124
-    )
+    data = real_data(Path(os.environ["CLOUDNODE_MOVIELENS"]))
     node = start_node()
     process = publish(data, node.ws_url)
     wait_until(some_are_there(node, 40_000), 300, "publishing 40,000 ratings")
     node.kill()
     node.start()
     assert finish(process, seconds=600).endswith("OK\n")
-    assert data.matches(node)
+    assert matches(data, node)
     root = node.call("getdatahash")["root"]
     node.stop()
     audit = subprocess.run(

@@ -62,9 +62,14 @@ def split(*groups: Sequence[natlab.Host]) -> None:
     Hosts that are in no group reach all. Another split replaces the one before on the hosts that it names.
     """
     for group in groups:
-        others = [host.address for other in groups if other is not group for host in other]
+        others = [host for other in groups if other is not group for host in other]
         for host in group:
-            host.nft(f"{_TABLE}\ndelete {_TABLE}\n" + (_drop(others) if others else ""))
+            isolate(host, others)
+
+
+def isolate(host: natlab.Host, others: Sequence[natlab.Host]) -> None:
+    """Lose silently what goes between one host and others, by rules on this host alone."""
+    host.nft(f"{_TABLE}\ndelete {_TABLE}\n" + (_drop([other.address for other in others]) if others else ""))
 
 
 def _drop(others: Sequence[str]) -> str:
@@ -77,7 +82,7 @@ def _drop(others: Sequence[str]) -> str:
 
 
 def heal(*hosts: natlab.Host) -> None:
-    """Take back what :func:`split` did to these hosts; without one it is harmless."""
+    """Take back what :func:`split` or :func:`isolate` did to these hosts; without one it is harmless."""
     for host in hosts:
         with contextlib.suppress(natlab.LabError):
             host.nft(f"delete {_TABLE}")

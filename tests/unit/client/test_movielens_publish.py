@@ -49,7 +49,8 @@ class PublisherTests(SynchronousTestCase):
     def publish(self, count: int, window: int = 4, connections: int = 1) -> Deferred[None]:
         publisher: Publisher[int] = Publisher(
             self.connect, self.clock, self.sign, connections=connections, window=window,
-            settled=frozenset({"version_mismatch"}), on_final=self.final.append, on_trouble=self.troubles.append,
+            settled=frozenset({"version_mismatch"}), on_final=lambda item, _: self.final.append(item),
+            on_trouble=self.troubles.append,
         )  # fmt: skip
         return Deferred.fromCoroutine(publisher.publish(range(count)))
 

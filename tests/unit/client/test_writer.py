@@ -142,6 +142,13 @@ class SubmitTests(SynchronousTestCase):
         bodies = {request["params"]["operation"] for request in self.carrier.sent}
         self.assertEqual((len(self.carrier.sent), len(bodies)), (3, 1))
 
+    def test_node_behind(self) -> None:
+        """A node that has not reached the height at which the operation was signed is asked again."""
+        self.carrier.refuse(self.carrier.sent[-1], "operation_future")
+        self.clock.advance(0.5)
+        self.answer(self.carrier, "ok")
+        self.successResultOf(self.done)
+
     def test_time_is_up(self) -> None:
         """Past its time it says that the operation may still become final."""
         self.clock.advance(9.8)
