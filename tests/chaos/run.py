@@ -27,6 +27,7 @@ TICK_SECONDS = 0.05
 TELL_SECONDS = 5.0
 START_SECONDS = 60.0
 SETTLE_SECONDS = 120.0
+STACK_SECONDS = 5.0
 
 UNANSWERED = (OSError, ValueError, KeyError, pytest.fail.Exception)
 """What asking a node may raise while it is not well."""
@@ -313,8 +314,19 @@ class Run:
                 return
             if time.monotonic() > deadline:
                 self._finding(f"the nodes do not agree {SETTLE_SECONDS:g} s after the last fault: {states}")
+                self._trace([node for node, state in zip(self._nodes, states, strict=True) if state is None])
                 return
             time.sleep(0.2)
+
+    def _trace(self, silent: Sequence[NodeProcess]) -> None:
+        """Have nodes that run and do not answer tell where they are: Python's fault handler writes all stacks."""
+        for node in silent:
+            if node.process is not None and node.process.poll() is None:
+                node.process.send_signal(signal.SIGABRT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    node.process.wait(STACK_SECONDS)
+                stacks = node.error_path.read_text(errors="replace")[-4000:]
+                self._finding(f"node {self._number(node)} runs and does not answer; it was here:\n{stacks}")
 
     def _state(self, node: NodeProcess) -> dict[str, Any] | None:
         if node.process is None or node.process.poll() is not None:
