@@ -52,8 +52,8 @@ class NodeView:
 
     @property
     def serves(self) -> bool:
-        """Whether it answers reads."""
-        return self.state in ("serving", "syncing")
+        """Whether it answers reads; a node that fetches a whole state does not yet."""
+        return self.state == "serving" or (self.state == "syncing" and self.root != "")
 
 
 @attrs.frozen
