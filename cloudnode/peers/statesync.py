@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.block import Header
+from cloudnode.formats.checkpoint import CheckpointMissed
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.chunks import read_state
@@ -103,6 +104,8 @@ class _Stopped(Exception):
 class TargetChoice:
     """Finds the newest state that can be had, and what else its database begins with."""
 
+    _log = Logger()
+
     def __init__(
         self, ledger: Ledger, asker: Asker, run_in_thread: RunInThread, find_epoch: Callable[[int], Epoch | None]
     ) -> None:
@@ -113,7 +116,10 @@ class TargetChoice:
         self._run_in_thread = run_in_thread
 
     async def choose(self) -> Target | None:
-        """The newest state whose root is in a final header; None if nobody tells one now."""
+        """The newest state whose root is in a final header; None if nobody tells one now.
+
+        :raises CheckpointMissed: It is of another history than the operator's.
+        """
         newest = self._asker.newest
         carrier = await self._fetch_block(newest) if newest else None
         if carrier is None or not carrier[1].root_height:
@@ -121,9 +127,26 @@ class TargetChoice:
         header = carrier[1]
         found = await self._fetch_block(header.root_height)
         entries = await self._fetch_entries(header.root_height, header.root)
-        if found is None or entries is None:
+        if found is None or entries is None or not await self._holds_checkpoint(header.root_height):
             return None
         return Target(*found, StateRoot(header.root_height, entries))
+
+    async def _holds_checkpoint(self, height: int) -> bool:
+        """Whether the chain up to a height holds the operator's checkpoint; not, if nobody has that block now.
+
+        That block and the one at the height are each final by validators whom the chain of epochs appointed, so they
+        are of one history unless a quorum signed two.
+        """
+        checkpoint = self._ledger.checkpoint
+        if checkpoint is None or checkpoint.height > height:
+            return True
+        found = await self._fetch_block(checkpoint.height)
+        if found is None:
+            self._log.warn("No peer has the checkpoint's block {checkpoint}: without it no state is fetched",
+                           checkpoint=checkpoint)  # fmt: skip
+            return False
+        checkpoint.check(found[0].height, found[0].hash)
+        return True
 
     async def fetch_operations(self, block: Block, header: Header) -> list[Operation] | None:
         """The operations of a block, all from one peer; None if it can't or lies, which ends the link with it."""
@@ -266,7 +289,10 @@ class StateSync:
         return StateProgress("fetching", height, plan.done, plan.total, rate, seconds_left)
 
     def _broken(self, failure: Failure) -> None:
-        if failure.check(_Stopped) is None:
+        if failure.check(CheckpointMissed) is not None:
+            self._failure = failure.getErrorMessage()
+            self._log.critical("No state is fetched: {trouble}", trouble=self._failure)
+        elif failure.check(_Stopped) is None:
             self._failure = f"state sync failed: {failure.getErrorMessage()}"
             self._log.failure("State sync failed", failure)
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.formats.checkpoint import Checkpoint
 from cloudnode.ledger.chunks import Chunk
+from cloudnode.node.ledger import LedgerConfig
 from cloudnode.peers import stateplan, stateserving
 from cloudnode.peers.messages import GetState, State
 from cloudnode.peers.peer import Peer
@@ -65,6 +67,21 @@ class StateSyncTests(SynchronousTestCase):
         self.network.advance(3)
         self.check_same(node)
         self.assertGreater(node.ledger.head.height, height)
+
+    def test_checkpoint(self) -> None:
+        """A state of the history that holds the operator's checkpoint is fetched, and of another one none."""
+        block = self.validator.ledger.reading().block(2)
+        assert block is not None
+        for block_hash in (block.hash, bytes(32)):
+            config = LedgerConfig(audit_interval=0, checkpoint=Checkpoint(2, block_hash))
+            node = self.network.add("10.1.0.1", sync="state", config=config)
+            self.network.advance(8)
+            if block_hash == block.hash:
+                self.check_same(node)
+                continue
+            self.assertEqual((node.ledger.head.height, node.ledger.state), (0, "syncing"))
+            self.assertIn("the checkpoint says 0000", str(node.neighbourhood.catching_up.trouble))
+            self.assertEqual(node.neighbourhood.counters().banned, 0)
 
     def test_several_peers(self) -> None:
         """What is asked for is shared out among the peers that have it."""
