@@ -372,3 +372,27 @@ def test_peers_that_flood(start_node: NodeStarter) -> None:
     for peer in (*deaf, *loud):
         peer.close()
     wait_for_same(validator, follower)
+
+
+def test_the_other_way(make_node: NodeStarter) -> None:
+    """A node that is no longer reached over TCP is dialled over QUIC, and over TCP when it is the other way round."""
+    validator = make_node(interfaces=False)
+    http = ["--http", f"tcp:{validator.http_port}:interface=127.0.0.1"]
+    tcp = ["--ws", f"tcp:{validator.ws_port}:interface=127.0.0.1"]
+    quic = ["--ws-udp", f"127.0.0.1:{validator.ws_udp_port}"]
+    validator.arguments = [*http, *tcp, *quic]
+    validator.start()
+    follower = make_node("--join", validator.http_url).start()
+
+    def is_linked_over(transport: str) -> bool:
+        return [peer["protocol"] for peer in follower.call("getpeerinfo") if not peer["inbound"]] == [transport]
+
+    wait_until(lambda: is_linked_over("ws"), 10, "the link over TCP")
+    for serves, transport in (([*quic, "--ws", "none"], "ws-udp"), ([*tcp, "--ws-udp", "none"], "ws")):
+        validator.stop()
+        # What the validator knows of the follower it would dial itself.
+        (validator.datadir / "peers.json").unlink(missing_ok=True)
+        validator.arguments = [*http, *serves]
+        validator.start()
+        wait_until(lambda wanted=transport: is_linked_over(wanted), 40, f"the link over {transport}")  # type: ignore[misc]
+        assert put(follower, f"over {transport}")["result"] == "ok"
