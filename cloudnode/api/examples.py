@@ -11,7 +11,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "getpeerinfo": (
         '{}',
-        '[{"id": "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef", "addr": "192.0.2.9:38082", "services": "http,ws", "relaytxes": true, "lastsend": 1790000001, "lastrecv": 1790000001, "conntime": 1790000000, "timeoffset": 0, "pingtime": 21500, "protocol": "ws", "version": "cloudnode 0.1.0", "inbound": false, "startingheight": 3, "whitelisted": false, "banscore": 0, "synced_headers": 5, "synced_blocks": 5, "bytessent": 2048, "bytesrecv": 4096, "interfaces": [{"transport": "ws", "address": "", "port": 38082, "secure": true}]}]',
+        '[{"id": "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef", "addr": "192.0.2.9:38082", "services": "http,ws", "relaytxes": true, "lastsend": 1790000001, "lastrecv": 1790000001, "conntime": 1790000000, "timeoffset": 0, "pingtime": 21500, "protocol": "ws", "version": "cloudnode 0.1.0", "inbound": false, "startingheight": 3, "whitelisted": false, "banscore": 0, "synced_headers": 5, "synced_blocks": 5, "bytessent": 2048, "bytesrecv": 4096, "interfaces": [{"transport": "ws", "address": "", "port": 38082, "secure": true}], "validator": null}]',
     ),
     "getstuninfo": (
         '{}',

@@ -57,7 +57,7 @@ class PeerInfo(Struct, frozen=True):
     conntime: Seconds
     timeoffset: Annotated[int, Meta(description="Seconds that its clock was ahead of this node's at the beginning.")]
     pingtime: Annotated[int, Meta(description="Microseconds to the peer and back, as last measured; 0: not yet.")]
-    protocol: Annotated[str, Meta(description="What the link goes over.")]
+    protocol: Annotated[str, Meta(description="What the link goes over: ws (TCP) or ws-udp (QUIC).")]
     version: str
     inbound: Annotated[bool, Meta(description="Whether the peer dialled.")]
     startingheight: int
@@ -68,6 +68,7 @@ class PeerInfo(Struct, frozen=True):
     bytessent: int
     bytesrecv: int
     interfaces: list[PeerInterface]
+    validator: Annotated[Hex32 | None, Meta(description="The validator key that it has proven, or null.")]
 
 
 class Peers(Struct, frozen=True):

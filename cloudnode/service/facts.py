@@ -128,6 +128,7 @@ class ServiceFacts:
             bytessent=peer.sent_bytes,
             bytesrecv=peer.received_bytes,
             interfaces=[PeerInterface(each.transport, each.host, each.port, each.secure) for each in hello.interfaces],
+            validator=None if (key := self._neighbourhood.validators.key_of(peer)) is None else key.hex(),
         )
 
     def _sign(self, certificate: TLSCertificate) -> Certificate:

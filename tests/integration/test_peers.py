@@ -130,6 +130,8 @@ def test_peers_are_told(network: list[NodeProcess]) -> None:
     assert here["addr"] == f"127.0.0.1:{validator.ws_port}"
     assert abs(here["conntime"] - time.time()) < 60 and abs(here["timeoffset"]) <= 1
     assert here["bytessent"] > 200 and here["bytesrecv"] > 200
+    [key] = validator.call("getepochs")["epochs"][0]["validators"]
+    assert (here["validator"], there["validator"]) == (key, None)
     assert {each["transport"] for each in here["interfaces"]} == {"http", "ws", "ws-udp", "webtransport"}
     assert here["synced_headers"] >= 2
     metrics = first.call("getnodeinfo")["peers"]
