@@ -1,12 +1,13 @@
 """A node that lies to its peers or callers: a real one, of which one thing that it answers is wrong.
 
-``python lying_node.py LIE OPTION...``, where LIE is a name of ``LIES``, ``root`` or ``record`` and the options are
-those of ``twistd cloudnode``.
+``python lying_node.py LIE OPTION...``, where LIE is a name of ``LIES`` or ``STATE_LIES``, ``root`` or ``record``
+and the options are those of ``twistd cloudnode``.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,9 @@ from cloudnode.formats.evidence import SignedAnswer
 from cloudnode.formats.receipt import sign_answer
 from cloudnode.ledger.reading import Reading
 from cloudnode.peers import neighbourhood
-from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, Operations
+from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, Nodes, Operations, State
 from cloudnode.peers.serving import Serving
+from cloudnode.peers.stateserving import StateQuestion, StateServing
 
 
 class Bodies(Serving):
@@ -58,6 +60,27 @@ class WrongCertificates(Serving):
 LIES = {"body": Bodies, "block": WrongBlocks, "certificate": WrongCertificates}
 
 
+class WrongChunks(StateServing):
+    """The last byte of each chunk of the state is another."""
+
+    def _find(self, question: StateQuestion) -> Nodes | State:
+        told = super()._find(question)
+        if isinstance(told, Nodes):
+            return told
+        return State(told.request, tuple(chunk and chunk[:-1] + bytes((chunk[-1] ^ 1,)) for chunk in told.chunks))
+
+
+class SlowChunks(StateServing):
+    """Tells the truth, but one chunk at a time, and takes its time for it."""
+
+    def _find(self, question: StateQuestion) -> Nodes | State:
+        time.sleep(0.1)
+        told = super()._find(question)
+        return told if isinstance(told, Nodes) else State(told.request, told.chunks[:1])
+
+
+STATE_LIES = {"chunk": WrongChunks, "slow": SlowChunks}
+
 
 class FalseRoots(ContextWriter):
     """Each answer to ``getdatahash`` is signed with another root."""
@@ -91,6 +114,8 @@ def lie(name: str) -> None:
         method = TABLE["getrecord"]
         assert method.read is not None
         TABLE._methods["getrecord"] = attrs.evolve(method, read=FalseRecords(method.read))
+    elif name in STATE_LIES:
+        neighbourhood.StateServing = STATE_LIES[name]  # type: ignore[misc]
     else:
         neighbourhood.Serving = LIES[name]  # type: ignore[misc]
 
