@@ -28,32 +28,43 @@ _ACCOUNTS = 1_000
 _BLOCK = 2_000
 _LIFETIME = 20
 _EMPTY_BLOCKS = 1_100
-_VERSION = {"schema": SCHEMA_VERSION, "records": RECORDS, "ratings": RATINGS, "dataset": 1}
 _SIGNATURE = bytes(64)
 
 
 def million_rows() -> Path:
     """The data directory of the database, built if it is not there."""
-    directory = BUILD / "million"
+    return build_rows(BUILD / "million", RECORDS, RATINGS)
+
+
+def some_rows(rows: int) -> Path:
+    """The data directory of a database of the same kind with so many records and ratings, built if it is not there."""
+    if rows == RECORDS + RATINGS:
+        return million_rows()
+    return build_rows(BUILD / f"rows-{rows}", rows // 20, rows - rows // 20)
+
+
+def build_rows(directory: Path, records: int, ratings: int) -> Path:
+    """A data directory with so many records and ratings, built if it is not there."""
+    version = {"schema": SCHEMA_VERSION, "records": records, "ratings": ratings, "dataset": 1}
     built = directory / "built.json"
-    if built.exists() and json.loads(built.read_text()) == _VERSION:
+    if built.exists() and json.loads(built.read_text()) == version:
         return directory
     if directory.exists():
         shutil.rmtree(directory)
     began = time.monotonic()
-    print(f"building {RECORDS:,} records and {RATINGS:,} ratings in {directory}, once, some minutes ...", flush=True)
-    _build(directory)
-    built.write_text(json.dumps(_VERSION))
+    print(f"building {records:,} records and {ratings:,} ratings in {directory}, once ...", flush=True)
+    _build(directory, records, ratings)
+    built.write_text(json.dumps(version))
     print(f"built in {time.monotonic() - began:.0f} s\n", flush=True)
     return directory
 
 
-def _build(directory: Path) -> None:
+def _build(directory: Path, records: int, ratings: int) -> None:
     datadir = Datadir.open(directory)
     store = SqliteStore.open(str(datadir.database), datadir.genesis)
     validator = Validator(store, datadir.genesis, datadir.validator_key)
     try:
-        operations = _operations(datadir, store)
+        operations = _operations(datadir, store, records, ratings)
         while batch := list(islice(operations, _BLOCK)):
             if any(validator.write(batch)):
                 raise RuntimeError("the ledger's rules refuse an operation")
@@ -64,15 +75,15 @@ def _build(directory: Path) -> None:
         datadir.close()
 
 
-def _operations(datadir: Datadir, store: SqliteStore) -> Iterator[Operation]:
+def _operations(datadir: Datadir, store: SqliteStore, records: int, ratings: int) -> Iterator[Operation]:
     random = Random(1)
     keys = [make_key(number) for number in range(_ACCOUNTS)]
-    for number in range(RECORDS):
+    for number in range(records):
         body = make_put(_envelope(datadir, store, keys[number % _ACCOUNTS].public), "film", number)
         yield decode_operation(body, _SIGNATURE, datadir.genesis)
     for mine, key in enumerate(keys):
-        others = (number for number in random.sample(range(RECORDS), RECORDS) if number % _ACCOUNTS != mine)
-        for number in islice(others, RATINGS // _ACCOUNTS):
+        others = (number for number in random.sample(range(records), records) if number % _ACCOUNTS != mine)
+        for number in islice(others, ratings // _ACCOUNTS):
             record = f"{keys[number % _ACCOUNTS].public.hex()}/film/r{number}"
             body = build_rate(_envelope(datadir, store, key.public), record, random.randint(1, 5))
             yield decode_operation(body, _SIGNATURE, datadir.genesis)

@@ -1,0 +1,66 @@
+"""Replay between two nodes on loopback: operations a second, signatures and state roots checked."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.bench_ledger import make_puts, make_rates
+from benchmarks.following import follow, serve_copy
+from benchmarks.operations import Validator
+from benchmarks.options import machine
+from benchmarks.servers import workshop
+from benchmarks.tables import Goal, print_table
+from cloudnode.formats.operation import decode_operation
+from cloudnode.node.datadir import Datadir
+from cloudnode.store.sqlite import SqliteStore
+
+GOAL = 5_000
+THREADED_PATH = 9_800
+"""Operations a second of the whole path in trials, the next block's signatures verified in threads meanwhile."""
+
+
+def build(path: Path, count: int, block: int) -> None:
+    """A data directory with so many signed operations, puts and ratings, in blocks of ``block``."""
+    datadir = Datadir.open(path)
+    store = SqliteStore.open(str(datadir.database), datadir.genesis)
+    validator = Validator(store, datadir.genesis, datadir.validator_key)
+    puts = count // 4
+    signed = make_puts(datadir.genesis, puts) + make_rates(datadir.genesis, count - puts, puts)
+    for start in range(0, count, block):
+        batch = [decode_operation(*each, datadir.genesis) for each in signed[start : start + block]]
+        if any(validator.write(batch)):
+            raise RuntimeError("an operation is refused")
+    validator.write([])
+    store.close()
+    datadir.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Replay over loopback: a node and one that follows it")
+    parser.add_argument("operations", nargs="?", type=int, default=20_000, help="how many (%(default)s)")
+    parser.add_argument("--block", type=int, default=500, help="operations in a block (%(default)s)")
+    options = parser.parse_args()
+    print(f"{parser.description}\n{machine()}\n", flush=True)
+    with workshop() as shop:
+        build(shop.path / "built", options.operations, options.block)
+        source = serve_copy(shop, shop.path / "built")
+        _, samples, seconds = follow(shop, source, "replay", 600.0)
+        moving = [sample for sample in samples if sample.sync["height"]]
+        # What was written before it was seen to move is not counted.
+        written = options.operations - moving[0].sync["height"] * options.block
+        rate = written / (moving[-1].seconds - moving[0].seconds)
+        print_table(
+            ["step", "operations", "seconds", "operations/s", "of the limit"],
+            [
+                ["replay", written, moving[-1].seconds - moving[0].seconds, rate, rate / THREADED_PATH],
+                ["from the start of the process", options.operations, seconds, options.operations / seconds,
+                 options.operations / seconds / THREADED_PATH],
+            ],
+            [Goal("replay", rate, GOAL, " operations/s")],
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
