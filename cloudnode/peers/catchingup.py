@@ -72,12 +72,16 @@ class CatchingUp:
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
+        is_coming: Callable[[bytes], bool],
         close_readers: Callable[[], Awaitable[None]],
         setting: SyncSetting,
     ) -> None:
-        """:param peers: All open peers. :param close_readers: Closes what else has the database open."""
+        """
+        :param peers: All open peers. :param is_coming: Whether gossip is about to bring an operation.
+        :param close_readers: Closes what else has the database open.
+        """
         self.state_sync: StateSync | None = None
-        self.download = Download(ledger, clock, run_in_thread, peers, epochs)
+        self.download = Download(ledger, clock, run_in_thread, peers, epochs, is_coming)
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread

@@ -7,7 +7,8 @@ Blocks go through five stages, in the order of their heights as far as there is 
    this node's head on, and appended to the list of wanted blocks. A new block that a peer announces and that is the
    next one is appended at once.
 2. *Bodies* that are not in the pool are asked for from all peers that have the block, some hundred at a time; each body
-   is compared with its id when it comes, so a wrong one names its sender.
+   is compared with its id when it comes, so a wrong one names its sender. What gossip is about to bring is not asked
+   for at once.
 3. When a block has all bodies, its operations are read and their signatures verified in a thread.
 4. Blocks that are good are handed to the follower in order, which
 5. writes them and compares state roots (:mod:`cloudnode.node.following`).
@@ -67,6 +68,9 @@ OPERATIONS_ASKED = 1_000
 SPANS_ASKED = 200
 UNABLE_SECONDS = 10.0
 
+PATIENCE_SECONDS = 1.0
+"""So long what gossip is about to bring is not asked for a second time."""
+
 TAKE_OVER_BLOCKS = 16
 """A validator takes part in consensus once it is no further behind than this; the rest it gets there."""
 
@@ -77,6 +81,7 @@ class _Wanted:
 
     :ivar held: What there is of its operations. :ivar senders: Whom those are from that were fetched, by index.
     :ivar missing: Indexes that nobody is asked for now, ascending. :ivar coming: How many somebody is asked for.
+    :ivar hoped: Indexes, by id, of what gossip is about to bring. :ivar patient_until: Then it is asked for after all.
     :ivar is_undivided: Whether all must come from one peer, because what there was had true signatures but others than
         the block's. :ivar source: That peer, once it is chosen.
     :ivar checked: Whether the check of the whole is under way or done. :ivar ready: The operations, once it is done.
@@ -87,6 +92,8 @@ class _Wanted:
     epoch: Epoch
     held: list[Operation | SentOperation | None]
     missing: list[int]
+    hoped: dict[bytes, int]
+    patient_until: float
     senders: dict[int, Peer] = attrs.Factory(dict)
     coming: int = 0
     size: int = 0
@@ -98,12 +105,13 @@ class _Wanted:
     @property
     def is_whole(self) -> bool:
         """Whether all operations are here."""
-        return not self.missing and not self.coming
+        return not self.missing and not self.coming and not self.hoped
 
     def forget(self) -> None:
         """Begin again with no operation; only while nobody is asked for any."""
         self.held = [None] * len(self.held)
         self.missing = list(range(len(self.held)))
+        self.hoped = {}
         self.senders.clear()
         self.source = None
         self.size = 0
@@ -125,8 +133,12 @@ class Download:
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
+        is_coming: Callable[[bytes], bool],
     ) -> None:
-        """:param peers: All open peers. :param epochs: Is told of those that are reached."""
+        """
+        :param peers: All open peers. :param epochs: Is told of those that are reached.
+        :param is_coming: Whether gossip is about to bring an operation.
+        """
         self.trouble: str | None = None
         self.is_held = False
         self._ledger = ledger
@@ -145,7 +157,9 @@ class Download:
         self._checks = 0
         self._is_stopped = False
         self._is_pumping = False
-        self._stop_watching = ledger.watch_blocks(self._written)
+        self._is_coming = is_coming
+        self._hoped: dict[bytes, _Wanted] = {}
+        self._stops = [ledger.watch_blocks(self._written), ledger.watch_pool(self._pooled)]
         if self._validator is not None:
             self._validator.on_final = self._take_final
             self._validator.may_begin = self._has_caught_up
@@ -159,7 +173,9 @@ class Download:
         """Fetch nothing more."""
         self._is_stopped = True
         self._wanted.clear()
-        self._stop_watching()
+        stops, self._stops = self._stops, []
+        for stop in stops:
+            stop()
 
     def _has_caught_up(self) -> bool:
         """Whether consensus may take over from here."""
@@ -185,6 +201,7 @@ class Download:
         """The database is another one: go on from its newest block."""
         head = self._ledger.head
         self._wanted = []
+        self._hoped.clear()
         self._tip = Tip(head.height, head.hash, head.time, self._ledger.epoch)
         self._handed = head.height
         self._beginning += 1
@@ -211,6 +228,7 @@ class Download:
         self._is_pumping = True
         try:
             self._hand_on()
+            self._give_up_hope()
             self._check()
             self._fetch_bodies()
             self._fetch_blocks()
@@ -260,8 +278,18 @@ class Download:
             self._ledger.checkpoint.check(block.height, block.hash)
         held: list[Operation | SentOperation | None] = []
         held.extend(self._ledger.waiting_operation(each) for each in block.operation_ids)
-        missing = [index for index, operation in enumerate(held) if operation is None]
-        self._wanted.append(_Wanted(block, header, self._tip.epoch, held, missing))
+        hoped: dict[bytes, int] = {}
+        missing = []
+        for index, operation_id in enumerate(block.operation_ids):
+            if held[index] is None:
+                if self._is_coming(operation_id):
+                    hoped[operation_id] = index
+                else:
+                    missing.append(index)
+        until = self._clock.seconds() + PATIENCE_SECONDS
+        wanted = _Wanted(block, header, self._tip.epoch, held, missing, hoped, until)
+        self._wanted.append(wanted)
+        self._hoped.update(dict.fromkeys(hoped, wanted))
         self._tip = self._tip.after(block, header)
         self._epochs.reached(self._tip.epoch)
 
@@ -285,6 +313,24 @@ class Download:
         self.stop()
 
     # Bodies
+
+    def _pooled(self, operation: Operation) -> None:
+        """Gossip, or a caller, brought an operation."""
+        wanted = self._hoped.pop(operation.id, None)
+        index = None if wanted is None else wanted.hoped.pop(operation.id, None)
+        if wanted is not None and index is not None:
+            wanted.held[index] = operation
+            if wanted.is_whole:
+                self.pump()
+
+    def _give_up_hope(self) -> None:
+        now = self._clock.seconds()
+        for wanted in self._wanted[:WRITING_AHEAD]:
+            if wanted.hoped and now >= wanted.patient_until:
+                for operation_id in wanted.hoped:
+                    self._hoped.pop(operation_id, None)
+                wanted.missing = sorted([*wanted.missing, *wanted.hoped.values()])
+                wanted.hoped = {}
 
     def _choose(self, height: int) -> Peer | None:
         """The peer with the fewest questions of those that have a height."""

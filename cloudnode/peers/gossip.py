@@ -101,10 +101,11 @@ class OperationGossip:
     def offered(self, peer: Peer, offer: Offer) -> None:
         """A peer offers operations."""
         now = self._clock.seconds()
+        ids = split_ids(offer.ids)
+        peer.known.add_all(ids)
         wanted = []
-        for operation_id in split_ids(offer.ids):
-            peer.known.add(operation_id)
-            if operation_id in self._seen or self._ledger.waiting_operation(operation_id) is not None:
+        for operation_id in self._seen.unknown(ids):
+            if self._ledger.waiting_operation(operation_id) is not None:
                 continue
             waiting = self._wanted.get(operation_id)
             if waiting is not None:
@@ -194,6 +195,10 @@ class OperationGossip:
             self.need((operation_id,), [peer for peer in self._peers() if operation_id in peer.known])
         return result
 
+    def is_coming(self, operation_id: bytes) -> bool:
+        """Whether somebody was asked for an operation, or it is here and its signature under check."""
+        return operation_id in self._wanted or operation_id in self._checking
+
     def time_passed(self) -> None:
         """Ask others for what did not come; to be called about once a second."""
         now = self._clock.seconds()
@@ -217,8 +222,7 @@ class OperationGossip:
             self._want(peer, ids)
 
     def _want(self, peer: Peer, ids: list[bytes]) -> None:
-        for operation_id in ids:
-            peer.known.add(operation_id)
+        peer.known.add_all(ids)
         for at in range(0, len(ids), BODIES_MAX):
             peer.send(Want(b"".join(ids[at : at + BODIES_MAX])))
 
@@ -245,8 +249,9 @@ class OperationGossip:
             self._offering = self._clock.callLater(OFFER_DELAY, self._offer_all)
 
     def _final(self, final: FinalBlock) -> None:
-        for operation_id in final.block.operation_ids:
-            self._seen.add(operation_id)
+        ids = final.block.operation_ids
+        self._seen.add_all(ids)
+        for operation_id in ids:
             self._wanted.pop(operation_id, None)
 
     def _offer_all(self) -> None:
@@ -257,11 +262,10 @@ class OperationGossip:
             self._offer(peer, ids)
 
     def _offer(self, peer: Peer, ids: list[bytes]) -> None:
-        fresh = [each for each in ids if each not in peer.known]
+        fresh = peer.known.unknown(ids)
         for at in range(0, len(fresh), OFFERED_MAX):
             if not peer.has_room:
                 return  # it is told of them with the blocks
             part = fresh[at : at + OFFERED_MAX]
-            for operation_id in part:
-                peer.known.add(operation_id)
+            peer.known.add_all(part)
             peer.send(Offer(b"".join(part)))

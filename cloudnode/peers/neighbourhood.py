@@ -136,8 +136,9 @@ class Neighbourhood:
         self._meter = ProgressMeter()
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
         self.catching_up = CatchingUp(
-            ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._state_serving.release, sync
-        )
+            ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._gossip.is_coming,
+            self._state_serving.release, sync,
+        )  # fmt: skip
         self.download = self.catching_up.download
         self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)
         self._news = BlockNews(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -72,6 +73,17 @@ class KnownIds:
         self._ids[operation_id] = None
         if len(self._ids) > self._most:
             del self._ids[next(iter(self._ids))]
+
+    def add_all(self, ids: Iterable[bytes]) -> None:
+        """Remember many."""
+        self._ids.update(dict.fromkeys(ids))
+        for oldest in list(islice(self._ids, max(0, len(self._ids) - self._most))):
+            del self._ids[oldest]
+
+    def unknown(self, ids: Iterable[bytes]) -> list[bytes]:
+        """Those of the ids that are not remembered."""
+        known = self._ids
+        return [each for each in ids if each not in known]
 
 
 class Peer:

@@ -99,6 +99,35 @@ class FollowingTests(SynchronousTestCase):
         # Two of the three followers are sent it, by whomever.
         self.assertTrue(2 * size < after - before < 3 * size, after - before)
 
+    def _late_bodies(self, seconds: float) -> tuple[MemoryNode, list[GetOperations]]:
+        """A follower to which gossip brings bodies so late, when it has heard of their block; and what it asks for."""
+        follower = self.network.add(self.validator.host)
+        author = self.network.add(self.validator.host, follower.host)
+        self.network.advance(2)
+        took, clock = follower.neighbourhood._gossip.took, self.network.clock
+        follower.neighbourhood._gossip.took = lambda peer, bodies: clock.callLater(seconds, took, peer, bodies)
+        asked: list[GetOperations] = []
+        for node in (self.validator, author):
+            serving = node.neighbourhood._serving
+            answer = serving.operations
+            serving.operations = lambda question, answer=answer: asked.append(question) or answer(question)
+        for number in range(7):
+            author.put(f"r{number}")
+        self.network.advance(2)
+        return follower, asked
+
+    def test_bodies_on_their_way_are_waited_for(self) -> None:
+        """A block is known before its bodies are here: those that gossip brings in time are not fetched besides."""
+        follower, asked = self._late_bodies(0.6)
+        self.check_same(follower)
+        self.assertEqual(asked, [])
+
+    def test_bodies_that_do_not_come(self) -> None:
+        """What gossip does not bring in time is fetched like any other."""
+        follower, asked = self._late_bodies(20)
+        self.check_same(follower)
+        self.assertEqual(sum(span.count for question in asked for span in question.spans), 7)
+
     def test_one_link(self) -> None:
         """Two nodes that dial each other at the same moment keep one link, the same on both sides."""
         first = self.network.add(self.validator.host, start=False)
