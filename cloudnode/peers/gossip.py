@@ -36,6 +36,9 @@ from cloudnode.peers.peer import KnownIds, Peer
 OFFER_DELAY = 0.02
 """Seconds that an id waits for others to be offered together with it."""
 
+RELAY_DELAY = 0.1
+"""The same for an id that a peer offered: the others hear of it from that peer, and then it need not be told."""
+
 BODY_SECONDS = 5.0
 """After so long without the body, another peer that offered it is asked."""
 
@@ -80,8 +83,8 @@ class OperationGossip:
         self._seen = KnownIds(100_000)
         self._wanted: dict[bytes, _Wanted] = {}
         self._checking: dict[bytes, bool] = {}
-        self._to_offer: list[bytes] = []
-        self._offering: IDelayedCall | None = None
+        self._to_offer: dict[float, list[bytes]] = {}
+        self._offering: dict[float, IDelayedCall] = {}
         self._retrying: IDelayedCall | None = None
         self._stops = [ledger.watch_pool(self._pooled), ledger.watch_blocks(self._final)]
 
@@ -89,10 +92,11 @@ class OperationGossip:
         """Offer nothing more."""
         for stop in self._stops:
             stop()
-        for call in (self._offering, self._retrying):
+        for call in (*self._offering.values(), self._retrying):
             if call is not None:
                 call.cancel()
-        self._offering = self._retrying = None
+        self._offering.clear()
+        self._retrying = None
 
     def greet(self, peer: Peer) -> None:
         """Offer a new peer what waits here."""
@@ -242,11 +246,12 @@ class OperationGossip:
         self._log.debug("Operation {id} of {peer} is not taken: {error}", id=operation_id.hex(), peer=peer, error=error)
 
     def _pooled(self, operation: Operation) -> None:
+        delay = RELAY_DELAY if operation.id in self._seen else OFFER_DELAY
         self._seen.add(operation.id)
         self._wanted.pop(operation.id, None)
-        self._to_offer.append(operation.id)
-        if self._offering is None:
-            self._offering = self._clock.callLater(OFFER_DELAY, self._offer_all)
+        self._to_offer.setdefault(delay, []).append(operation.id)
+        if delay not in self._offering:
+            self._offering[delay] = self._clock.callLater(delay, self._offer_all, delay)
 
     def _final(self, final: FinalBlock) -> None:
         ids = final.block.operation_ids
@@ -254,10 +259,9 @@ class OperationGossip:
         for operation_id in ids:
             self._wanted.pop(operation_id, None)
 
-    def _offer_all(self) -> None:
-        self._offering = None
-        ids, self._to_offer = self._to_offer, []
-        ids = [each for each in ids if self._ledger.waiting_operation(each) is not None]
+    def _offer_all(self, delay: float) -> None:
+        del self._offering[delay]
+        ids = [each for each in self._to_offer.pop(delay) if self._ledger.waiting_operation(each) is not None]
         for peer in list(self._peers()):
             self._offer(peer, ids)
 
