@@ -41,6 +41,7 @@ from cloudnode.formats.operation import (
 )
 
 NODES = 7
+VALIDATORS = 4
 CLIENTS = 20
 OUTSTANDING = 64
 GOAL = 1_500.0
@@ -186,17 +187,20 @@ def verification_cost() -> float:
 def main() -> None:
     """Measure and print."""
     description = (__doc__ or "").partition("\n")[0]
-    options = parse_options(description, operations=20_000, nodes=NODES, connections=CLIENTS, profile=True)
+    options = parse_options(
+        description, operations=20_000, nodes=NODES, validators=VALIDATORS, connections=CLIENTS, profile=True
+    )
     phases: list[Phase] = []
     films = Films(options.operations)
     profile: Path | None = options.profile
     with workshop() as shop:
-        network = Network(shop, options.nodes - 1, profile=profile)
+        network = Network(shop, options.nodes, options.validators, profile=profile)
         links = network.wait_until_linked()
         for name in ("puts", "ratings"):
             phases.append(run_phase(shop, network, options.connections, name, films, 0))
         names = network.names()
-    print(f"{options.nodes} nodes of {links} links, {options.connections} clients with {OUTSTANDING} outstanding each")
+    print(f"{options.nodes} nodes of {links} links, {options.validators} of them validators")
+    print(f"{options.connections} clients with {OUTSTANDING} outstanding each")
     print(f"{films.films:,} films, {len(films.ratings):,} ratings; ratio: of a node's cost to that of a verification\n")
     print_table(
         [

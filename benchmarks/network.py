@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
-from benchmarks.processes import HOST
+from benchmarks.processes import HOST, ROOT, script
 from benchmarks.servers import Node, Workshop
 
 _LINK_SECONDS = 30.0
@@ -33,15 +35,19 @@ class Spent:
 
 
 class Network:
-    """A lone validator (the first node) and followers, each of which dials all nodes that were started before it."""
+    """Validators, which are the first nodes, and followers; each dials all nodes that were started before it."""
 
-    def __init__(self, shop: Workshop, followers: int, *, config: str = "", profile: Path | None = None) -> None:
+    def __init__(self, shop: Workshop, nodes: int, validators: int, *, profile: Path | None = None) -> None:
         """:param profile: A directory into which each node writes what Python's profiler saw of its reactor."""
         self.nodes: list[Node] = []
-        for number in range(1 + followers):
+        self._validators = validators
+        prepared: list[Path | None] = [shop.path / f"validator-{number + 1}" for number in range(validators)]
+        command = [script("cloudnode"), "init", str(shop.path), "--validators", str(validators)]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        for number, datadir in enumerate(prepared + [None] * (nodes - validators)):
             join = [f"--join=ws://{HOST}:{node.ports['websocket']}" for node in self.nodes]
             profiling = [] if profile is None else [f"--profile={profile / f'node-{number}.prof'}", "--savestats"]
-            self.nodes.append(shop.start_node(None, config, arguments=join, daemon=profiling))
+            self.nodes.append(shop.start_node(datadir, arguments=join, daemon=profiling))
 
     def wait_until_linked(self) -> int:
         """Wait until every node has a link with every other one.
@@ -90,4 +96,8 @@ class Network:
 
     def names(self) -> Sequence[str]:
         """What the nodes are called in tables."""
-        return ["validator", *(f"follower {number}" for number in range(1, len(self.nodes)))]
+        followers = len(self.nodes) - self._validators
+        return [
+            *(f"validator {number + 1}" for number in range(self._validators)),
+            *(f"follower {number + 1}" for number in range(followers)),
+        ]

@@ -21,6 +21,7 @@ def parse_options(
     connections: int | None = None,
     operations: int | None = None,
     nodes: int | None = None,
+    validators: int | None = None,
     profile: bool = False,
 ) -> argparse.Namespace:
     """Read the command line and tell the machine.
@@ -30,7 +31,7 @@ def parse_options(
     :param rounds: The default of ``--rounds``; None where nothing is repeated.
     :param connections: The default of ``--connections``, where it matters.
     :param operations: The default of ``--operations``. :param nodes: The default of ``--nodes``.
-    :param profile: Whether there is ``--profile``.
+    :param validators: The default of ``--validators``. :param profile: Whether there is ``--profile``.
     """
     parser = argparse.ArgumentParser(description=description)
     settings = {
@@ -39,6 +40,7 @@ def parse_options(
         "connections": (int, connections, "how many connections are held open"),
         "operations": (int, operations, "how many operations are made"),
         "nodes": (int, nodes, "how many nodes the network has"),
+        "validators": (int, validators, "how many of them are validators"),
     }
     for name, (kind, default, text) in settings.items():
         if default is not None:
