@@ -9,6 +9,7 @@ crash's doing and is an error: a validator that has forgotten a vote must not vo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from struct import Struct
 from zlib import crc32
@@ -27,6 +28,9 @@ _entry_head = Struct(">II")
 _u32 = Struct(">I")
 
 HEAD_SIZE = len(MAGIC) + 64
+
+_VOTE_BEGIN = re.compile(rb"[\x01-\x03]\0\0\0")
+"""A vote's kind and the first bytes of its epoch, which is no number of billions."""
 
 
 def journal_head(network: bytes, public: bytes) -> bytes:
@@ -101,6 +105,8 @@ def _body(raw: bytes, at: int) -> bytes | None:
         return None  # a few bytes, or blocks that the file system had allocated but not written
     length, checksum = _entry_head.unpack_from(raw, at)
     if length > rest:
+        if _has_entry(raw, at + 1):
+            raise ConsensusError("journal_damaged")
         return None
     body = raw[at + _entry_head.size : at + _entry_head.size + length]
     if crc32(body) == checksum:
@@ -108,6 +114,17 @@ def _body(raw: bytes, at: int) -> bytes | None:
     if length == rest or not any(raw[at + _entry_head.size + length :]):
         return None
     raise ConsensusError("journal_damaged")
+
+
+def _has_entry(raw: bytes, start: int) -> bool:
+    """Whether an entry stands behind one that reaches beyond the end: then that one has a wrong length, and is not torn."""
+    for found in _VOTE_BEGIN.finditer(raw, start + _entry_head.size):
+        at = found.start() - _entry_head.size
+        length, checksum = _entry_head.unpack_from(raw, at)
+        body = raw[found.start() : found.start() + length]
+        if VOTE_SIZE <= length == len(body) and crc32(body) == checksum:
+            return True
+    return False
 
 
 def _entry(body: bytes, max_operations: int) -> Entry:

@@ -1,12 +1,14 @@
 """The journal on disk: a validator's own votes, and the bodies of the operations in the blocks that it voted for.
 
 What is appended is on disk when the Deferred fires. Writing and syncing happen in a thread; one append at a time. A
-failed append leaves the file as if it had not been, up to what the next append overwrites, so it can be tried again.
-When most of the file is needed no longer it is written anew, whole or not at all.
+failed append leaves the file as if it had not been, up to what the next append overwrites, so it can be tried again, or
+something else in its place. When most of the file is needed no longer it is written anew, whole or not at all; where
+there is no room for that, it just grows.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +47,8 @@ class JournalFile:
         self._head = head
         self._descriptor = descriptor
         self._length = length
+        self._compact_above = COMPACT_BYTES
+        self._is_name_synced = True
         self._needed = len(head) + sum(_size(record) for record in records)
 
     @classmethod
@@ -91,19 +95,17 @@ class JournalFile:
             again. Not to be called before the one before has fired.
         """
         added = b"".join(record.encode() for record in records)
-        needed = self._needed + len(added)
-        rewritten = self._length + len(added) > COMPACT_BYTES and needed < (self._length + len(added)) // 2
-        if rewritten:
-            kept = b"".join((self._head, *(record.encode() for record in self.records), added))
-            done: Deferred[None] = self._run_in_thread(self._rewrite, kept)
+        length = self._length + len(added)
+        if length > self._compact_above and self._needed + len(added) < length // 2:
+            kept = b"".join((self._head, *(record.encode() for record in self.records)))
+            done: Deferred[None] = self._run_in_thread(self._rewrite_and_write, kept, added)
         else:
-            done = self._run_in_thread(_write_at, self._descriptor, added, self._length)
+            done = self._run_in_thread(self._write, added)
 
         def appended(_: object) -> None:
             self.records.extend(records)
-            self._needed = needed
-            if not rewritten:
-                self._length += len(added)
+            self._length += len(added)
+            self._needed += len(added)
 
         return done.addCallback(appended)
 
@@ -116,19 +118,42 @@ class JournalFile:
         """Close the file; no append may be under way."""
         os.close(self._descriptor)
 
-    def _rewrite(self, content: bytes) -> None:
-        """In the thread: the whole file anew."""
+    # In the thread
+
+    def _write(self, added: bytes) -> None:
+        if not self._is_name_synced:
+            sync_directory(self._path.parent)
+            self._is_name_synced = True
+        _write_at(self._descriptor, added, self._length)
+
+    def _rewrite_and_write(self, kept: bytes, added: bytes) -> None:
+        try:
+            self._rewrite(kept)
+        except OSError:
+            # A full disk may have room for a vote still, and what is in the file is good.
+            self._compact_above = self._length + COMPACT_BYTES
+        self._write(added)
+
+    def _rewrite(self, kept: bytes) -> None:
+        """Write the whole file anew, without what is needed no longer.
+
+        :raises OSError: The file is what it was, and open still.
+        """
         path = self._path.with_name(self._path.name + ".new")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
         try:
-            _write_at(descriptor, content, 0)
-            path.rename(self._path)
-            sync_directory(self._path.parent)
+            _write_at(descriptor, kept, 0)
+            os.rename(path, self._path)
         except BaseException:
             os.close(descriptor)
+            with contextlib.suppress(OSError):
+                os.unlink(path)
             raise
+        # From here on the name is the new file's, even if the directory can't be synced; no vote counts before it is.
+        self._is_name_synced = False
         os.close(self._descriptor)
-        self._descriptor, self._length = descriptor, len(content)
+        self._descriptor, self._length = descriptor, len(kept)
+        self._compact_above = COMPACT_BYTES
 
 
 def _size(record: Record) -> int:

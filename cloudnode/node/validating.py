@@ -5,9 +5,9 @@ which are performed strictly in order. A :class:`~cloudnode.consensus.effects.Pe
 what is behind it waits, so nothing leaves this node that it could forget. With a vote to notarize go the bodies of the
 block's operations. Final blocks are handed on to be executed; when one is on disk the participant is told.
 
-The participant lives while this node's key is among the validators of the present epoch. When it is too far behind, or
-the database can't be trusted, it is given up; a new one starts from the store and the journal once the ledger has
-caught up.
+The participant lives while this node's key is among the validators of the present epoch. When it is too far behind, its
+votes or its blocks can't be written, or the database can't be trusted, it is given up; a new one starts from the store
+and the journal once the ledger has caught up. What it had not put on disk has not left, and so binds nobody.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from cloudnode.consensus.journal import Record
 from cloudnode.consensus.messages import Block, Evidence, decode_message, encode_message
 from cloudnode.consensus.seams import Settings, Start, Tip, Verdict
 from cloudnode.consensus.simplex import Simplex
-from cloudnode.formats.block import Header
+from cloudnode.formats.block import Header, signatures_hash
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality, prove_final
 from cloudnode.formats.genesis import Genesis
@@ -61,7 +61,13 @@ FETCH_MOST = 32
 What consensus fetches is proven by one certificate, for the last block: each proof has all headers up to that."""
 
 WAITING_MOST = 8
-"""Proposed blocks that may wait for bodies."""
+"""Proposed blocks that may wait for bodies, signatures or their time."""
+
+UNEXECUTED_MOST = 128
+"""So many final blocks may wait to be written. With more this node votes no longer: they would fill the memory."""
+
+EFFECTS_MOST = 10_000
+"""So much may wait for the disk."""
 
 
 @attrs.define
@@ -79,6 +85,7 @@ class _Waiting:
     block: Block
     ancestors: Sequence[Block]
     missing: set[bytes]
+    call: IDelayedCall | None = None
 
 
 class Validator:
@@ -130,17 +137,17 @@ class Validator:
         )
         self._application = LedgerApplication(store, pool, genesis, wall_time)
         self._application.on_missing = self._bodies_missing
-        self._application.on_other_signatures = lambda block: self.on_other_signatures(block.hash)
+        self._application.on_other_signatures = self._signatures_missing
         self._application.on_early = self._block_early
         self._core: Simplex | None = None
         self._is_running = False
+        self._is_forked = False
         self._wanted_height = 0
         self._effects: deque[Effect] = deque()
         self._appending: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self._retry: IDelayedCall | None = None
         self._waking: IDelayedCall | None = None
-        self._early: set[IDelayedCall] = set()
         self._peers: dict[bytes, Known] = {}
         self._waiting: dict[bytes, _Waiting] = {}
         self._recover_bodies()
@@ -169,7 +176,9 @@ class Validator:
 
     def begin(self) -> None:
         """Take part if this node should and does not yet; to be called when that may have changed."""
-        if self._core is not None or not self._is_running or not self.is_validator or self._appending is not None:
+        if self._core is not None or not self._is_running or self._is_forked or not self.is_validator:
+            return
+        if self._appending is not None or self._retry is not None:
             return
         if self._store.head.height < self._wanted_height or not self.may_begin():
             return
@@ -189,6 +198,9 @@ class Validator:
         """Vote no more: the database can't be trusted."""
         self._is_running = False
         self._give_up()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     async def stop(self) -> None:
         """Vote no more, once what is being written is on disk; close the journal."""
@@ -202,12 +214,12 @@ class Validator:
     def _give_up(self) -> None:
         self._core = None
         self._effects.clear()
-        self._waiting.clear()
-        for call in (self._timer, self._retry, self._waking, *self._early):
+        for block_hash in list(self._waiting):
+            self._wait_no_more(block_hash)
+        for call in (self._timer, self._waking):
             if call is not None and call.active():
                 call.cancel()
-        self._timer = self._retry = self._waking = None
-        self._early.clear()
+        self._timer = self._waking = None
         self.on_change()
 
     def _make_start(self) -> Start:
@@ -240,14 +252,18 @@ class Validator:
     def _recover_bodies(self) -> None:
         """Put what the journal holds into the pool: it was checked before it was written."""
         for record in self._journal.records:
-            for raw in record.attachments:
-                try:
-                    operation = decode_operation(raw[SIGNATURE_SIZE:], raw[:SIGNATURE_SIZE], self._genesis)
-                except LedgerError as error:
-                    self._log.error("The journal holds what is no operation: {error}", error=error)
-                    continue
+            for operation in self._read_bodies(record):
                 if self._store.reading().outcome(operation.id, operation.expiry) is None:
                     self._pool.add(operation)
+
+    def _read_bodies(self, record: Record) -> list[Operation]:
+        found = []
+        for raw in record.attachments:
+            try:
+                found.append(decode_operation(raw[SIGNATURE_SIZE:], raw[:SIGNATURE_SIZE], self._genesis))
+            except LedgerError as error:
+                self._log.error("The journal holds what is no operation: {error}", error=error)
+        return found
 
     # What happens
 
@@ -264,9 +280,10 @@ class Validator:
     def pooled(self, operation: Operation) -> None:
         """An operation came into the pool, perhaps one that a proposed block waits for."""
         for waiting in list(self._waiting.values()):
-            waiting.missing.discard(operation.id)
-            if not waiting.missing:
-                self._judge_again(waiting)
+            if operation.id in waiting.missing:
+                waiting.missing.discard(operation.id)
+                if not waiting.missing:
+                    self._judge_again(waiting)
 
     def signatures_came(self, block_hash: bytes) -> None:
         """The pool holds a proposed block's operations with the leader's signatures now."""
@@ -285,7 +302,21 @@ class Validator:
             return None
         held = [self._pool.get(operation_id) for operation_id in block.ids]
         found = [operation for operation in held if operation is not None]
-        return found if len(found) == len(held) else None
+        is_whole = len(found) == len(held) and _are_signed_so(found, block.header)
+        return found if is_whole else self.voted_operations(block.hash)
+
+    def voted_operations(self, block_hash: bytes) -> list[Operation] | None:
+        """The operations of a block that this node voted for and that isn't executed; None if the journal lacks them.
+
+        The pool may have taken them with other signatures since, for another block.
+        """
+        for record in self._journal.records:
+            block = record.entry.block
+            if block is not None and block.hash == block_hash:
+                found = self._read_bodies(record)
+                is_whole = [each.id for each in found] == list(block.ids)
+                return found if is_whole and _are_signed_so(found, block.header) else None
+        return None
 
     def executed(self, executed: ExecutedBlock) -> None:
         """A final block is on disk with its effects."""
@@ -329,25 +360,30 @@ class Validator:
         self._wait(block, set(ids))
         self.on_missing(ids)
 
-    def _block_early(self, block: Block, milliseconds: int) -> None:
+    def _signatures_missing(self, block: Block) -> None:
         self._wait(block, set())
-        call = self._reactor.callLater(milliseconds / 1000, self._no_longer_early, block.hash)
-        self._early = {each for each in self._early if each.active()} | {call}
+        self.on_other_signatures(block.hash)
 
-    def _no_longer_early(self, block_hash: bytes) -> None:
-        waiting = self._waiting.get(block_hash)
-        if waiting is not None:
-            self._judge_again(waiting)
+    def _block_early(self, block: Block, milliseconds: int) -> None:
+        waiting = self._wait(block, set())
+        waiting.call = self._reactor.callLater(milliseconds / 1000, self._judge_again, waiting)
 
-    def _wait(self, block: Block, missing: set[bytes]) -> None:
+    def _wait(self, block: Block, missing: set[bytes]) -> _Waiting:
         assert self._core is not None
         ancestors = self._core.with_unexecuted(self._core.chain.path(block.header.parent).blocks)
-        self._waiting[block.hash] = _Waiting(block, ancestors, missing)
+        self._wait_no_more(block.hash)
+        waiting = self._waiting[block.hash] = _Waiting(block, ancestors, missing)
         while len(self._waiting) > WAITING_MOST:
-            del self._waiting[next(iter(self._waiting))]
+            self._wait_no_more(next(iter(self._waiting)))
+        return waiting
+
+    def _wait_no_more(self, block_hash: bytes) -> None:
+        waiting = self._waiting.pop(block_hash, None)
+        if waiting is not None and waiting.call is not None and waiting.call.active():
+            waiting.call.cancel()
 
     def _judge_again(self, waiting: _Waiting) -> None:
-        self._waiting.pop(waiting.block.hash, None)
+        self._wait_no_more(waiting.block.hash)
         if self._core is None:
             return
         verdict = self._application.check(waiting.block, waiting.ancestors)
@@ -359,10 +395,12 @@ class Validator:
     def _perform(self, effects: list[Effect]) -> None:
         self._effects.extend(effects)
         self._pump()
+        if len(self._effects) > EFFECTS_MOST:
+            self._stop_for("the disk takes too long to write a vote")
         self._set_timer()
 
     def _pump(self) -> None:
-        while self._effects and self._appending is None and self._retry is None:
+        while self._effects and self._appending is None:
             effect = self._effects.popleft()
             match effect:
                 case Send():
@@ -414,7 +452,8 @@ class Validator:
 
     def _persisted(self, _: object) -> None:
         self._appending = None
-        self.trouble = None
+        if not self._is_forked:
+            self.trouble = None
         self._pump()
         self.begin()
 
@@ -422,9 +461,12 @@ class Validator:
         self._appending = None
         is_full = getattr(failure.value, "errno", None) == errno.ENOSPC
         reason = "the disk is full" if is_full else failure.getErrorMessage()
-        self.trouble = f"no vote can be written to the journal: {reason}"
-        self._log.error("{trouble}; trying again in {delay:.0f} s", trouble=self.trouble, delay=JOURNAL_RETRY)
-        if self._core is not None:
+        # Nothing that waits for these votes may happen, and nothing may pile up behind them.
+        self._give_up()
+        if not self._is_forked:
+            self.trouble = f"no vote can be written to the journal: {reason}"
+            self._log.error("{trouble}; trying again in {delay:.0f} s", trouble=self.trouble, delay=JOURNAL_RETRY)
+        if self._is_running:
             self._retry = self._reactor.callLater(JOURNAL_RETRY, self._persist_again, records)
 
     def _persist_again(self, records: list[Record]) -> None:
@@ -435,15 +477,24 @@ class Validator:
         discarded = [block.header for block in effect.discarded]
         proofs = prove_final([block.header for block in effect.blocks], discarded, effect.certificate)
         for block, proof in zip(effect.blocks, proofs, strict=True):
-            self._waiting.pop(block.hash, None)
+            self._wait_no_more(block.hash)
             height, header = block.header.height, block.header
             self.on_final(
                 FinalBlock(height, block.hash, header.encode(), proof.encode(), block.ids, block.validators), header
             )
 
+        if effect.blocks[-1:] and effect.blocks[-1].header.height - self._store.head.height > UNEXECUTED_MOST:
+            self._stop_for(f"more than {UNEXECUTED_MOST} final blocks wait to be written")
+
+    def _stop_for(self, reason: str) -> None:
+        """Vote no more until the ledger has caught up."""
+        self._log.warn("This node votes no longer for now: {reason}", reason=reason)
+        self._give_up()
+        self.trouble = reason
+
     def _stop_for_fork(self, effect: Forked) -> None:
         self._give_up()
-        self._is_running = False
+        self._is_forked = True
         self.trouble = (
             f"two certificates exclude each other (epoch {effect.first.epoch}, views {effect.first.view} and "
             f"{effect.second.view}): more validators lie than the network tolerates, so this node votes no more"
@@ -468,3 +519,7 @@ class Validator:
             self._perform(self._core.timer_due(self._now()))
         else:
             self._set_timer()
+
+
+def _are_signed_so(operations: Sequence[Operation], header: Header) -> bool:
+    return signatures_hash(operation.signature for operation in operations) == header.signatures_hash

@@ -179,6 +179,8 @@ class Download:
 
     def _has_caught_up(self) -> bool:
         """Whether consensus may take over from here."""
+        if self._is_stopped:
+            return False
         is_idle = not self._wanted and not self._is_fetching and self._follower.is_idle
         return is_idle and self.target <= self._ledger.head.height + TAKE_OVER_BLOCKS
 
@@ -481,8 +483,13 @@ class Download:
             (sender,) = senders
             height = wanted.block.height
             sender.end(PeerFault("wrong_signature", f"the signatures that it sent are not those of block {height}"))
+        voted = None if self._validator is None else self._validator.voted_operations(wanted.block.hash)
+        if voted is not None and not wanted.is_undivided:
+            wanted.held, wanted.checked = list(voted), False
+            wanted.senders.clear()
+        else:
+            wanted.forget()
         wanted.is_undivided = True
-        wanted.forget()
 
     def _check_failed(self, failure: Failure, wanted: _Wanted) -> None:
         self._log.failure("Block {height} could not be checked", failure, height=wanted.block.height)

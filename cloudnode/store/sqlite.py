@@ -177,6 +177,11 @@ class SqliteStore:
         ).fetchone()
         return None if row is None else self._at_head.block(row[0])
 
+    def newest_hashes(self, count: int) -> list[tuple[int, bytes]]:
+        """Height and hash of so many of the newest blocks, ascending."""
+        rows = self._read.execute("SELECT height, hash FROM blocks ORDER BY height DESC LIMIT ?", (count,)).fetchall()
+        return rows[::-1]
+
     def find_epoch(self, number: int) -> Epoch | None:
         """An epoch by its number; None if it has not begun."""
         return self._epochs.get(number)

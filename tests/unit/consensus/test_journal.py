@@ -50,9 +50,11 @@ class JournalTests(SynchronousTestCase):
 
     def test_damage(self) -> None:
         """A flipped byte before the last entry is no crash's doing: the validator must not vote on."""
-        damaged = bytearray(RAW)
-        damaged[HEAD_SIZE + 20] ^= 1
-        self.assertEqual(self.code(bytes(damaged)), "journal_damaged")
+        for position in range(HEAD_SIZE, len(RAW) - len(RECORDS[-1].encode())):
+            for flipped in (1, 0x80):
+                damaged = bytearray(RAW)
+                damaged[position] ^= flipped
+                self.assertEqual(self.code(bytes(damaged)), "journal_damaged", position)
 
     def test_other(self) -> None:
         """Another network's or validator's journal is refused."""

@@ -28,6 +28,8 @@ from tests.unit.node.nodes import open_identity, run_at_once
 from tests.unit.store.network import TIME, make_key
 
 PORT = 38082
+LIFETIME = 50
+"""For so many heights an operation is valid."""
 PARAMETERS = Parameters(heartbeat_ms=2_000)
 
 
@@ -164,7 +166,7 @@ class MemoryNode:
         """Submit a record and wait until it is final."""
         key = author or make_key(100)
         height = self.ledger.head.height
-        envelope = Envelope(self.ledger.network, key.public, TIME, height, height + 50)
+        envelope = Envelope(self.ledger.network, key.public, TIME, height, height + LIFETIME)
         body = build_put(envelope, "film", name, {"t": name})
         accepting = self.ledger.submit(body, sign_operation(key, body))
         return accepting.addCallback(lambda accepted: self.ledger.when_final(accepted.id, accepted.expiry))
