@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cloudnode.formats.checkpoint import CheckpointMissed
 from cloudnode.ledger.trie import entry_rows
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
@@ -203,7 +204,9 @@ class CatchingUp:
 
     def _not_told(self, failure: Failure) -> None:
         self._is_asking = False
-        self._log.failure("How much there is to replay could not be found out", failure)
+        # Another history than the operator's: replay comes to the checkpoint, stops there and says so.
+        if failure.check(CheckpointMissed) is None:
+            self._log.failure("How much there is to replay could not be found out", failure)
         self._replay()
 
     # While blocks are replayed
