@@ -5,6 +5,10 @@ or an entry; an entry has the attachments before it, which are the node's own (t
 that what a quorum voted for a quorum still has after any crash). A crash may tear the end: it was not synced, so no
 message that depends on it has left, and it is cut off after the last whole entry. Damage before the end is not a
 crash's doing and is an error: a validator that has forgotten a vote must not vote on.
+
+What is no longer needed is dropped when the file is written anew. Its *floor* then says up to which view votes were
+dropped: should the store ever be put back to before it, the validator can't know what it signed there, and signs
+nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ MAGIC = b"cloudnode journal 1\n"
 
 _entry_head = Struct(">II")
 _u32 = Struct(">I")
+_floor = Struct(">Qq")
 
 HEAD_SIZE = len(MAGIC) + 64
 
@@ -36,6 +41,12 @@ _VOTE_BEGIN = re.compile(rb"[\x01-\x03]\0\0\0")
 def journal_head(network: bytes, public: bytes) -> bytes:
     """What a journal file begins with."""
     return MAGIC + network + public
+
+
+Floor = tuple[int, int]
+"""Epoch and view up to which votes are forgotten."""
+
+NO_FLOOR: Floor = (0, -1)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -63,18 +74,35 @@ def _framed(body: bytes) -> bytes:
     return _entry_head.pack(len(body), crc32(body)) + body
 
 
-def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int) -> tuple[list[Record], int]:
-    """The records of a journal, and the length up to which the file is whole: cut it there before appending.
+def encode_floor(floor: Floor) -> bytes:
+    """What stands behind the head of a file that was written anew."""
+    return _framed(b"\xff" + _floor.pack(*floor))
+
+
+class JournalContent(msgspec.Struct, frozen=True):
+    """What is in a journal.
+
+    :ivar length: Up to where the file is whole: cut it there before appending.
+    """
+
+    records: tuple[Record, ...]
+    floor: Floor
+    length: int
+
+
+def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int) -> JournalContent:
+    """Read a file.
 
     :raises ConsensusError: ``journal_other``, ``journal_damaged``.
     """
     head = journal_head(network, public)
     if raw[:HEAD_SIZE] != head:
         if head.startswith(raw):
-            return [], 0  # torn while it was created: nothing had been signed
+            return JournalContent((), NO_FLOOR, 0)  # torn while it was created: nothing had been signed
         raise ConsensusError("journal_other")
     records: list[Record] = []
     attachments: list[bytes] = []
+    floor = NO_FLOOR
     at = whole = HEAD_SIZE
     while at < len(raw):
         body = _body(raw, at)
@@ -84,18 +112,24 @@ def read_journal(raw: bytes, network: bytes, public: bytes, max_operations: int)
         if body[:1] == b"\0":
             attachments.append(body[1:])
             continue
+        if body[:1] == b"\xff" and len(body) == 1 + _floor.size and not records:
+            floor, whole = _floor.unpack_from(body, 1), at
+            continue
         try:
             entry = _entry(body, max_operations)
         except LedgerError:
             raise ConsensusError("journal_damaged") from None
         records.append(Record(entry, tuple(attachments)))
         attachments, whole = [], at
-    return records, whole
+    return JournalContent(tuple(records), floor, whole)
 
 
-def keep(records: Sequence[Record], epoch: int, view: int) -> list[Record]:
-    """The records that are still needed after a :class:`~cloudnode.consensus.effects.Prune`."""
-    return [record for record in records if (record.entry.vote.epoch, record.entry.vote.view) > (epoch, view)]
+def keep(records: Sequence[Record], epoch: int, view: int) -> tuple[list[Record], Floor]:
+    """The records that are still needed after a :class:`~cloudnode.consensus.effects.Prune`, and the newest view of one
+    that is not."""
+    places = [(record.entry.vote.epoch, record.entry.vote.view) for record in records]
+    kept = [record for record, place in zip(records, places, strict=True) if place > (epoch, view)]
+    return kept, max((place for place in places if place <= (epoch, view)), default=NO_FLOOR)
 
 
 def _body(raw: bytes, at: int) -> bytes | None:

@@ -103,12 +103,14 @@ class Start:
 
     :ivar validators: Of this epoch. :ivar final: The last block that is durably final and executed.
     :ivar certificate: The newest finalize certificate of the epoch that is kept, for that block or a later one.
+    :ivar floor: Epoch and view up to which this validator may have voted without knowing how: it does not vote there.
     """
 
     epoch: int
     validators: tuple[bytes, ...]
     final: Tip
     certificate: Certificate | None = None
+    floor: tuple[int, int] = (0, -1)
 
 
 @attrs.frozen

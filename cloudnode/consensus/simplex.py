@@ -44,6 +44,7 @@ class Simplex(Finality):
         self._wanted_since: float | None = None
         self._propose_at: float | None = None
         self._repetition = Repetition(self.settings)
+        self.floor = start.floor
         self.open_epoch(start.epoch, start.validators, start.final)
         self.latest = start.certificate
         self.restore(journal)
@@ -126,7 +127,7 @@ class Simplex(Finality):
     def _next_deadline(self) -> float | None:
         times = [self._propose_at, self.fetching.deadline, self.held_back_until(), self._repeat_at()]
         view = self.ballots.at(self.view)
-        if self.index is not None and not view.own.keys() & {SKIP, FINALIZE}:
+        if self.may_vote(self.view) and not view.own.keys() & {SKIP, FINALIZE}:
             times.append(self._view_deadline())
         return min((at for at in times if at is not None), default=None)
 
@@ -192,7 +193,7 @@ class Simplex(Finality):
         return any(block.header.ends_epoch for block in ancestors)
 
     def _propose(self) -> bool:
-        if self.index is None or self.epoch.leader(self.view) != self.index:
+        if not self.may_vote(self.view) or self.epoch.leader(self.view) != self.index:
             return False
         parent = self._parent()
         if NOTARIZE in self.ballots.at(self.view).own or parent is None:
@@ -257,7 +258,7 @@ class Simplex(Finality):
 
     def _notarize(self) -> bool:
         view = self.ballots.views.get(self.view)
-        if self.index is None or view is None or view.proposal is None or NOTARIZE in view.own:
+        if not self.may_vote(self.view) or view is None or view.proposal is None or NOTARIZE in view.own:
             return False
         block = view.proposal.block
         if not self._is_good(view, block):
@@ -315,7 +316,7 @@ class Simplex(Finality):
         """A block is notarized."""
         certificate = view.certificates[NOTARIZE]
         if (
-            self.index is not None
+            self.may_vote(view.number)
             and view.own.get(NOTARIZE) == certificate.hash
             and FINALIZE not in view.own
             and self.may_finalize(view)
@@ -338,7 +339,7 @@ class Simplex(Finality):
         return max(self._entered_at, self._wanted_since) + self.settings.pace + patience
 
     def _skip(self) -> bool:
-        if self.index is None or self.now < self._view_deadline():
+        if not self.may_vote(self.view) or self.now < self._view_deadline():
             return False
         return self.time_out()
 

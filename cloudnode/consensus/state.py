@@ -71,6 +71,7 @@ class State:
         self.index: int | None = None
         self.is_halted = False
         self.progress_at = 0.0
+        self.floor = (0, -1)
         self._signer = signer
         self._verify = verify
         self._effects: list[Effect] = []
@@ -141,6 +142,10 @@ class State:
         return self._journal
 
     # Votes.
+
+    def may_vote(self, number: int) -> bool:
+        """Whether this node decides in this epoch, and knows all that it has signed in this view."""
+        return self.index is not None and (self.epoch.number, number) > self.floor
 
     def record(self, entry: Entry) -> None:
         """Put an own vote on disk before anything that follows."""

@@ -16,7 +16,15 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 
 from cloudnode.consensus.errors import ConsensusError
-from cloudnode.consensus.journal import HEAD_SIZE, Record, journal_head, keep, read_journal
+from cloudnode.consensus.journal import (
+    HEAD_SIZE,
+    JournalContent,
+    Record,
+    encode_floor,
+    journal_head,
+    keep,
+    read_journal,
+)
 from cloudnode.formats.block import HEADER_SIZE
 from cloudnode.node.datadir import sync_directory
 from cloudnode.node.threads import RunInThread
@@ -35,21 +43,23 @@ class JournalFile:
     """An open journal.
 
     :ivar records: What is needed of what was appended, in order.
+    :ivar floor: Up to where votes were dropped, because the blocks that they were for are executed.
     """
 
     def __init__(
-        self, path: Path, run_in_thread: RunInThread, head: bytes, descriptor: int, records: list[Record], length: int
+        self, path: Path, run_in_thread: RunInThread, head: bytes, descriptor: int, content: JournalContent
     ) -> None:
         """Made by :meth:`open`."""
-        self.records = records
+        self.records = list(content.records)
+        self.floor = content.floor
         self._path = path
         self._run_in_thread = run_in_thread
         self._head = head
         self._descriptor = descriptor
-        self._length = length
+        self._length = content.length
         self._compact_above = COMPACT_BYTES
         self._is_name_synced = True
-        self._needed = len(head) + sum(_size(record) for record in records)
+        self._needed = len(head) + sum(_size(record) for record in self.records)
 
     @classmethod
     def open(
@@ -73,11 +83,11 @@ class JournalFile:
         try:
             head = journal_head(network, public)
             raw = _read_all(descriptor)
-            records, length = read_journal(raw, network, public, max_operations)
-            if length < HEAD_SIZE:
+            content = read_journal(raw, network, public, max_operations)
+            if content.length < HEAD_SIZE:
                 # The data directory was made with a whole head.
                 raise JournalError(f"{path} is cut off at its head; docs/operations.md says what to do")
-            return cls(path, run_in_thread, head, descriptor, records, length)
+            return cls(path, run_in_thread, head, descriptor, content)
         except ConsensusError as error:
             os.close(descriptor)
             raise JournalError(f"{path}: {error}; docs/operations.md says what to do") from None
@@ -97,7 +107,8 @@ class JournalFile:
         added = b"".join(record.encode() for record in records)
         length = self._length + len(added)
         if length > self._compact_above and self._needed + len(added) < length // 2:
-            kept = b"".join((self._head, *(record.encode() for record in self.records)))
+            records_kept = (record.encode() for record in self.records)
+            kept = b"".join((self._head, encode_floor(self.floor), *records_kept))
             done: Deferred[None] = self._run_in_thread(self._rewrite_and_write, kept, added)
         else:
             done = self._run_in_thread(self._write, added)
@@ -111,7 +122,8 @@ class JournalFile:
 
     def prune(self, epoch: int, view: int) -> None:
         """Records of earlier epochs, and of this one up to this view, are needed no longer."""
-        self.records = keep(self.records, epoch, view)
+        self.records, dropped = keep(self.records, epoch, view)
+        self.floor = max(self.floor, dropped)
         self._needed = len(self._head) + sum(_size(record) for record in self.records)
 
     def close(self) -> None:

@@ -182,6 +182,10 @@ class Validator:
             return
         if self._store.head.height < self._wanted_height or not self.may_begin():
             return
+        start = self._make_start()
+        if len(start.validators) == 1 and (start.epoch, start.final.view + 1) <= start.floor:
+            self._stop_before_floor(start)
+            return
         self.trouble = None
         self._core = Simplex(self._genesis.network, self._settings, self._application, self.key)
         entries = [record.entry for record in self._journal.records]
@@ -189,10 +193,19 @@ class Validator:
                        epoch=self._store.epoch.number)  # fmt: skip
         # Peers take nothing of consensus from who has not said that it is a validator.
         self.on_change()
-        effects = self._core.start(self._now(), self._make_start(), entries)
+        effects = self._core.start(self._now(), start, entries)
         for peer, known in self._peers.items():
             effects += self._core.peer_joined(self._now(), peer, known.key, known.reaches)
         self._perform(effects)
+
+    def _stop_before_floor(self, start: Start) -> None:
+        """Nobody else can bring this network past what its lone validator has signed and forgotten."""
+        if self.trouble is None:
+            self.trouble = (
+                f"the journal says that this validator signed blocks up to view {start.floor[1]}, but the ledger ends "
+                f"with view {start.final.view}: put the newer ledger back, or link with a node that has it"
+            )
+            self._log.critical("{trouble}", trouble=self.trouble)
 
     def halt(self) -> None:
         """Vote no more: the database can't be trusted."""
@@ -226,7 +239,7 @@ class Validator:
         epoch, head, header = self._store.epoch, self._store.head, self._store.header
         if header is None:
             tip = Tip(head.hash, 0, -1, head.time, 0, head.root, 0)
-            return Start(epoch.number, epoch.validators, tip)
+            return Start(epoch.number, epoch.validators, tip, floor=self._journal.floor)
         block = self._store.reading().block(head.height)
         assert block is not None
         tip = Tip(
@@ -238,7 +251,8 @@ class Validator:
             root=header.root,
             operations_height=self._last_operations(header),
         )
-        return Start(epoch.number, epoch.validators, tip, Finality.decode(block.finality).certificate)
+        certificate = Finality.decode(block.finality).certificate
+        return Start(epoch.number, epoch.validators, tip, certificate, self._journal.floor)
 
     def _last_operations(self, header: Header) -> int:
         """The newest height of a block with operations, if no header carries its root yet; else any older height."""

@@ -167,7 +167,7 @@ class Host:
                     self._surroundings.syncing(self)
                     return
                 case Prune():
-                    self._journal = keep(self._journal, effect.epoch, effect.view)
+                    self._journal, _ = keep(self._journal, effect.epoch, effect.view)
                 case Finalized():
                     height = len(self.ledger.blocks)
                     self._clock.later(self._surroundings.sync_time(self), self._executed, self._life, height)
@@ -205,8 +205,8 @@ class Host:
             public = self.identity.signer.public
             raw = journal_head(self._network, public) + b"".join(record.encode() for record in self._journal)
             torn = raw + b"\x00\x00\x01"
-            records, length = read_journal(torn, self._network, public, BLOCK_MOST)
-            assert length == len(raw) and records == self._journal
+            content = read_journal(torn, self._network, public, BLOCK_MOST)
+            assert content.length == len(raw) and list(content.records) == self._journal
         return [record.entry for record in self._journal]
 
     def _fetch_bodies(self, block: Block, missing: tuple[bytes, ...]) -> None:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.consensus.effects import Entry, Prune
 from cloudnode.consensus.errors import ConsensusError
-from cloudnode.consensus.journal import HEAD_SIZE, Record, journal_head, keep, read_journal
+from cloudnode.consensus.journal import HEAD_SIZE, NO_FLOOR, Record, encode_floor, journal_head, keep, read_journal
 from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP
 from tests.unit.consensus.scene import NETWORK, OPERATION, VALIDATORS, Scene, block, certificate, proposal, vote
 
@@ -22,7 +22,8 @@ RAW = HEAD + b"".join(record.encode() for record in RECORDS)
 
 class JournalTests(SynchronousTestCase):
     def read(self, raw: bytes) -> tuple[list[Record], int]:
-        return read_journal(raw, NETWORK, VALIDATORS[0], 10)
+        content = read_journal(raw, NETWORK, VALIDATORS[0], 10)
+        return list(content.records), content.length
 
     def code(self, raw: bytes) -> str:
         return self.assertRaises(ConsensusError, self.read, raw).code
@@ -64,7 +65,15 @@ class JournalTests(SynchronousTestCase):
     def test_keep(self) -> None:
         """Pruning keeps what is above the view, and later epochs."""
         later = Record(Entry(vote(0, SKIP, 0, epoch=1)))
-        self.assertEqual(keep([*RECORDS, later], 0, 0), [RECORDS[2], later])
+        self.assertEqual(keep([*RECORDS, later], 0, 0), ([RECORDS[2], later], (0, 0)))
+        self.assertEqual(keep([later], 0, 5), ([later], NO_FLOOR))
+
+    def test_floor(self) -> None:
+        """A file that was written anew says up to where votes are forgotten; elsewhere such an entry is damage."""
+        raw = HEAD + encode_floor((3, 17)) + RECORDS[2].encode()
+        content = read_journal(raw, NETWORK, VALIDATORS[0], 10)
+        self.assertEqual((content.records, content.floor, content.length), ((RECORDS[2],), (3, 17), len(raw)))
+        self.assertEqual(self.code(RAW + encode_floor((3, 17)) + RECORDS[2].encode()), "journal_damaged")
 
     def test_pruned_when_durable(self) -> None:
         """The core asks for pruning when a block is executed, not when it is final."""

@@ -9,6 +9,7 @@ from cloudnode.consensus.messages import Blocks, Proposal, Want
 from cloudnode.consensus.seams import Start, Verdict
 from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Certificate, Vote
 from tests.unit.consensus.scene import (
+    GENESIS,
     OPERATION,
     VALIDATORS,
     Scene,
@@ -471,3 +472,35 @@ class RestartTests(SynchronousTestCase):
         self.assertEqual(after.core.view, 1)
         after.hear(proposal(block(None, 0, time=2_005)), 0)
         self.assertEqual(after.votes(), [])
+
+
+class FloorTests(SynchronousTestCase):
+    """Views in which the participant may have voted without knowing how."""
+
+    def test_abstains(self) -> None:
+        """It votes for nothing up to the floor, follows what the others decide there, and votes above it."""
+        scene = Scene(start=Start(0, VALIDATORS, GENESIS, floor=(0, 1)))
+        first = block(None, 0)
+        scene.hear(proposal(first), 0)
+        scene.play(first)
+        second = block(first, 1)
+        scene.hear(proposal(second), 1)
+        scene.wait(30)
+        self.assertEqual((scene.finals(), scene.votes(), scene.core.view), ([1], [], 1))
+        scene.play(second)
+        third = block(second, 2)
+        scene.hear(proposal(third), 2)
+        scene.play(third)
+        self.assertEqual(scene.votes(), [(NOTARIZE, 2), (FINALIZE, 2)])
+
+    def test_leads_above(self) -> None:
+        """A leader whose turn is at the floor proposes nothing, and waits without asking to be called at once."""
+        scene = Scene(0, start=Start(0, VALIDATORS, GENESIS, floor=(0, 0)))
+        scene.wait(30)
+        self.assertEqual((scene.sent(Proposal), scene.votes(), scene.core.deadline), ([], [], None))
+
+    def test_next_epoch(self) -> None:
+        """The floor of an epoch that is over holds nobody back."""
+        scene = Scene(start=Start(1, VALIDATORS, GENESIS, floor=(0, 900)))
+        scene.wait(30)
+        self.assertIn((SKIP, 0), scene.votes())
