@@ -151,7 +151,7 @@ def _body(raw: bytes, at: int) -> bytes | None:
 
 
 def _has_entry(raw: bytes, start: int) -> bool:
-    """Whether an entry stands behind one that reaches beyond the end: then that one has a wrong length, and is not torn."""
+    """Whether an entry stands behind one that reaches beyond the end: its length is wrong then, it is not torn."""
     for found in _VOTE_BEGIN.finditer(raw, start + _entry_head.size):
         at = found.start() - _entry_head.size
         length, checksum = _entry_head.unpack_from(raw, at)
