@@ -86,6 +86,13 @@ class NoStandstill(Simplex):
             self.progress_at = self.now
 
 
+class RepeatsOperations(Simplex):
+    """Does not tell its ledger which final blocks are not executed yet."""
+
+    def with_unexecuted(self, ancestors: Iterable[Block]) -> tuple[Block, ...]:
+        return tuple(ancestors)
+
+
 class Lawless(VotesNotJournaled, FinalizeAfterSkip, SkipAfterFinalize, NoSkipCheck):
     """No mutant but a liar: it knows the protocol and keeps none of its rules."""
 
@@ -136,5 +143,6 @@ MUTANTS: dict[str, type[Simplex]] = {
     "no-skip-check": NoSkipCheck,
     "wrong-quorum": WrongQuorum,
     "no-standstill": NoStandstill,
+    "repeats-operations": RepeatsOperations,
 }
 """By the name that the command line takes."""
