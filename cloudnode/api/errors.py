@@ -69,7 +69,7 @@ NAMED: dict[str, tuple[int, str]] = {
     "cancelled": (INTERNAL, "The call was given up."),
     "record_unknown": (NOT_FOUND, "There is no such record at this height: check its address."),
     "account_unknown": (NOT_FOUND, "There is no such account at this height."),
-    "block_unknown": (NOT_FOUND, "There is no block of that height: it is in the future, or 0."),
+    "block_unknown": (NOT_FOUND, "There is no block of that height yet."),
     "block_pruned": (NOT_FOUND, "This node has blocks from the height blocks_from on: ask another for older ones."),
     "subscription_unknown": (NOT_FOUND, "This connection has no such subscription."),
     "height_not_reached": (PARAMETER, "The height asked for was not reached in time: ask again."),

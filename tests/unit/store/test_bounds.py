@@ -6,12 +6,67 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.operation import Operation
+from cloudnode.store import pruning
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
 from cloudnode.store.connection import Budget, connect
 from cloudnode.store.pruning import HEIGHTS_KEPT
 from cloudnode.store.reading import SqliteReading
+from cloudnode.store.sqlite import SqliteStore
 from tests.unit.store.network import SmallNetwork
+
+
+class LogPruningTests(SynchronousTestCase):
+    """A store that keeps few blocks."""
+
+    def setUp(self) -> None:
+        self.network = SmallNetwork(self.mktemp())
+        self.addCleanup(lambda: self.network.store.close())
+        for number in range(12):
+            self.network.block(self.network.put(self.network.accounts[0], "film", f"f{number}"))
+
+    def reopen(self, keep: int | None) -> None:
+        self.network.store.close()
+        self.network.store = SqliteStore.open(self.network.path, self.network.genesis, keep)
+
+    def heights(self) -> tuple[list[int], list[int]]:
+        """Of the blocks, and of the operations."""
+        read = self.network.store._read.execute
+        blocks = [height for (height,) in read("SELECT height FROM blocks ORDER BY height")]
+        return blocks, [at >> 20 for (at,) in read("SELECT position FROM operations ORDER BY position")]
+
+    def test_in_portions(self) -> None:
+        """Old blocks go with new ones, few at a time, with their operations; the state stays."""
+        self.patch(pruning, "BLOCKS_AT_ONCE", 4)
+        self.reopen(3)
+        self.assertEqual(self.network.store.lowest_block, 1)
+        self.network.block()
+        self.assertEqual(self.heights(), (list(range(5, 14)), list(range(5, 13))))
+        self.assertEqual(self.network.store.lowest_block, 5)
+        self.network.block()
+        self.network.block()
+        self.assertEqual(self.heights(), ([12, 13, 14, 15], [12]))
+        self.assertEqual(self.network.store.lowest_block, self.network.store.reading().lowest_block)
+        self.assertEqual(len(self.network.store.reading().list_records(limit=50)), 12)
+        audit = Audit(connect(self.network.path), self.network.genesis)
+        self.addCleanup(audit.connection.close)
+        for name in OFFLINE_PHASES:
+            for _ in phase_steps(audit, name):
+                pass
+        self.assertEqual(audit.findings, [])
+
+    def test_many_operations(self) -> None:
+        """A block goes whole, however many operations it has, and no other with it then."""
+        self.patch(pruning, "OPERATIONS_AT_ONCE", 0)
+        self.reopen(3)
+        self.network.block()
+        self.assertEqual(self.network.store.lowest_block, 2)
+
+    def test_all(self) -> None:
+        """By default all are kept."""
+        self.reopen(None)
+        self.network.block()
+        self.assertEqual(self.heights()[0], list(range(1, 14)))
 
 
 class PruningTests(SynchronousTestCase):
