@@ -26,9 +26,9 @@ import attrs
 from cloudnode.formats.addresses import account_hash
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.nodes import ACCOUNTS, RATINGS, RECORDS, SYSTEM, WINDOW, encode_window_key
+from cloudnode.formats.nodes import ACCOUNTS, RATINGS, RECORDS, SYSTEM, TABLES, WINDOW, encode_window_key
 from cloudnode.formats.operation import Operation
-from cloudnode.ledger.chunks import Chunk, is_page, make_nodes, slot_name
+from cloudnode.ledger.chunks import Chunk, encode_rows, is_page, make_nodes, slot_name
 from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import Block
 from cloudnode.ledger.system import system_row
@@ -51,6 +51,15 @@ Held = Literal["same", "other", "none"]
 
 _TABLES = {RECORDS: "records", RATINGS: "ratings", WINDOW: "window", ACCOUNTS: "accounts", SYSTEM: "system"}
 _KEYS = {table: "hash" if table == RECORDS else "key" for table in _TABLES}
+
+_ROWS_A_STATEMENT = 400
+_INSERTS = {
+    table.number: f"INSERT INTO {_TABLES[table.number]} WITH RECURSIVE at (row) AS (SELECT 1 UNION ALL"
+    f" SELECT row + {table.key_size + table.value_size} FROM at WHERE row + {table.key_size + table.value_size} <= ?2)"
+    f" SELECT substr(?1, row, {table.key_size}), substr(?1, row + {table.key_size}, {table.value_size}) FROM at"
+    for table in TABLES
+}
+"""Rows of fixed width out of one blob, of so many bytes: less than half of the time of a statement for each row."""
 
 _Bound = TypeVar("_Bound", bytes, str)
 
@@ -209,7 +218,9 @@ class StateLoader:
             rows = [(*system_row(each.name, each.content), each.name, each.content) for each in chunk.settings]
             many("INSERT INTO system VALUES (?, ?, ?, ?, 0, ?)", [(*row, row_check(row[2], 0)) for row in rows])
         else:
-            many(f"INSERT INTO {_TABLES[chunk.table]} VALUES (?, ?)", chunk.rows)
+            for start in range(0, len(chunk.rows), _ROWS_A_STATEMENT):
+                blob = encode_rows(chunk.rows[start : start + _ROWS_A_STATEMENT])
+                self._connection.execute(_INSERTS[chunk.table], (blob, len(blob)))
 
     def _put_nodes(self, table: int, slot: str, nodes: dict[str, bytes]) -> None:
         name = slot_name(table, slot)

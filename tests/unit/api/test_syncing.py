@@ -97,4 +97,5 @@ class SyncingTests(SynchronousTestCase):
         subscription.cursor = Cursor(1, 0)
         self.node.put("d")
         self.node.pass_time(1.0)
+        self.assertEqual(subscriber.read(), [])
         self.assertEqual((subscriber.error or {})["data"]["code"], "cursor_pruned")
