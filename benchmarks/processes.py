@@ -62,6 +62,11 @@ class Child:
                 raise RuntimeError(f"a server did not start: {self._log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.005)
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """Processor time that it took so far, its kernel time too."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -137,7 +137,7 @@ class BackgroundAudit:
     def _work(self, seconds: float) -> Portion:
         """In the thread."""
         if self._worker is None:
-            self._worker = self._make_worker(self._path, self._genesis)
+            self._worker = self._make_worker(self._path, self._genesis, self._is_hurried)
         return self._worker.work(seconds)
 
     def _worked(self, portion: Portion, began: float) -> None:

@@ -1,7 +1,7 @@
 """Who does the work of an audit: a portion at a time, in this process or in one of its own.
 
-In a process of its own an audit takes nothing from the node but what is left over: the system gives it a processor only
-while nobody else wants one.
+In a process of its own an audit does not hold up the node by Python's lock, and gives way where processors are scarce:
+while all are busy it gets a tenth of what a process like the node gets. An urgent one gets as much as others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import PROCESS_PHASES, audit_steps
 from cloudnode.store.connection import connect
+
+NICE = 10
+"""By so much an audit that is not urgent gives way (see nice(2))."""
 
 _CACHE_KIB = 4096
 
@@ -57,13 +60,16 @@ class AuditWorker(Protocol):
         """Give it up."""
 
 
-MakeAuditWorker = Callable[[str, Genesis], AuditWorker]
+MakeAuditWorker = Callable[[str, Genesis, bool], AuditWorker]
+"""Takes the path, the genesis, and whether it is urgent."""
 
 
 class AuditHere:
     """An audit in this process."""
 
-    def __init__(self, path: str, genesis: Genesis, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: str, genesis: Genesis, is_urgent: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._audit = Audit(connect(path, read_only=True, cache_kib=_CACHE_KIB), genesis)
         self._steps: Iterator[float] = audit_steps(self._audit)
         self._clock = clock
@@ -97,10 +103,10 @@ def _portion(audit: Audit, done: float | None) -> Portion:
 class AuditProcess:
     """An audit in a process of its own, which ends with this object, or with this process."""
 
-    def __init__(self, path: str, genesis: Genesis) -> None:
+    def __init__(self, path: str, genesis: Genesis, is_urgent: bool) -> None:
         root = str(Path(__file__).resolve().parents[3])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cloudnode.store.audit.worker", path],
+            [sys.executable, "-m", "cloudnode.store.audit.worker", path, str(0 if is_urgent else NICE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -136,7 +142,8 @@ class AuditProcess:
 
 def main() -> None:
     """Audit the database that the first argument names, as the lines from standard input say."""
-    _stand_back()
+    with contextlib.suppress(OSError):  # a supervisor may forbid it
+        os.nice(int(sys.argv[2]))
     lines = iter(sys.stdin)
     genesis = decode_genesis(bytes.fromhex(next(lines)))
     audit = Audit(connect(sys.argv[1], read_only=True, cache_kib=_CACHE_KIB * 4), genesis)
@@ -145,16 +152,6 @@ def main() -> None:
         end = time.monotonic() + float(line)
         done = _advance(steps, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]
         print(json.dumps(attrs.asdict(_portion(audit, done))), flush=True)
-
-
-def _stand_back() -> None:
-    """Take a processor only while nobody else wants it."""
-    # A supervisor may forbid either.
-    with contextlib.suppress(OSError):
-        os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 if __name__ == "__main__":

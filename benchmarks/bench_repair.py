@@ -1,0 +1,162 @@
+"""One row altered on disk while a node runs: how long until it is found, and until it is repaired from a peer."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+
+from benchmarks.dataset import some_rows
+from benchmarks.options import machine
+from benchmarks.servers import Node, workshop
+from benchmarks.tables import Goal, print_table
+from cloudnode.store.connection import connect
+
+SECONDS_A_MILLION = 10.0
+WATCHED_SECONDS = 20.0
+_WAIT_SECONDS = 300.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+ALTERATIONS = {
+    "a rating's stars": "UPDATE ratings SET value = x'05' || substr(value, 2) WHERE key ="
+    " (SELECT key FROM ratings WHERE value < x'05' LIMIT 1 OFFSET 700)",
+    "a record's data": "UPDATE records SET data = '{}' WHERE position = (SELECT max(position) FROM records)",
+    "a score": "UPDATE scores SET sum = sum + 1 WHERE created = (SELECT max(created) FROM scores)",
+    "an inner node": "UPDATE trie SET node = zeroblob(500) WHERE slot = (SELECT max(slot) FROM trie)",
+    "an operation's body": "UPDATE operations SET body = x'00' WHERE position = (SELECT min(position) FROM operations)",
+}
+"""By another program that writes to the database."""
+
+
+@attrs.frozen
+class Times:
+    """Seconds after the alteration. :ivar found: Data is no longer served. :ivar repaired: It is again."""
+
+    found: float
+    repaired: float
+
+
+def main() -> None:
+    """Measure and print."""
+    rows = int(os.environ.get("ROWS", "100000"))
+    print(f"Repair of one altered row among {rows:,} (ROWS=1000000 for a million)")
+    print(f"{machine()}\n", flush=True)
+    source = some_rows(rows)
+    with workshop() as shop:
+        validator = shop.start_node(_copy(source, shop.path / "validator"))
+        config = f'join = ["ws://127.0.0.1:{validator.ports["websocket"]}"]\n'
+        datadir = _follow(source, shop.path / "follower")
+        with shop.node(datadir, config) as follower:
+            _wait(lambda: follower.call("getnodeinfo", {})["peers"]["outbound"] == 1)
+            _wait(lambda: follower.call("getnodeinfo", {})["audit"]["state"] == "ok")
+            times = {name: _measure(follower, datadir, statement) for name, statement in ALTERATIONS.items()}
+            share = _cpu_share(follower)
+        eager = config + "[ledger]\naudit_interval = 1\naudit_share = 1.0\n"
+        with shop.node(datadir, eager) as follower:
+            _wait(lambda: follower.call("getnodeinfo", {})["audit"]["state"] == "ok")
+            eager_share = _cpu_share(follower)
+            _wait(lambda: follower.call("getnodeinfo", {})["peers"]["outbound"] == 1)
+            times["silently, in the file; audit_share = 1"] = _measure_silent(follower, datadir)
+    most = SECONDS_A_MILLION * max(1.0, rows / 1e6)
+    print_table(
+        ["altered", "found after s", "repaired after s"],
+        [[name, each.found, each.repaired] for name, each in times.items()],
+        [Goal("found and repaired", max(each.repaired for each in times.values()), most, " s", at_most=True)],
+    )
+    print(f"Processor time of the node with its audits, idle network: {share:.1%} of a core by default,")
+    print(f"{eager_share:.1%} with audit_share = 1 and audit_interval = 1.")
+
+
+def _copy(source: Path, target: Path) -> Path:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock", "built.json"))
+    return target
+
+
+def _follow(source: Path, target: Path) -> Path:
+    """The same ledger with keys that are not the validator's."""
+    _copy(source, target)
+    for stale in target.glob("*journal*"):
+        stale.unlink()
+    for name in ("node.key", "validator.key"):
+        (target / name).write_text(secrets.token_hex(32) + "\n")
+        (target / name).chmod(0o600)
+    return target
+
+
+def _wait(condition: Callable[[], bool]) -> float:
+    """Wait for something; returns the seconds that it took."""
+    began = time.perf_counter()
+    while not condition():
+        if time.perf_counter() - began > _WAIT_SECONDS:
+            raise RuntimeError("what is measured does not happen")
+        time.sleep(0.01)
+    return time.perf_counter() - began
+
+
+def _measure(node: Node, datadir: Path, statement: str) -> Times:
+    with closing(connect(str(datadir / "ledger.sqlite3"))) as connection:
+        if connection.execute(statement).rowcount != 1:
+            raise RuntimeError(f"nothing is altered by: {statement}")
+    return _times(node)
+
+
+def _times(node: Node) -> Times:
+    repairs = node.call("getnodeinfo", {})["repair"]["repairs"]
+    began = time.perf_counter()
+    _wait(lambda: node.call("getnodeinfo", {})["sync"]["state"] != "serving"
+          or node.call("getnodeinfo", {})["repair"]["repairs"] > repairs)  # fmt: skip
+    found = time.perf_counter() - began
+
+    def is_repaired() -> bool:
+        info = node.call("getnodeinfo", {})
+        return bool(info["sync"]["state"] == "serving" and info["repair"]["repairs"] > repairs)
+
+    _wait(is_repaired)
+    return Times(found, time.perf_counter() - began)
+
+
+def _measure_silent(node: Node, datadir: Path) -> Times:
+    """Flip a bit of a record's data in the file itself, and hide that by putting back the file's time."""
+    path = datadir / "ledger.sqlite3"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        (data,) = connection.execute("SELECT data FROM records ORDER BY position LIMIT 1 OFFSET 99").fetchone()
+    before = path.stat()
+    content = path.read_bytes()
+    at = content.index(data[:40]) + 12
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(bytes([content[at] ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return _times(node)
+
+
+def _cpu_share(node: Node) -> float:
+    """Processor time a second of the node, the processes of its audits included."""
+    began, before = time.perf_counter(), _cpu(node)
+    time.sleep(WATCHED_SECONDS)
+    return (_cpu(node) - before) / (time.perf_counter() - began)
+
+
+def _cpu(node: Node) -> float:
+    spent = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it is gone
+        if int(stat.parent.name) == node.child.pid:
+            spent += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == node.child.pid:
+            spent += sum(map(int, fields[11:13]))
+    return spent / _TICKS
+
+
+if __name__ == "__main__":
+    main()
