@@ -49,6 +49,7 @@ from cloudnode.service.listening import Listening, describe, listen_stream, list
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
+from cloudnode.store.aside import set_aside
 from cloudnode.store.audit.worker import AuditProcess
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.creation import WrongDatabase
@@ -196,12 +197,7 @@ def _open_evidence(
 def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     settings = config.ledger
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    try:
-        store = SqliteStore.open(str(datadir.database), datadir.genesis, config.keep)
-    except (WrongDatabase, DatabaseDamaged) as error:
-        raise StartError(f"{error}; docs/operations.md says what to do") from None
-    except (sqlite3.Error, OSError) as error:
-        raise StartError(f"cannot open {datadir.database}: {error}") from None
+    store = _open_store(config, datadir, time.time())
     try:
         return Ledger(
             reactor,
@@ -221,6 +217,30 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
     except BaseException:
         store.close()
         raise
+
+
+def _open_store(config: Config, datadir: Datadir, now: float) -> SqliteStore:
+    """The database; if it is damaged so that it can't be opened, a new one, for which other nodes have the content.
+
+    :param now: Unix seconds, for the name of the damaged one.
+    """
+    path = str(datadir.database)
+    try:
+        try:
+            return SqliteStore.open(path, datadir.genesis, config.keep)
+        except DatabaseDamaged as error:
+            if not config.join and not datadir.address_book.exists():
+                raise
+            aside = set_aside(path, now)
+            _log.critical(
+                "{error}: it is put aside as {aside}, and made anew from other nodes; look whether the disk or the "
+                "memory of this machine is failing", error=error, aside=aside,
+            )  # fmt: skip
+            return SqliteStore.open(path, datadir.genesis, config.keep)
+    except (WrongDatabase, DatabaseDamaged) as error:
+        raise StartError(f"{error}; docs/operations.md says what to do") from None
+    except (sqlite3.Error, OSError) as error:
+        raise StartError(f"cannot open {path}: {error}") from None
 
 
 def _open_identity(datadir: Datadir, store: SqliteStore, run_in_thread: RunInThread) -> ValidatorIdentity | None:

@@ -91,6 +91,7 @@ class SqliteStore:
         self.head, self.state, self._header = self._load_head()
         self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
+        self.lowest_block = self._find_lowest_block()
         self._at_head = SqliteReading(self._read, self._budget, self.state, True)
         self._seen = self._look()
 
@@ -112,8 +113,10 @@ class SqliteStore:
         :raises DatabaseDamaged: SQLite can't read it.
         :raises sqlite3.OperationalError: The directory is read-only or the disk is full.
         """
-        with _damage_named(path):
-            return cls(path, genesis, *_open(path, genesis), keep_blocks)
+        with _damage_named(path), contextlib.ExitStack() as opened:
+            store = cls(path, genesis, *_open(path, genesis, opened), keep_blocks)
+            opened.pop_all()
+            return store
 
     def _load_head(self) -> tuple[Head, StateRoot, Header | None]:
         state_height = self._read.execute("SELECT max(height) FROM states").fetchone()[0]
@@ -223,8 +226,9 @@ class SqliteStore:
                 os.unlink(self.path + suffix)
         os.replace(path, self.path)
         _sync_directory(os.path.dirname(self.path) or ".")
-        with _damage_named(self.path):
-            self._attach(*_open(self.path, self._genesis))
+        with _damage_named(self.path), contextlib.ExitStack() as opened:
+            self._attach(*_open(self.path, self._genesis, opened))
+            opened.pop_all()
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is merged into the file."""
@@ -240,17 +244,24 @@ def _damage_named(path: str) -> Iterator[None]:
         yield
     except sqlite3.OperationalError:
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, LedgerError, TypeError) as error:
+        # What the newest rows hold is read at once; a damaged value can be of any type.
         raise DatabaseDamaged(f"{path}: {error}") from error
 
 
-def _open(path: str, genesis: Genesis) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _open(
+    path: str, genesis: Genesis, opened: contextlib.ExitStack
+) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """The writer and the reader; ``opened`` is given what closes them."""
     writer = connect(path, cache_kib=WRITER_CACHE_KIB)
+    opened.callback(writer.close)
     os.chmod(path, 0o600)
     if is_empty(writer):
         _create(writer, genesis)
     check_meta(writer, genesis)
-    return writer, connect(path, read_only=True, cache_kib=READER_CACHE_KIB)
+    reader = connect(path, read_only=True, cache_kib=READER_CACHE_KIB)
+    opened.callback(reader.close)
+    return writer, reader
 
 
 def _sync_directory(path: str) -> None:

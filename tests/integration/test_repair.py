@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
+from cloudnode.formats.nodes import PAGE_ROWS
 from cloudnode.formats.operation import build_delete, build_put
+from cloudnode.ledger.ranking import rank
+from cloudnode.ledger.trie import page_entry
 from cloudnode.store.connection import connect
+from cloudnode.store.schema import SCORE_COLUMNS
+from cloudnode.store.state import ROWS_SQL
+from cloudnode.store.states import load_state
 from tests.integration.conftest import NodeProcess, wait_until
 from tests.integration.test_peers import AUTHOR, envelope, height, put, rate, submit
 
@@ -160,3 +166,60 @@ def test_history(network: list[NodeProcess]) -> None:
             submit(validator, AUTHOR, build_put(envelope(validator, AUTHOR), "film", f"film{number}", [table, number]))
             rate(validator, "film10", 1 + number)
         wait_for_same(validator, follower, ("states",))
+
+
+def diverge(node: NodeProcess) -> None:
+    """Alter one rating of a stopped node, and all that follows from it, so that the database agrees with itself."""
+    with closing(connect(str(node.datadir / "ledger.sqlite3"))) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        key, value = connection.execute("SELECT key, value FROM ratings WHERE value < x'04' LIMIT 1").fetchone()
+        connection.execute("UPDATE ratings SET value = ? WHERE key = ?", (bytes([value[0] + 1]) + value[1:], key))
+        created, total, count = connection.execute(
+            "SELECT created, sum, count FROM scores WHERE hash = ?", (key[:32],)
+        ).fetchone()
+        connection.execute(
+            "UPDATE scores SET sum = ?, rank = ? WHERE created = ?", (total + 1, rank(total + 1, count), created)
+        )
+        connection.execute(f'UPDATE scores SET "check" = row_check({SCORE_COLUMNS})')
+        connection.execute("UPDATE totals SET stars = stars + 1 WHERE key = ?", (key[32:],))
+        connection.execute('UPDATE totals SET "check" = row_check(key, since, records, ratings, stars)')
+        rows = connection.execute(ROWS_SQL[1], (b"", b"\xff" * 65)).fetchall()
+        assert len(rows) <= PAGE_ROWS, "the trie of ratings is one page here"
+        (newest,) = connection.execute("SELECT max(height) FROM states").fetchone()
+        state = load_state(connection, newest)
+        assert state is not None
+        connection.execute("DELETE FROM states WHERE height = ?", (newest,))
+        state.with_entry(1, page_entry(1, rows)).store(connection)
+        connection.execute("COMMIT")
+
+
+def test_diverged(network: list[NodeProcess]) -> None:
+    """A follower whose state is not what was signed, which only the comparison of roots shows, mends itself."""
+    validator, follower = network
+    follower.stop()
+    diverge(follower)
+    follower.start()
+    put(validator, "diverged")
+    wait_for_repair(follower, 0, "the divergence")
+    assert "This node has diverged" in follower.log
+    info = follower.call("getnodeinfo")["repair"]
+    assert "1 of ratings" in info["last"] and "given up" not in info["last"]
+    put(follower, "after the divergence")
+    wait_for_same(validator, follower)
+    assert follower.call("getdatahash") == validator.call("getdatahash")
+
+
+def test_destroyed(network: list[NodeProcess]) -> None:
+    """A follower whose file nothing can be read from puts it aside and makes it anew when it starts."""
+    validator, follower = network
+    follower.stop()
+    database = follower.datadir / "ledger.sqlite3"
+    database.write_bytes(b"\xff" * database.stat().st_size)
+    follower.start()
+    wait_until(lambda: height(follower) == height(validator), 30, "making the database anew")
+    assert "put aside" in follower.log
+    [aside] = follower.datadir.glob("ledger.sqlite3.damaged-*")
+    assert aside.read_bytes()[:9] == b"\xff" * 9
+    put(follower, "after the destruction")
+    wait_for_same(validator, follower, ("states", "blocks", "operations", "trie", "scores", "totals", "system"))
+    assert follower.call("getdatahash") == validator.call("getdatahash")
