@@ -120,7 +120,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Any:
 STATEMENTS = [
     "UPDATE records SET data = '{\"title\":\"x\"}' WHERE key = 'film7'",
     "DELETE FROM records WHERE key = 'film8'",
-    "UPDATE ratings SET value = x'05' || substr(value, 2) WHERE value < x'02'",
+    "UPDATE ratings SET value = CAST(x'05' || substr(value, 2) AS BLOB) WHERE value < x'02'",
     "UPDATE window SET value = zeroblob(14) WHERE key = (SELECT max(key) FROM window)",
     "UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)",
     "UPDATE system SET content = 'x' WHERE name = 'validators'",
