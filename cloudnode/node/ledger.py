@@ -192,6 +192,9 @@ class Ledger:
         self._damage = None
         self._audit.forget()
         write_damage(self._store.path, ())
+        if self.repair.doing is not None:
+            what = f"the database was made anew from the state at height {self.head.height}"
+            self.repair = RepairState(None, 0.0, None, self.repair.repairs + 1, what, self._wall_time())
         for operation_id in self._pool.ids():
             operation = self._pool.get(operation_id)
             outcome = None if operation is None else self.outcome(operation_id, operation.expiry)

@@ -149,7 +149,9 @@ class Neighbourhood:
             self.book, self.node_key, lambda: self._peers.values(), self._dialling.dial_more,
             random=random, clock=clock, wall_time=wall_time,
         )  # fmt: skip
-        self._repairs = Repairs(ledger, clock, run_in_thread, lambda: self._peers.values())
+        self._repairs = Repairs(
+            ledger, clock, run_in_thread, lambda: self._peers.values(), self.catching_up.begin_state_sync, wall_time
+        )
         self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)
         self._timer: IDelayedCall | None = None

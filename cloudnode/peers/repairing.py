@@ -28,6 +28,7 @@ from cloudnode.node.threads import RunInThread, settled
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.truth import NobodyTells, Truth
+from cloudnode.store.aside import keep_aside
 from cloudnode.store.connection import connect
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import replace_block
@@ -65,16 +66,18 @@ class Repairs:
         clock: IReactorTime,
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
-        rebuild: Callable[[], None] | None = None,
+        rebuild: Callable[[], None],
+        wall_time: Callable[[], float],
     ) -> None:
         """
-        :param peers: All open peers.
-        :param rebuild: Begins to make the database anew from other nodes; None where that can't be.
+        :param peers: All open peers. :param rebuild: Begins to make the database anew from other nodes.
+        :param wall_time: Unix seconds.
         """
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._rebuild = rebuild
+        self._wall_time = wall_time
         self._asker = Asker(clock, peers)
         self._truth = Truth(ledger, self._asker, run_in_thread)
         self._running: Deferred[None] | None = None
@@ -132,7 +135,7 @@ class Repairs:
             self._fail(str(error), damage)
             return
         except MendingFailed as error:
-            self._make_anew(str(error), damage)
+            self._make_anew(str(error), findings)
             return
         self._succeed(str(done), findings)
 
@@ -151,11 +154,15 @@ class Repairs:
                 f"for {wait:.0f} s"
             )
 
-    def _make_anew(self, reason: str, damage: Damage) -> None:
-        if self._rebuild is None:
-            self._fail(reason, damage)
-            return
-        self._log.warn("The database can't be mended ({reason}): it is made anew from other nodes", reason=reason)
+    def _make_anew(self, reason: str, findings: frozenset[str]) -> None:
+        """Have another database made, and keep this one for whoever wants to know what happened to it."""
+        aside = keep_aside(self._ledger.database, self._wall_time())
+        self._log.critical(
+            "The database can't be mended ({reason}): it is made anew from other nodes; this one is kept as {aside}",
+            reason=reason, aside=aside or "nothing, for the file system does not take that",
+        )  # fmt: skip
+        self._finished.append((self._clock.seconds(), findings))
+        self._ledger.show_repair("making the database anew from other nodes")
         self._rebuild()
 
     async def _repair(self, damage: Damage) -> Mended:

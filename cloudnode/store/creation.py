@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 
 from cloudnode.formats.genesis import Genesis
+from cloudnode.store.checks import row_check
+from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.meta import meta_rows
 from cloudnode.store.schema import SCHEMA, SCHEMA_VERSION
 
@@ -50,12 +52,15 @@ def _statements() -> list[str]:
 def check_meta(connection: sqlite3.Connection, genesis: Genesis) -> None:
     """See that a database is of this version and network.
 
-    :raises WrongDatabase: It is not.
+    :raises WrongDatabase: It is not. :raises DatabaseDamaged: What says so is damaged.
     """
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
     except sqlite3.OperationalError:
         raise WrongDatabase("the file is no cloudnode database") from None
+    for row in connection.execute('SELECT name, value, "check" FROM meta'):
+        if row_check(*row[:2]) != row[2]:
+            raise DatabaseDamaged(f"table meta: row {row[0]} is altered")
     version = int.from_bytes(meta.get("version", b""), "big")
     if version != SCHEMA_VERSION:
         raise WrongDatabase(f"the database has version {version}, this program reads {SCHEMA_VERSION}")

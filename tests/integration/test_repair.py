@@ -223,3 +223,20 @@ def test_destroyed(network: list[NodeProcess]) -> None:
     put(follower, "after the destruction")
     wait_for_same(validator, follower, ("states", "blocks", "operations", "trie", "scores", "totals", "system"))
     assert follower.call("getdatahash") == validator.call("getdatahash")
+
+
+@pytest.mark.parametrize("number", [1, 0], ids=["follower", "validator"])
+def test_destroyed_while_running(network: list[NodeProcess], number: int) -> None:
+    """A node whose file is overwritten while it runs makes it anew without a restart, and keeps what is left of it."""
+    node, other = network[number], network[1 - number]
+    before = repairs(node)
+    database = node.datadir / "ledger.sqlite3"
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.write(b"\xff" * size)
+    wait_for_repair(node, before, "the destruction")
+    assert "made anew" in node.call("getnodeinfo")["repair"]["last"]
+    assert list(node.datadir.glob("ledger.sqlite3.damaged-*"))
+    put(other, f"after destruction {number}")
+    wait_until(lambda: node.call("getdatahash") == other.call("getdatahash"), 20, "the same state")
+    assert "Traceback" not in node.log
