@@ -198,12 +198,10 @@ class Damage:
     """What there is to repair.
 
     :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's pages or indexes are.
-    :ivar is_unreadable: Whether the file can't be used at all.
     """
 
     heights: tuple[int, ...] = ()
     is_torn: bool = False
-    is_unreadable: bool = False
 
 
 @attrs.frozen

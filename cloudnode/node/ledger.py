@@ -192,9 +192,6 @@ class Ledger:
         self._damage = None
         self._audit.forget()
         write_damage(self._store.path, ())
-        if self.repair.doing is not None:
-            what = f"the database was made anew from the state at height {self.head.height}"
-            self.repair = RepairState(None, 0.0, None, self.repair.repairs + 1, what, self._wall_time())
         for operation_id in self._pool.ids():
             operation = self._pool.get(operation_id)
             outcome = None if operation is None else self.outcome(operation_id, operation.expiry)
@@ -619,6 +616,24 @@ class Ledger:
         """Say that repairs do not last."""
         self.repair = attrs.evolve(self.repair, trouble=trouble)
         self._log.critical("{trouble}", trouble=trouble)
+
+    def start_over(self) -> None:
+        """Put a database that can't be repaired aside, and go on with a new one, which others have the content for.
+
+        Whatever else has this node's database open must have closed it.
+
+        :raises OSError: The directory can't be written.
+        """
+        if self._state != "repairing":
+            return
+        aside = self._store.start_over(self._wall_time())
+        self._damage = None
+        self._audit.forget()
+        what = f"the database was put aside as {aside}, and is made anew from other nodes"
+        self.repair = RepairState(None, 0.0, None, self.repair.repairs + 1, what, self._wall_time())
+        self._log.critical("{what}", what=what)
+        self._serve()
+        self._audit.start(lambda: self.head.height)
 
     def fail_repair(self, trouble: str, damage: Damage) -> None:
         """Say that the repair did not succeed, or can't begin, and what is still to be repaired."""

@@ -156,6 +156,12 @@ class CatchingUp:
         self.state_sync.on_done = self._state_came
         self.state_sync.start()
 
+    def begin_anew(self) -> None:
+        """The database is a new one: decide again how to begin."""
+        self.download.is_held = True
+        self._replaying_since = None
+        self.download.restart()
+
     def _state_came(self) -> None:
         self.state_sync = None
         self._replay()

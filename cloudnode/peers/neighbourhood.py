@@ -150,7 +150,8 @@ class Neighbourhood:
             random=random, clock=clock, wall_time=wall_time,
         )  # fmt: skip
         self._repairs = Repairs(
-            ledger, clock, run_in_thread, lambda: self._peers.values(), self.catching_up.begin_state_sync, wall_time
+            ledger, clock, run_in_thread, lambda: self._peers.values(), self._state_serving.release,
+            self.catching_up.begin_anew,
         )
         self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -28,7 +28,6 @@ from cloudnode.node.threads import RunInThread, settled
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.truth import NobodyTells, Truth
-from cloudnode.store.aside import keep_aside
 from cloudnode.store.connection import connect
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import replace_block
@@ -66,18 +65,18 @@ class Repairs:
         clock: IReactorTime,
         run_in_thread: RunInThread,
         peers: Callable[[], Iterable[Peer]],
-        rebuild: Callable[[], None],
-        wall_time: Callable[[], float],
+        close_readers: Callable[[], Awaitable[None]],
+        on_new: Callable[[], None],
     ) -> None:
         """
-        :param peers: All open peers. :param rebuild: Begins to make the database anew from other nodes.
-        :param wall_time: Unix seconds.
+        :param peers: All open peers. :param close_readers: Closes what else has the database open.
+        :param on_new: Called when the database is a new one, at height 0.
         """
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread
-        self._rebuild = rebuild
-        self._wall_time = wall_time
+        self._close_readers = close_readers
+        self._on_new = on_new
         self._asker = Asker(clock, peers)
         self._truth = Truth(ledger, self._asker, run_in_thread)
         self._running: Deferred[None] | None = None
@@ -135,7 +134,7 @@ class Repairs:
             self._fail(str(error), damage)
             return
         except MendingFailed as error:
-            self._make_anew(str(error), findings)
+            await self._start_over(str(error), findings, damage)
             return
         self._succeed(str(done), findings)
 
@@ -154,24 +153,23 @@ class Repairs:
                 f"for {wait:.0f} s"
             )
 
-    def _make_anew(self, reason: str, findings: frozenset[str]) -> None:
-        """Have another database made, and keep this one for whoever wants to know what happened to it."""
-        aside = keep_aside(self._ledger.database, self._wall_time())
-        self._log.critical(
-            "The database can't be mended ({reason}): it is made anew from other nodes; this one is kept as {aside}",
-            reason=reason, aside=aside or "nothing, for the file system does not take that",
-        )  # fmt: skip
+    async def _start_over(self, reason: str, findings: frozenset[str], damage: Damage) -> None:
+        """Go on with a new database, and keep this one for whoever wants to know what happened to it."""
+        self._log.critical("The database can't be mended: {reason}", reason=reason)
         self._finished.append((self._clock.seconds(), findings))
-        self._ledger.show_repair("making the database anew from other nodes")
-        self._rebuild()
+        await self._close_readers()
+        try:
+            self._ledger.start_over()
+        except OSError as error:
+            self._fail(f"the damaged database can't be put aside: {error}", damage)
+            return
+        self._on_new()
 
     async def _repair(self, damage: Damage) -> Mended:
         """Repair what is known to be damaged and what comes to light with it.
 
         :raises NobodyTells: :raises MendingFailed: The database has to be made anew.
         """
-        if damage.is_unreadable:
-            raise MendingFailed("SQLite can't read it")
         heights: Sequence[int] = damage.heights
         is_torn = damage.is_torn
         blocks = 0

@@ -31,16 +31,3 @@ def set_aside(path: str, now: float) -> str:
     os.replace(path, target)
     write_damage(path, ())
     return target
-
-
-def keep_aside(path: str, now: float) -> str | None:
-    """Give a database that is still open a second name, under which it stays when another takes its place.
-
-    :param now: Unix seconds.
-    :return: That name; None if the file system knows no second names, or takes no more.
-    """
-    target = aside_path(path, now)
-    with contextlib.suppress(OSError):
-        os.link(path, target)
-        return target
-    return None

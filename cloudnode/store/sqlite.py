@@ -13,6 +13,7 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, Head
+from cloudnode.store.aside import set_aside
 from cloudnode.store.connection import Budget, DatabaseDamaged, connect
 from cloudnode.store.creation import check_meta, create_indexes, create_tables, is_empty
 from cloudnode.store.epochs import EpochEnd, Epochs
@@ -229,6 +230,21 @@ class SqliteStore:
         with _damage_named(self.path), contextlib.ExitStack() as opened:
             self._attach(*_open(self.path, self._genesis, opened))
             opened.pop_all()
+
+    def start_over(self, now: float) -> str:
+        """Put this database, which nobody else has open, aside and go on with a new one at height 0.
+
+        :param now: Unix seconds, for the name of the old one.
+        :return: The path of the old one.
+        :raises OSError: The directory can't be written. The store is then closed.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self.close()
+        aside = set_aside(self.path, now)
+        with contextlib.ExitStack() as opened:
+            self._attach(*_open(self.path, self._genesis, opened))
+            opened.pop_all()
+        return aside
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is merged into the file."""

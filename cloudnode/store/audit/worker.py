@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import attrs
 
 from cloudnode.formats.genesis import Genesis, decode_genesis
-from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.phases import PROCESS_PHASES, audit_steps
+from cloudnode.store.audit.phase import Audit, Phase
+from cloudnode.store.audit.phases import PHASES, PROCESS_PHASES, audit_steps
 from cloudnode.store.connection import connect
 
 NICE = 10
@@ -70,8 +71,7 @@ class AuditHere:
     def __init__(
         self, path: str, genesis: Genesis, is_urgent: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._audit = Audit(connect(path, read_only=True, cache_kib=_CACHE_KIB), genesis)
-        self._steps: Iterator[float] = audit_steps(self._audit)
+        self._audit, self._steps = _begin(path, genesis, _CACHE_KIB, PHASES)
         self._clock = clock
         self._is_interrupted = False
 
@@ -87,6 +87,19 @@ class AuditHere:
 
     def close(self) -> None:
         self._audit.connection.close()
+
+
+def _begin(path: str, genesis: Genesis, cache_kib: int, phases: Mapping[str, Phase]) -> tuple[Audit, Iterator[float]]:
+    """An audit and its steps; one that is over, with a finding, if SQLite does not take the file for a database."""
+    try:
+        audit = Audit(connect(path, read_only=True, cache_kib=cache_kib), genesis)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        audit = Audit(sqlite3.connect(":memory:"), genesis)
+        audit.found(f"{path} can't be opened: {error}", is_torn=True)
+        return audit, iter(())
+    return audit, audit_steps(audit, phases)
 
 
 def _advance(steps: Iterator[float], is_enough: Callable[[], bool]) -> float | None:
@@ -146,8 +159,7 @@ def main() -> None:
         os.nice(int(sys.argv[2]))
     lines = iter(sys.stdin)
     genesis = decode_genesis(bytes.fromhex(next(lines)))
-    audit = Audit(connect(sys.argv[1], read_only=True, cache_kib=_CACHE_KIB * 4), genesis)
-    steps = audit_steps(audit, PROCESS_PHASES)
+    audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, PROCESS_PHASES)
     for line in lines:
         end = time.monotonic() + float(line)
         done = _advance(steps, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]
