@@ -51,12 +51,14 @@ def main() -> None:
         # What was written before it was seen to move is not counted.
         written = options.operations - moving[0].sync["height"] * options.block
         rate = written / (moving[-1].seconds - moving[0].seconds)
+        cpu = [(end - begin) / written * 1e6 for begin, end in zip(moving[0].cpu, moving[-1].cpu, strict=True)]
         print_table(
-            ["step", "operations", "seconds", "operations/s", "of the limit"],
+            ["step", "operations", "seconds", "operations/s", "of the limit", "CPU us each", "CPU us each, server"],
             [
-                ["replay", written, moving[-1].seconds - moving[0].seconds, rate, rate / THREADED_PATH],
+                ["replay", written, moving[-1].seconds - moving[0].seconds, rate, rate / THREADED_PATH,
+                 *cpu],
                 ["from the start of the process", options.operations, seconds, options.operations / seconds,
-                 options.operations / seconds / THREADED_PATH],
+                 options.operations / seconds / THREADED_PATH, None, None],
             ],
             [Goal("replay", rate, GOAL, " operations/s")],
         )  # fmt: skip

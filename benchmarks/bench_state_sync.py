@@ -6,7 +6,7 @@ import argparse
 import time
 
 from benchmarks.dataset import some_rows
-from benchmarks.following import follow, prove, serve_copy
+from benchmarks.following import Sample, follow, prove, serve_copy
 from benchmarks.operations import make_key
 from benchmarks.options import machine
 from benchmarks.servers import workshop
@@ -17,6 +17,13 @@ GOAL_SECONDS = 60.0
 SQLITE_ROWS = 55_000
 """The most rows a second that SQLite took in trials, with two more indexes, in batches, on such a machine."""
 MILLION = 1_000_000
+
+
+def _row(what: str, rows: int, first: Sample, last: Sample) -> list[object]:
+    seconds = last.seconds - first.seconds
+    rate = rows / seconds
+    cpu = [(after - before) / rows * 1e6 for before, after in zip(first.cpu, last.cpu, strict=True)]
+    return [what, rows, seconds, rate, rate / SQLITE_ROWS, *cpu]
 
 
 def main() -> None:
@@ -33,20 +40,19 @@ def main() -> None:
             time.sleep(0.02)
         fetching = [sample for sample in samples if sample.sync["phase"] == "state" and sample.sync["total"]]
         total = max(sample.sync["total"] for sample in fetching)
-        began = fetching[0].seconds
-        fetched = next(sample.seconds for sample in fetching if sample.sync["rows"] == total)
-        rows = [
-            ["rows fetched, checked and written", total, fetched - began, total / (fetched - began)],
-            ["sums, words, indexes", total, samples[-1].seconds - fetched, total / (samples[-1].seconds - fetched)],
-            ["both", total, samples[-1].seconds - began, total / (samples[-1].seconds - began)],
-            ["start of the process to proven reads", total, seconds, total / seconds],
-        ]
-        rate = total / (samples[-1].seconds - began)
+        first, last = fetching[0], samples[-1]
+        whole = next(sample for sample in fetching if sample.sync["rows"] == total)
+        rate = total / (last.seconds - first.seconds)
         # Start and the search for peers take as long for a million rows.
-        before = seconds - (samples[-1].seconds - began)
+        before = seconds - (last.seconds - first.seconds)
         print_table(
-            ["step", "rows", "seconds", "rows/s", "of SQLite's limit"],
-            [[*row, row[3] / SQLITE_ROWS] for row in rows],
+            ["step", "rows", "seconds", "rows/s", "of SQLite's limit", "CPU us a row", "CPU us a row, server"],
+            [
+                _row("rows fetched, checked and written", total, first, whole),
+                _row("sums, words, indexes", total, whole, last),
+                _row("both", total, first, last),
+                ["start of the process to proven reads", total, seconds, total / seconds, None, None, None],
+            ],
             [
                 Goal("state sync", rate, GOAL_ROWS, " rows/s"),
                 Goal("a million rows to proven reads, at this pace", before + MILLION / rate, GOAL_SECONDS, " s",

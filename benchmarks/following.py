@@ -17,10 +17,15 @@ POLL_SECONDS = 0.02
 
 @attrs.frozen
 class Sample:
-    """What a node said of its catching up: ``seconds`` after it answered first."""
+    """What a node said of its catching up.
+
+    :ivar seconds: After it answered first.
+    :ivar cpu: Seconds of a core that it and the one that it follows took so far.
+    """
 
     seconds: float
     sync: dict[str, Any]
+    cpu: tuple[float, float]
 
 
 def serve_copy(shop: Workshop, datadir: Path) -> Node:
@@ -45,7 +50,8 @@ def follow(shop: Workshop, source: Node, sync: str, seconds: float) -> tuple[Nod
     samples: list[Sample] = []
     while True:
         told = node.call("getnodeinfo", {})["sync"]
-        samples.append(Sample(time.perf_counter() - answered, told))
+        cpu = node.child.cpu_seconds(), source.child.cpu_seconds()
+        samples.append(Sample(time.perf_counter() - answered, told, cpu))
         if told["state"] == "serving" and told["height"] >= height:
             return node, samples, time.perf_counter() - started
         if time.perf_counter() - started > seconds:
