@@ -10,11 +10,18 @@ from twisted.internet.interfaces import IReactorTime
 
 from cloudnode.ledger.chunks import ChunkWrong
 from cloudnode.peers.faults import PeerFault
-from cloudnode.peers.messages import Answer, Question
+from cloudnode.peers.link import Allowance, LinkLimits
+from cloudnode.peers.messages import COSTS, Answer, Question
 from cloudnode.peers.peer import Peer
 
 QUESTIONS_OF_A_PEER = 2
 UNABLE_SECONDS = 5.0
+
+COST_MAX = 200.0
+"""Of a question, at most (:data:`cloudnode.peers.messages.COSTS`)."""
+
+BUDGET_SHARE = 0.7
+"""Of what a peer takes from one node; the rest is for blocks, offers and the like."""
 
 _Found = TypeVar("_Found")
 
@@ -31,6 +38,7 @@ class Asker:
         self._clock = clock
         self._peers = peers
         self._unable: dict[Peer, float] = {}
+        self._budgets: dict[Peer, Allowance] = {}
 
     @property
     def newest(self) -> int:
@@ -44,9 +52,23 @@ class Asker:
         able = [
             peer
             for peer in self._peers()
-            if peer.is_open and peer.height >= height and peer not in self._unable and peer.asked < QUESTIONS_OF_A_PEER
+            if peer.is_open
+            and peer.height >= height
+            and peer not in self._unable
+            and peer.asked < QUESTIONS_OF_A_PEER
+            and self._budget(peer).holds(COST_MAX, now)
         ]
         return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
+
+    def _budget(self, peer: Peer) -> Allowance:
+        """What may be asked of a peer now: part of what it takes, lest an honest node on a fast link be flooding."""
+        budget = self._budgets.get(peer)
+        if budget is None:
+            self._budgets = {known: each for known, each in self._budgets.items() if known.is_open}
+            limits = LinkLimits()
+            budget = Allowance(limits.allowance * BUDGET_SHARE, limits.refill * BUDGET_SHARE, self._clock.seconds())
+            self._budgets[peer] = budget
+        return budget
 
     def nobody_can(self, height: int) -> bool:
         """Whether there are peers with a height, and all of them could not tell of it just now."""
@@ -63,6 +85,7 @@ class Asker:
 
     def ask(self, peer: Peer, question: type[Question], *arguments: object) -> Deferred[Answer]:
         """Ask a peer that was chosen."""
+        self._budget(peer).take(COSTS[question], self._clock.seconds())
         self.on_way += 1
         peer.asked += 1
 

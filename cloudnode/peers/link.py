@@ -127,6 +127,10 @@ class Allowance:
         self._refill = refill
         self._at = now
 
+    def holds(self, cost: float, now: float) -> bool:
+        """Whether there is so much in it."""
+        return min(self._most, self._left + (now - self._at) * self._refill) >= cost
+
     def take(self, cost: float, now: float) -> bool:
         """Take out so much; False if there is not so much in it."""
         self._left = min(self._most, self._left + (now - self._at) * self._refill) - cost
