@@ -28,7 +28,9 @@ from cloudnode.client.connecting import connect
 from cloudnode.client.errors import ClientError
 from cloudnode.client.writer import SignedOperation, Submitted, Writer, fetch_genesis
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 20.0
+"""Longer than a node waits for an operation to become final (15 s), so that only a node that hangs is given up."""
+
 CONNECT_SECONDS = 2.0
 SHUNNED_SECONDS = 2.0
 """A node that a connection failed to is not tried again for so long, as long as there are others."""

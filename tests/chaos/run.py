@@ -164,7 +164,8 @@ class Run:
         for plan in plans:
             # All that were made so far: who starts later, or again, does not depend on one of them.
             joins = [word for node in self._nodes for word in ("--join", node.ws_url)]
-            node = self._places.add(plan.home, joins)
+            # Who fetched a state in place of the blocks would have another log than the others.
+            node = self._places.add(plan.home, ["--sync", "replay", *joins])
             stack.callback(self._end, node)
         for group in (self._nodes[: settings.validators], self._nodes[settings.validators :]):
             for node in group:
