@@ -335,12 +335,17 @@ class Download:
                 wanted.hoped = {}
 
     def _choose(self, height: int) -> Peer | None:
-        """The peer with the fewest questions of those that have a height."""
+        """The peer with the fewest questions of those that have a height.
+
+        One whose link is just ending is among the peers until all its questions have failed, and would fail a new one
+        at once: it would be chosen again without end.
+        """
         now = self._clock.seconds()
         able = [
             peer
             for peer in self._peers()
-            if peer.blocks_from <= height <= _height_of(peer)
+            if peer.is_open
+            and peer.blocks_from <= height <= _height_of(peer)
             and peer.unable_until <= now
             and peer.asked < QUESTIONS_OF_A_PEER
         ]
@@ -374,12 +379,13 @@ class Download:
 
     def _ask_source(self, wanted: _Wanted) -> None:
         source = wanted.source
-        if source is None or source not in self._peers() or source.unable_until > self._clock.seconds():
+        is_there = source is not None and source.is_open and source in self._peers()
+        if source is None or not is_there or source.unable_until > self._clock.seconds():
             if wanted.coming:
                 return
             wanted.forget()
             source = wanted.source = self._choose(wanted.block.height)
-        while wanted.missing and source is not None and source.asked < QUESTIONS_OF_A_PEER:
+        while wanted.missing and source is not None and source.is_open and source.asked < QUESTIONS_OF_A_PEER:
             self._ask_bodies(source, [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
 
     def _ask_bodies(self, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:

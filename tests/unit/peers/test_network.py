@@ -17,6 +17,7 @@ from cloudnode.ledger.reading import Outcome
 from cloudnode.node.ledger import LedgerConfig
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
+from cloudnode.peers.peer import Peer
 from cloudnode.peers.serving import Serving
 from cloudnode.store.audit.worker import Portion
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
@@ -431,6 +432,25 @@ class LiarTests(SynchronousTestCase):
         self.network.advance(15)
         self.assertEqual(victim.ledger.head, self.validator.ledger.head)
         self.assertEqual(victim.peers, {self.liar.host, self.validator.host})
+
+    def test_lost_with_a_question(self) -> None:
+        """A peer that is lost with a question for bodies under way is not asked again while its link ends."""
+        lost: list[Peer] = []
+        liar = self.liar.key.public
+
+        class Drops(Serving):
+            def operations(self, question: GetOperations) -> Operations:
+                if not lost:
+                    peer = next(peer for peer in victim.neighbourhood if peer.id == liar)
+                    lost.append(peer)
+                    peer._channel._lose()  # type: ignore[attr-defined]
+                return super().operations(question)
+
+        self.liar.neighbourhood._serving = Drops(self.liar.ledger)
+        victim = self.network.add(self.liar.host)
+        self.network.advance(30)
+        self.assertEqual(len(lost), 1)
+        self.assertEqual(victim.ledger.head, self.validator.ledger.head)
 
     def test_unknown_target(self) -> None:
         """The height to be reached is only one for which a certificate was shown."""
