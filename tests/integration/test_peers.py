@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import sqlite3
 import ssl
@@ -228,8 +229,13 @@ def test_liar(start_node: NodeStarter, make_node: NodeStarter, lie: str, fault: 
     wait_until(lambda: "Linked with node" in liar.log, 20, "the liar's start")
     wait_until(lambda: height(liar) == height(validator), 20, "the liar's own catching up")
     name = node_id(liar)
-    victim = start_node("--join", liar.ws_url)
-    wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 20, "the ban")
+    # The liar tells where the validator is; while that one stands still, there is nobody else to ask.
+    os.kill(validator.pid, signal.SIGSTOP)
+    try:
+        victim = start_node("--join", liar.ws_url)
+        wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 20, "the ban")
+    finally:
+        os.kill(validator.pid, signal.SIGCONT)
     assert f": {fault}: " in victim.log
     wait_for_same(validator, victim)
     assert name not in peers(victim)
