@@ -247,14 +247,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MB, at a path where a node's home may be."""
     path = tmp_path / "disk"
     path.mkdir()
-    _mount("-t", "tmpfs", "-o", "size=6m,mode=0700", "cloudnode-test", str(path))
+    mount("-t", "tmpfs", "-o", "size=6m,mode=0700", "cloudnode-test", str(path))
     try:
         yield path
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-def _mount(*arguments: str) -> None:
+def mount(*arguments: str) -> None:
     """Mount something; where that isn't allowed the test is skipped, but never on a build server."""
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -316,7 +316,7 @@ class TestDisk:
             assert node.call("getrecord", [author.account, "disk", key])["updated"] == cursor
         height = node.call("getdatahash")["height"]
         assert_prompt(node)
-        _mount("-o", "remount,size=64m", str(small_disk))
+        mount("-o", "remount,size=64m", str(small_disk))
         wait_until(lambda: node.call("getdatahash")["height"] > height, 8, "the next block")
         wait_until(lambda: node.call("getdatahash")["records"] == 60, 8, "the operations that waited")
         assert health(node)["trouble"] is None
@@ -349,7 +349,7 @@ class TestDisk:
         node.kill()
         load.join()
         assert load.final
-        _mount("-o", "remount,size=64m", str(small_disk))
+        mount("-o", "remount,size=64m", str(small_disk))
         node.start()
         check_final(node, load)
         node.stop()
@@ -383,11 +383,11 @@ class TestDisk:
         author = Author(node, SigningKey(b"\7" * 32))
         cursor = put(node, author, "before", "x", "final")["result"]["cursor"]
         node.stop()
-        _mount("-o", "remount,ro", str(small_disk))
+        mount("-o", "remount,ro", str(small_disk))
         line = failed_start(node)
         assert line.startswith("cloudnode: cannot ")
         assert "ead-only" in line
         assert str(node.datadir) in line
-        _mount("-o", "remount,rw", str(small_disk))
+        mount("-o", "remount,rw", str(small_disk))
         node.start()
         assert node.call("getrecord", [author.account, "disk", "before"])["updated"] == cursor

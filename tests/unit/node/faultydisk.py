@@ -41,4 +41,4 @@ class FaultyOs:
         self._watch("fsync", path_of(descriptor), lambda: os.fsync(descriptor))
 
     def rename(self, source: Any, target: Any) -> None:
-        self._watch("rename", str(target), lambda: os.rename(source, target))
+        self._watch("rename", os.path.abspath(target), lambda: os.rename(source, target))
