@@ -174,6 +174,7 @@ class Link:
         self._now = now
         self._events: list[Event] = []
         self._queue: deque[bytes] = deque()
+        self._of_handshake = 0
         self._requests: dict[int, tuple[type[Answer], float]] = {}
         self._last_request = 0
         self._heard = now
@@ -253,8 +254,16 @@ class Link:
         return events
 
     def take_frame(self) -> bytes | None:
-        """The next frame that is to be sent, or None."""
-        messages = take_bundle(self._queue)
+        """The next frame that is to be sent, or None.
+
+        What belongs to the handshake goes without what follows it: the other side takes no long frame before it is
+        done, and this side may be done in the very turn at whose end its own proof is sent.
+        """
+        if self._of_handshake and self._queue:
+            messages = [self._queue.popleft() for _ in range(min(self._of_handshake, len(self._queue)))]
+            self._of_handshake = 0
+        else:
+            messages = take_bundle(self._queue)
         self.queued_bytes -= sum(map(len, messages))
         return b"".join(messages) if messages else None
 
@@ -285,6 +294,7 @@ class Link:
         check_hello(self._ours, hello, self._expected)
         self.hello = hello
         self._put(make_proof(self._key, self._dials, self._binding, self._ours, hello))
+        self._of_handshake = len(self._queue)
         self._phase.greet()
 
     def examine_proof(self, proof: Proof) -> None:

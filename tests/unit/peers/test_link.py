@@ -41,6 +41,23 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(pair.dialler.ping_seconds, 0.0)
         self.assertEqual(pair.dialler.network, NETWORK)
 
+    def test_proof_goes_alone(self) -> None:
+        """What is sent in the turn that opens a link is in no frame with the proof, which may not be long."""
+        pair = Pair()
+        hello, proof = pair.dialler.take_frames(), pair.acceptor.take_frames()
+        pair.acceptor.frame_received(hello[0], pair.now)
+        proof += pair.acceptor.take_frames()
+        for frame in proof:
+            pair.dialler.frame_received(frame, pair.now)
+        self.assertTrue(pair.dialler.is_open)
+        pair.dialler.send(Offer(bytes(32) * 1500))
+        first, *others = pair.dialler.take_frames()
+        self.assertEqual([type(message) for message in decode_frame(first)], [Proof])
+        self.assertEqual(len(others), 1)
+        for frame in (first, *others):
+            pair.acceptor.frame_received(frame, pair.now)
+        self.assertTrue(pair.acceptor.is_open)
+
     def test_other_network(self) -> None:
         """A node of another network is refused by name, on both sides."""
         pair = Pair(acceptor=make_hello(make_key(2), 2, network=b"\x33" * 32))
