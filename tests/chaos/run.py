@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.movielens import Data
 
 TICK_SECONDS = 0.05
 TELL_SECONDS = 5.0
+ASK_SECONDS = 0.5
 START_SECONDS = 60.0
 SETTLE_SECONDS = 120.0
 STACK_SECONDS = 5.0
@@ -291,14 +293,19 @@ class Run:
             f"{told['failures']} connections failed"
         )
 
-    def _heights(self) -> Iterator[int | None]:
+    def _heights(self) -> list[int | None]:
+        """What all nodes that should answer say at once: the plan does not wait long for those that don't."""
         disturbed = {fault.node for fault in self._under_way} | self._killed | self._starting.keys()
-        for number, node in enumerate(self._nodes):
-            told = None
+
+        def ask(number: int) -> int | None:
+            told: int | None = None
             if number not in disturbed:
                 with contextlib.suppress(*UNANSWERED):
-                    told = node.call("getnodeinfo", timeout=1.0)["sync"]["height"]
-            yield told
+                    told = self._nodes[number].call("getnodeinfo", timeout=ASK_SECONDS)["sync"]["height"]
+            return told
+
+        with ThreadPoolExecutor(len(self._nodes)) as threads:
+            return list(threads.map(ask, range(len(self._nodes))))
 
     def _settle(self) -> None:
         """Wait until all nodes tell the same root and sums, at the same height, of all that was sent."""
