@@ -1,4 +1,4 @@
-"""Four real validators of which one lies, and a follower: the others stay identical and live, and can name the liar."""
+"""Four real validators of which one lies or has a bad disk: the others stay identical and live, and name or help it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cloudnode.formats.keys import load_key
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.lying_validator import LIES
 from tests.integration.test_peers import height, peers, put
+from tests.integration.test_repair import alter, wait_for_repair
 from tests.integration.test_validators import rows
 
 COUNT = 4
@@ -38,21 +39,56 @@ def start_liar(liar: NodeProcess, lie: str) -> None:
     wait_until(lambda: "Voting from height" in liar.log, 30, "the liar's start")
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> None:
-    """Whatever one of four does, what the others accept becomes final, and all they hold is the same."""
+def make_validators(directories: list[Path], make_node: NodeStarter) -> list[NodeProcess]:
+    """A node on each of the directories, which joins those before it; none is started."""
     nodes: list[NodeProcess] = []
     for directory in directories:
         node = make_node(*(f"--join={each.ws_url}" for each in nodes))
         shutil.rmtree(node.datadir, ignore_errors=True)
         shutil.copytree(directory, node.datadir)
         nodes.append(node)
+    return nodes
+
+
+def start_all(nodes: list[NodeProcess]) -> None:
+    for node in nodes:
+        node.spawn()
+    for node in nodes:
+        wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
+
+
+def test_one_is_damaged(directories: list[Path], make_node: NodeStarter) -> None:
+    """Rows that change on a validator's disk are found and mended from the others; then it votes, when it is needed."""
+    nodes = make_validators(directories, make_node)
+    start_all(nodes)
+    wait_until(lambda: all(len(peers(node)) == COUNT - 1 for node in nodes), 30, "links between all")
+    for number in range(8):
+        put(nodes[number % COUNT], f"film{number}")
+    damaged = nodes[2]
+    alter(damaged, "UPDATE records SET data = '{}' WHERE key = 'film3'")
+    put(nodes[0], "meanwhile")
+    wait_for_repair(damaged, 0, "altered records")
+    nodes[3].kill()
+    for number in range(4):
+        put(nodes[number % 3], f"after{number}")
+    wait_until(lambda: len({height(node) for node in nodes[:3]}) == 1, 20, "the same height")
+    for node in nodes[:3]:
+        node.stop()
+    contents = [rows(node) for node in nodes[:3]]
+    newest = min(len(each["blocks"]) for each in contents)
+    for each in contents:
+        assert each["blocks"][:newest] == contents[0]["blocks"][:newest]
+        assert each["records"] == contents[0]["records"]
+    assert not any("contradict" in node.log for node in nodes)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> None:
+    """Whatever one of four does, what the others accept becomes final, and all they hold is the same."""
+    nodes = make_validators(directories, make_node)
     *honest, liar = nodes
     follower = make_node(*(f"--join={each.ws_url}" for each in nodes))
-    for node in honest:
-        node.spawn()
-    for node in honest:
-        wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
+    start_all(honest)
     start_liar(liar, lie)
     follower.start()
     honest.append(follower)
