@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cloudnode.formats.keys import load_key
 from cloudnode.formats.operation import build_put
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.dying_validator import POINTS
@@ -187,3 +188,28 @@ def test_journals(directories: list[Path], make_node: NodeStarter) -> None:
     journal.write_bytes(raw[:-3])
     node.start()
     wait_until(lambda: "Voting from height" in node.log, 20, "its part in consensus")
+
+
+def test_one_key_twice(directories: list[Path], make_node: NodeStarter) -> None:
+    """A directory that was copied and runs twice: the others have the proof of it and go on."""
+    network = Network(directories, make_node)
+    twin = make_node(*(f"--join={each.ws_url}" for each in network.others))
+    shutil.copytree(network.victim.datadir, twin.datadir)
+    network.start(*network.nodes)
+    network.put()
+    key = load_key((twin.datadir / "validator.key").read_text()).public.hex()
+    twin.start()
+
+    def is_named(node: NodeProcess) -> bool:
+        return any(each["culprit"] == key for each in node.call("getevidence")["evidence"])
+
+    for _ in range(30):
+        network.put()
+        if all(is_named(node) for node in network.others):
+            break
+    assert all(is_named(node) for node in network.others)
+    assert any(f"Validator {key} contradicted itself" in node.log for node in network.others)
+    twin.stop()
+    network.victim.stop()
+    for _ in range(3):
+        network.put()
