@@ -291,7 +291,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        temporary.rename(path)
+        os.rename(temporary, path)
         sync_directory(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.keys import SigningKey, dump_key
+from cloudnode.node import datadir
 from cloudnode.node.datadir import Datadir, DatadirError, lone_genesis
+from tests.unit.node.faultydisk import FaultyOs
 
 NOW = 1_790_000_000.25
+
+
+class Killed(BaseException):
+    """The end of a process, which nothing catches."""
 
 
 class DatadirTests(SynchronousTestCase):
@@ -87,6 +96,43 @@ class DatadirTests(SynchronousTestCase):
         self.assertEqual(first.validator_key.seed, second.validator_key.seed)
         self.assertEqual(first.genesis, second.genesis)
         self.assertFalse((self.path / "genesis.json.new").exists())
+
+    def test_killed_at_each_point(self) -> None:
+        """Killed before or after any write of a first start, it goes on from what is durable; a genesis is never there
+        without the keys and the journal of what it completes."""
+        points: list[str] = []
+        self.killed_at: int | None = None
+        self.patch(datadir, "os", FaultyOs(lambda name, path, call: self.perform(points, name, path, call)))
+        self.make()
+        names = ("node.key", "validator.key", "journal", "genesis.json")
+        writes = [f"fsync {name}.new|rename {name}|fsync data".split("|") for name in names]
+        self.assertEqual(points, [call for write in writes for call in write])
+        for number in range(2 * len(points)):
+            shutil.rmtree(self.path)
+            points.clear()
+            self.killed_at = number
+            self.assertRaises(Killed, self.make)
+            left = {name: (self.path / name).read_bytes() for name in names if (self.path / name).exists()}
+            self.assertEqual(list(left), list(names)[: len(left)], number)
+            self.killed_at = None
+            made = self.make()
+            self.assertEqual(made.created, len(left) < len(names))
+            for name, content in left.items():
+                self.assertEqual((self.path / name).read_bytes(), content, number)
+            self.assertEqual({each.name for each in self.path.iterdir()}, {*names, "lock"})
+
+    def perform(self, points: list[str], name: str, path: str, call: Callable[[], Any]) -> Any:
+        """Make a call, or die before it (even numbers) or after it (odd ones)."""
+        if Path(path).name == "lock":
+            return call()  # the system's, which frees it with the process
+        number = 2 * len(points)
+        points.append(f"{name} {Path(path).name}")
+        if self.killed_at == number:
+            raise Killed
+        result = call()
+        if self.killed_at == number + 1:
+            raise Killed
+        return result
 
     def test_second_user(self) -> None:
         """While it is open it is refused by its path and the id of the process that holds it."""
