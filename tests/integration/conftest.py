@@ -306,3 +306,12 @@ def lab() -> Iterator[natlab.Lab]:
         pytest.skip(reason)
     with natlab.Lab() as opened:
         yield opened
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> list[Path]:
+    """The data directories of four validators, as the command makes them."""
+    command = [sys.executable, "-m", "cloudnode", "init", str(tmp_path / "network"), "--validators", "4"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return [tmp_path / "network" / f"validator-{number + 1}" for number in range(4)]

@@ -20,15 +20,6 @@ from tests.integration.test_validators import rows
 COUNT = 4
 
 
-@pytest.fixture
-def directories(tmp_path: Path) -> list[Path]:
-    """The data directories of four validators, as the command makes them."""
-    command = [sys.executable, "-m", "cloudnode", "init", str(tmp_path / "network"), "--validators", str(COUNT)]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return [tmp_path / "network" / f"validator-{number + 1}" for number in range(COUNT)]
-
-
 def start_liar(liar: NodeProcess, lie: str) -> None:
     script = str(Path(__file__).with_name("lying_validator.py"))
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(liar.home)}

@@ -16,11 +16,18 @@ from cloudnode.formats.operation import build_put
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.dying_validator import POINTS
 from tests.integration.test_crash import health, mount, small_disk
-from tests.integration.test_lying_validators import directories
 from tests.integration.test_peers import AUTHOR, envelope, height, peers, submit
 from tests.integration.test_validators import rows
 
-__all__ = ["directories", "small_disk"]
+__all__ = ["small_disk"]
+
+
+def start_script(node: NodeProcess, name: str, *arguments: str) -> None:
+    """Start a node by a script beside this one, which takes the arguments before those of a node."""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(node.home)}
+    command = [sys.executable, str(Path(__file__).with_name(name)), *arguments, *node.options]
+    with node.log_path.open("ab") as log:
+        node.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
 class Network:
@@ -49,13 +56,7 @@ class Network:
 
     def start_dying(self, point: str, number: int) -> None:
         """Start the victim with its death ahead."""
-        script = str(Path(__file__).with_name("dying_validator.py"))
-        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(self.victim.home)}
-        with self.victim.log_path.open("ab") as log:
-            self.victim.process = subprocess.Popen(
-                [sys.executable, script, point, str(number), *self.victim.options],
-                env=environment, stdout=log, stderr=log,
-            )  # fmt: skip
+        start_script(self.victim, "dying_validator.py", point, str(number))
 
     def put(self, node: NodeProcess | None = None) -> None:
         """Have one of the others make a record final, which may take the time that a missing leader is waited for."""
