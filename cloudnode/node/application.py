@@ -51,8 +51,14 @@ class LedgerApplication:
         self._genesis = genesis
         self._wall_time = wall_time
         self._roots: dict[int, bytes] = {}
+        self._heights: dict[bytes, int] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Know what the store holds now, and nothing else: it may have been repaired, or got by another way."""
+        self._roots.clear()
         # Peers that are a few blocks behind ask for them after a restart as well.
-        self._heights = {block_hash: height for height, block_hash in store.newest_hashes(HASHES_KEPT)}
+        self._heights = {block_hash: height for height, block_hash in self._store.newest_hashes(HASHES_KEPT)}
 
     def executed(self, height: int, block_hash: bytes, root: bytes) -> None:
         """A final block is on disk with its effects."""

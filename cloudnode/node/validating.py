@@ -187,6 +187,7 @@ class Validator:
             self._stop_before_floor(start)
             return
         self.trouble = None
+        self._application.begin()
         self._core = Simplex(self._genesis.network, self._settings, self._application, self.key)
         entries = [record.entry for record in self._journal.records]
         self._log.info("Voting from height {height} on, epoch {epoch}", height=self._store.head.height,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.consensus.messages import Block
@@ -23,6 +24,7 @@ from cloudnode.formats.operation import (
 from cloudnode.node.application import AHEAD_MOST_MS, LedgerApplication
 from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.store.sqlite import SqliteStore
+from tests.unit.node.nodes import LedgerOnClock
 from tests.unit.signing import sign_otherwise
 from tests.unit.store.network import TIME, make_key
 
@@ -181,3 +183,26 @@ class ApplicationTests(SynchronousTestCase):
         """Only what is executed has a root."""
         self.assertEqual(self.application.root(0), self.store.head.root)
         self.assertIsNone(self.application.root(1))
+
+    def test_begin(self) -> None:
+        """What was found before a repair says nothing of what is there after it."""
+        node = LedgerOnClock(self.mktemp())
+        self.successResultOf(Deferred.fromCoroutine(node.ledger.start()))
+        for name in "ab":
+            self.successResultOf(node.submit(node.put(name)))
+            node.advance(0.5)
+        validator = node.ledger.validator
+        assert validator is not None
+        application = validator._application
+        root, block = application.root(1), node.ledger.reading().block(1)
+        assert block is not None
+        application.executed(1, b"?" * 32, b"wrong" * 6 + b"??")
+        self.assertNotEqual(application.root(1), root)
+        validator.halt()
+        validator.start()
+        self.assertEqual(application.root(1), root)
+        self.assertIsNotNone(application.find_block(block.hash))
+        self.assertIsNone(application.find_block(b"?" * 32))
+        stopping = Deferred.fromCoroutine(node.ledger.stop())
+        node.advance(0.2)
+        self.successResultOf(stopping)
