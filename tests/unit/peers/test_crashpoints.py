@@ -162,7 +162,10 @@ class CrashPointTests(SynchronousTestCase):
             self.assertEqual(run.crash.points, points[: number + 1], what)
             self.check(run, what)
             run.stop()
-        print(f"killed at {len(chosen)} of {len(points)} points of {validators} validators ... ", end="")
+        tried = {number for number, _ in chosen}
+        self.assertEqual({points[number] for number in tried}, set(points))
+        self.assertTrue(not ALL or len(tried) == len(points))
+        print(f"{len(chosen)} runs, killed at {len(tried)} of {len(points)} points ... ", end="")
 
     def test_forgetful(self) -> None:
         """A validator without a journal contradicts itself when it is killed: the check bites."""
