@@ -45,6 +45,12 @@ BODY_SECONDS = 5.0
 NEEDED_SECONDS = 0.5
 """The same for a body without which a proposed block can't be voted for."""
 
+AGAIN_SECONDS = 5.0
+"""What still waits after this is offered again to all: a peer may have had no room for it, or been too far behind."""
+
+AGAIN_MAX = 500
+"""So many of the oldest, each time."""
+
 NEEDED_TRIES = 20
 """So often such a body is asked for, in turn of all that may get it."""
 
@@ -86,6 +92,8 @@ class OperationGossip:
         self._to_offer: dict[float, list[bytes]] = {}
         self._offering: dict[float, IDelayedCall] = {}
         self._retrying: IDelayedCall | None = None
+        self._waited: frozenset[bytes] = frozenset()
+        self._next_again = clock.seconds() + AGAIN_SECONDS
         self._stops = [ledger.watch_pool(self._pooled), ledger.watch_blocks(self._final)]
 
     def stop(self) -> None:
@@ -204,8 +212,11 @@ class OperationGossip:
         return operation_id in self._wanted or operation_id in self._checking
 
     def time_passed(self) -> None:
-        """Ask others for what did not come; to be called about once a second."""
+        """Ask others for what did not come, and offer again what stays; to be called about once a second."""
         now = self._clock.seconds()
+        if now >= self._next_again:
+            self._next_again = now + AGAIN_SECONDS
+            self._offer_again()
         again: dict[Peer, list[bytes]] = {}
         for operation_id, waiting in list(self._wanted.items()):
             patience = NEEDED_SECONDS if waiting.needed else BODY_SECONDS
@@ -224,6 +235,14 @@ class OperationGossip:
             again.setdefault(waiting.asked, []).append(operation_id)
         for peer, ids in again.items():
             self._want(peer, ids)
+
+    def _offer_again(self) -> None:
+        waiting = self._ledger.waiting_ids()[:AGAIN_MAX]
+        ids = [operation_id for operation_id in waiting if operation_id in self._waited]
+        self._waited = frozenset(waiting)
+        for peer in list(self._peers()) if ids else []:
+            if peer.has_room:
+                peer.send(Offer(b"".join(ids)))
 
     def _want(self, peer: Peer, ids: list[bytes]) -> None:
         peer.known.add_all(ids)

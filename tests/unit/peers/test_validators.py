@@ -15,6 +15,7 @@ from cloudnode.formats.block import NOTARIZE, sign_vote
 from cloudnode.formats.evidence import decode_evidence, first_epoch, judge
 from cloudnode.formats.operation import Appoint, Envelope, build_appoint, build_put, sign_operation
 from cloudnode.ledger.reading import Outcome
+from cloudnode.node.pool import PoolLimits
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.signing import sign_otherwise
 from tests.unit.store.network import TIME, make_key
@@ -200,6 +201,22 @@ class ValidatorTests(ValidatorCase):
         self.network.advance(4)
         self.assertTrue(fourth.ledger.validator is not None and fourth.ledger.validator.is_voting)
         self.check_same(*self.nodes[:3], fourth)
+
+    def test_offered_again(self) -> None:
+        """What the validators had no room for when it was first offered becomes final all the same."""
+        follower = self.network.add(self.nodes[0].host)
+        self.network.advance(2)
+        pools = [node.ledger._pool for node in self.nodes]
+        limits = pools[0]._limits
+        for pool in pools:
+            pool._limits = PoolLimits(operations=0)
+        final = follower.put("late")
+        self.network.advance(3)
+        self.assertNoResult(final)
+        for pool in pools:
+            pool._limits = limits
+        self.network.advance(12)
+        self.successResultOf(final)
 
     def test_signed_twice(self) -> None:
         """An author who signs one body twice and shows each signature to other nodes makes no two logs differ."""
