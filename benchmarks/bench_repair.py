@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -22,6 +23,7 @@ from cloudnode.store.connection import connect
 SECONDS_A_MILLION = 10.0
 WATCHED_SECONDS = 20.0
 _WAIT_SECONDS = 120.0
+_AUDIT_SECONDS = 30.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 ALTERATIONS = {
@@ -55,7 +57,7 @@ def main() -> None:
         datadir = _follow(source, shop.path / "follower")
         with shop.node(datadir, config) as follower:
             _wait(lambda: follower.call("getnodeinfo", {})["peers"]["outbound"] == 1)
-            _wait(lambda: follower.call("getnodeinfo", {})["audit"]["state"] == "ok")
+            _let_audit(follower)
             times = {name: _measure(follower, datadir, statement) for name, statement in ALTERATIONS.items()}
             share = _cpu_share(follower)
         eager = config + "[ledger]\naudit_interval = 1\naudit_share = 1.0\n"
@@ -74,6 +76,12 @@ def main() -> None:
     print(f"{eager_share:.1%} with audit_share = 1 and audit_interval = 1.")
 
 
+def _let_audit(node: Node) -> None:
+    """Let the audit since the start end, if it soon does: what is altered later has an urgent one of its own."""
+    with contextlib.suppress(RuntimeError):
+        _wait(lambda: bool(node.call("getnodeinfo", {})["audit"]["state"] == "ok"), _AUDIT_SECONDS)
+
+
 def _copy(source: Path, target: Path) -> Path:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock", "built.json"))
     return target
@@ -90,11 +98,11 @@ def _follow(source: Path, target: Path) -> Path:
     return target
 
 
-def _wait(condition: Callable[[], bool]) -> float:
+def _wait(condition: Callable[[], bool], most: float = _WAIT_SECONDS) -> float:
     """Wait for something; returns the seconds that it took."""
     began = time.perf_counter()
     while not condition():
-        if time.perf_counter() - began > _WAIT_SECONDS:
+        if time.perf_counter() - began > most:
             raise RuntimeError("what is measured does not happen")
         time.sleep(0.01)
     return time.perf_counter() - began

@@ -47,6 +47,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--seconds", type=float, default=60.0, help="how long there are faults (default: %(default)s)")
     add("--limit", type=float, default=900.0, help="give up after so many seconds (default: %(default)s)")
     add("--least", type=float, default=0.0, metavar="RATE", help="fail below so many operations a second")
+    add("--pace", type=int, default=200, metavar="MS", help="the network's time between blocks (default: %(default)s)")
     add("--seed", type=int, help="decides faults and keys (default: a random one, which is told)")
     add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
     add("--keep", type=Path, metavar="DIR", help="keep data directories and logs there (a failed run keeps its own)")
@@ -100,7 +101,7 @@ def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Out
         f"within {options.seconds:g} s"
     )
     settings = Settings(
-        options.validators, followers, options.clients, options.window, seed, options.limit, options.least
+        options.validators, followers, options.clients, options.window, seed, options.limit, options.least, options.pace
     )
     places: Places = Namespaces() if "cut" in options.faults else OneMachine()
     try:

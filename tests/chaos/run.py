@@ -18,6 +18,7 @@ import attrs
 import pytest
 
 from cloudnode.cli.demo.plan import make_plans, prepare
+from cloudnode.formats.genesis import Parameters
 from tests.chaos.faults import Fault
 from tests.chaos.places import Places
 from tests.chaos.verdict import Finding, Outcome, judge
@@ -40,7 +41,7 @@ class Settings:
     """What is asked for.
 
     :ivar window: Operations on their way of each client. :ivar limit: Seconds that the clients may take at most.
-    :ivar least: Operations a second that are expected; 0 for none.
+    :ivar least: Operations a second that are expected; 0 for none. :ivar pace: Milliseconds between blocks.
     """
 
     validators: int
@@ -50,6 +51,7 @@ class Settings:
     seed: int
     limit: float
     least: float
+    pace: int
 
 
 class Timeline:
@@ -162,7 +164,7 @@ class Run:
         settings = self._settings
         count = settings.validators + settings.followers
         plans = make_plans(self._directory, count, settings.validators, range(3 * count))
-        prepare(plans)
+        prepare(plans, parameters=Parameters(pace_ms=settings.pace))
         for plan in plans:
             # All that were made so far: who starts later, or again, does not depend on one of them.
             joins = [word for node in self._nodes for word in ("--join", node.ws_url)]

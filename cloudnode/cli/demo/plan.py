@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from cloudnode.formats.genesis import build_genesis
+from cloudnode.formats.genesis import Parameters, build_genesis
 from cloudnode.node.datadir import NETWORK_NAME, Datadir, PreparedDatadir
 
 HOST = "127.0.0.1"
@@ -100,12 +100,15 @@ def make_plans(directory: Path, nodes: int, validators: int, ports: Sequence[int
     return plans
 
 
-def prepare(plans: Sequence[NodePlan], now: Callable[[], float] = time.time) -> None:
+def prepare(
+    plans: Sequence[NodePlan], now: Callable[[], float] = time.time, parameters: Parameters | None = None
+) -> None:
     """Make the data directories of the validators, with one genesis that names them all.
 
     The other nodes begin with nothing and learn the network from those that they join. What an earlier run left is
     kept.
 
+    :param parameters: The rules of a new network, the usual ones by default.
     :raises PlanError: What is there is no network of so many validators.
     :raises DatadirError: A directory can't be made, or is in use.
     """
@@ -116,7 +119,9 @@ def prepare(plans: Sequence[NodePlan], now: Callable[[], float] = time.time) -> 
                 prepared.append(Datadir.prepare(plan.datadir))
         keys = [each.validator_key.public for each in prepared]
         there = [each.genesis for each in prepared]
-        genesis = there[0] or build_genesis(name=NETWORK_NAME, time=int(now() * 1000), validators=keys)
+        genesis = there[0] or build_genesis(
+            name=NETWORK_NAME, time=int(now() * 1000), validators=keys, parameters=parameters
+        )
         if any(each is not None and each.network != genesis.network for each in there) or (
             sorted(genesis.validators) != sorted(keys)
         ):
