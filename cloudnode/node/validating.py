@@ -265,7 +265,12 @@ class Validator:
         return 0
 
     def _recover_bodies(self) -> None:
-        """Put what the journal holds into the pool: it was checked before it was written."""
+        """Put what the journal holds into the pool: it was checked before it was written.
+
+        What is for blocks up to the last executed one was needed no longer when this node stopped.
+        """
+        if (header := self._store.header) is not None:
+            self._journal.prune(header.epoch, header.view)
         for record in self._journal.records:
             for operation in self._read_bodies(record):
                 if self._store.reading().outcome(operation.id, operation.expiry) is None:

@@ -68,6 +68,22 @@ class JournalTests(SynchronousTestCase):
         self.assertEqual(keep([*RECORDS, later], 0, 0), ([RECORDS[2], later], (0, 0)))
         self.assertEqual(keep([later], 0, 5), ([later], NO_FLOOR))
 
+    def test_long(self) -> None:
+        """A journal of many records is read in one go: the work grows with its length, not with its square."""
+        record = Record(RECORDS[0].entry, (b"x" * 100,) * 2_000)
+        looked_at = 0
+
+        class Counting(bytes):
+            def __getitem__(self, key: object) -> object:
+                nonlocal looked_at
+                part = super().__getitem__(key)  # type: ignore[index]
+                looked_at += len(part) if isinstance(part, bytes) else 1
+                return part
+
+        raw = Counting(HEAD + record.encode() * 3)
+        self.assertEqual(len(self.read(raw)[0]), 3)
+        self.assertLess(looked_at, 3 * len(raw))
+
     def test_floor(self) -> None:
         """A file that was written anew says up to where votes are forgotten; elsewhere such an entry is damage."""
         raw = HEAD + encode_floor((3, 17)) + RECORDS[2].encode()
