@@ -166,6 +166,8 @@ class QuicEndpoint:
             except Exception:
                 self._fail(link)
                 continue
+            if link not in self._ids:
+                continue  # what was told in this turn had it dropped
             if link.is_established:
                 self._unfinished.discard(link)
             self._update_ids(link)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.transports.quic.limits import QuicLimits
+from cloudnode.transports.quic.link import Loss
 from cloudnode.transports.quic.messages import encode_message
 from tests.unit.transports.quic.ends import CALLER, NODE, EchoServer, RawClient, mask_frame
 from tests.unit.transports.quic.network import MemoryNetwork, Weather
@@ -272,6 +273,20 @@ class LifeTests(EndpointTestCase):
         client.go()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual((self.counters.connections, self.counters.failures), (1, 1))
+        self.converse(other, stream)
+
+    def test_dropped_in_its_own_turn(self) -> None:
+        """A connection that its application drops while it is told something is gone, and the others' turns go on."""
+        client, other = RawClient(self.network).connect(), RawClient(self.network, "192.0.2.2").connect()
+        stream = other.open_websocket()
+        endpoint = self.server.socket.endpoint
+        link = next(link for link in endpoint.links if link.peer_address[0] == CALLER)
+        link.application.events_received = (  # type: ignore[union-attr, method-assign]
+            lambda events: endpoint.drop(link, Loss("local"))
+        )
+        client.request((b":protocol", b"websocket"))
+        client.go()
+        self.assertEqual((self.counters.connections, self.counters.failures), (1, 0))
         self.converse(other, stream)
 
     def test_one_timer_a_link(self) -> None:
