@@ -32,7 +32,8 @@ from cloudnode.ledger.trie import entry_rows
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread, settled
 from cloudnode.peers.asking import Asker
-from cloudnode.peers.blockcheck import check_body, check_ends, check_final, check_operations
+from cloudnode.peers.blockcheck import check_ends, check_final
+from cloudnode.peers.bodies import fetch_operations
 from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import (
@@ -42,11 +43,7 @@ from cloudnode.peers.messages import (
     GetBlocks,
     GetEpochs,
     GetNodes,
-    GetOperations,
     Nodes,
-    Operations,
-    SentOperation,
-    Span,
 )
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.statefetch import StateFetch
@@ -150,34 +147,10 @@ class TargetChoice:
 
     async def fetch_operations(self, block: Block, header: Header) -> list[Operation] | None:
         """The operations of a block, all from one peer; None if it can't or lies, which ends the link with it."""
-        peer = self._asker.choose(block.height)
-        if peer is None:
-            return None
-        held: list[SentOperation] = []
-        try:
-            while len(held) < len(block.operation_ids):
-                wanted = block.operation_ids[len(held) :]
-                span = Span(block.height, len(held), len(wanted))
-                answer = await self._asker.ask(peer, GetOperations, (span,))
-                assert isinstance(answer, Operations)
-                if not answer.operations:
-                    self._asker.could_not(peer)
-                    return None
-                if len(answer.operations) > len(wanted):
-                    raise PeerFault("unexpected", "it sent more operations than it was asked for")
-                for sent, operation_id in zip(answer.operations, wanted, strict=False):
-                    check_body(sent, operation_id)
-                held += answer.operations
-            epoch = self._find_epoch(header.epoch)
-            checked = await self._run_in_thread(check_operations, block, header, held, self._ledger.genesis, epoch)
-            for fault in checked.faults.values():
-                raise fault
-            if not checked.signed_so:
-                raise PeerFault("wrong_signature", f"the signatures it sent are not those of block {block.height}")
-        except PeerFault as fault:
-            peer.end(fault)
-            return None
-        return list(checked.operations)
+        epoch = self._find_epoch(header.epoch)
+        assert epoch is not None, "the block was checked by its epoch"
+        genesis = self._ledger.genesis
+        return await fetch_operations(self._asker, self._run_in_thread, block, header, genesis, epoch)
 
     async def _fetch_block(self, height: int) -> tuple[Block, Header] | None:
         def check(answer: Answer) -> tuple[Block, Header] | None:

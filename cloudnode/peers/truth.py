@@ -13,7 +13,8 @@ from cloudnode.ledger.trie import InnerNode
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.asking import Asker
-from cloudnode.peers.blockcheck import check_body, check_final, check_operations
+from cloudnode.peers.blockcheck import check_final
+from cloudnode.peers.bodies import fetch_operations
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import (
     SLOTS_MAX,
@@ -21,13 +22,9 @@ from cloudnode.peers.messages import (
     Blocks,
     GetBlocks,
     GetNodes,
-    GetOperations,
     GetState,
     Nodes,
-    Operations,
     SentBlock,
-    SentOperation,
-    Span,
     State,
 )
 from cloudnode.store.repair.log import SignedBody
@@ -130,35 +127,11 @@ class Truth:
 
     async def _operations(self, block: Block, header: Header) -> list[SignedBody] | None:
         """All from one peer, which names who lies about the signatures; None if that one has them not."""
-        held: list[SentOperation] = []
-        peer = self._asker.choose(block.height)
-        if peer is None:
-            return None
-        try:
-            while len(held) < len(block.operation_ids):
-                wanted = block.operation_ids[len(held) :]
-                answer = await self._asker.ask(
-                    peer, GetOperations, (Span(block.height, len(held), len(wanted)),)
-                )
-                assert isinstance(answer, Operations)
-                if not answer.operations:
-                    self._asker.could_not(peer)
-                    return None
-                if len(answer.operations) > len(wanted):
-                    raise PeerFault("unexpected", "it sent more operations than it was asked for")
-                for sent, operation_id in zip(answer.operations, wanted, strict=False):
-                    check_body(sent, operation_id)
-                held += answer.operations
-            epoch = self._ledger.find_epoch(header.epoch)
-            checked = await self._run_in_thread(check_operations, block, header, held, self._ledger.genesis, epoch)
-            for fault in checked.faults.values():
-                raise fault
-            if not checked.signed_so:
-                raise PeerFault("wrong_signature", f"the signatures it sent are not those of block {block.height}")
-        except PeerFault as fault:
-            peer.end(fault)
-            return None
-        return [(sent.body, sent.signature) for sent in held]
+        epoch = self._ledger.find_epoch(header.epoch)
+        assert epoch is not None, "the block was checked by its epoch"
+        genesis = self._ledger.genesis
+        found = await fetch_operations(self._asker, self._run_in_thread, block, header, genesis, epoch)
+        return None if found is None else [(each.body, each.signature) for each in found]
 
 
 def _names(wanted: Sequence[Difference]) -> tuple[str, ...]:
