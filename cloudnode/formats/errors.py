@@ -135,6 +135,12 @@ CODES: tuple[Code, ...] = (
     Code("answer_malformed", "form", "A signed answer's bytes are not of the documented layout."),
     Code("evidence_malformed", "form", "The evidence's bytes are not of the documented layout, or not in its order."),
     Code("evidence_too_large", "form", "The evidence has more than 65536 bytes: take a shorter proof of finality."),
+    Code(
+        "stun_data_malformed",
+        "form",
+        "STUN data's bytes are not of the documented layout, or one of its addresses is not public.",
+    ),
+    Code("stun_data_too_large", "form", "STUN data has more than 4096 bytes with its signature: name fewer endpoints."),
     Code("node_malformed", "form", "A trie node's or state's bytes are not of the documented layout."),
     Code("row_malformed", "form", "A table row's bytes are not of the documented layout."),
     Code("key_file_malformed", "form", "A key's text is not 64 lower-case hex digits and a newline."),
@@ -183,6 +189,11 @@ CODES: tuple[Code, ...] = (
     Code("receipt_signature", "proof", "The receipt's signature is not that of the node it names."),
     Code("answer_signature", "proof", "The answer's signature is not that of the node it names."),
     Code("answer_other", "proof", "The signed hash is not that of the answer at hand."),
+    # STUN data.
+    Code("stun_data_network", "proof", "The STUN data is of another network."),
+    Code("stun_data_signature", "proof", "The STUN data's signature is not that of the node it describes."),
+    Code("stun_data_expired", "proof", "The STUN data has expired: ask for newer data of that node."),
+    Code("stun_data_future", "proof", "The STUN data was issued in the future: compare the clocks."),
     # Evidence that shows nothing.
     Code("evidence_network", "proof", "The evidence is of another network."),
     Code("evidence_epoch", "proof", "The evidence is of an epoch whose validators are not known here."),

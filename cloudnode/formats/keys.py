@@ -24,8 +24,9 @@ TLS = b"cloudnode tls 1\n"
 PEER = b"cloudnode peer 1\n"
 APPOINT = b"cloudnode appoint 1\n"
 VALIDATOR = b"cloudnode validator 1\n"
+STUN_DATA = b"cloudnode stun data 1\n"
 
-PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER, APPOINT, VALIDATOR)
+PURPOSES = (OPERATION, VOTE, RECEIPT, ANSWER, TLS, PEER, APPOINT, VALIDATOR, STUN_DATA)
 
 SEED_SIZE = 32
 PUBLIC_SIZE = 32

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from cloudnode.formats.block import HEADER_SIZE, split_values
 from cloudnode.formats.evidence import EVIDENCE_BYTES_MAX
 from cloudnode.formats.finality import DESCENDANTS_MAX
 from cloudnode.formats.genesis import BOUNDS, VALIDATORS_MAX
+from cloudnode.formats.stundata import CERTIFICATES_MAX, STUN_DATA_BYTES_MAX
 from cloudnode.peers.faults import PeerFault
 
 VERSION = 1
@@ -45,6 +46,7 @@ OFFERED_MAX = 2_000
 BODIES_MAX = 1_000
 EPOCHS_MAX = 100
 SLOTS_MAX = 64
+STUN_RECORDS_MAX = 16
 CHUNK_ROWS_MAX = 4_096
 """Rows under one slot that are sent at once; who asks for a slot with more is told to ask for the ones below it."""
 
@@ -369,15 +371,66 @@ class Holds(Message, frozen=True, tag=31):
     blocks_from: Unsigned
 
 
+class StunServer(Message, frozen=True, tag=32):
+    """Tells of the sender's STUN server, and with what this receiver authenticates itself there.
+
+    :ivar udp_port: :ivar tcp_port: Where it answers at the address of the link; 0 for nowhere.
+    :ivar username: :ivar key: For MESSAGE-INTEGRITY, of this link alone.
+    """
+
+    udp_port: Annotated[int, Meta(ge=0, le=65_535)]
+    tcp_port: Annotated[int, Meta(ge=0, le=65_535)]
+    username: Annotated[str, Meta(pattern="^[!-~]{1,16}$")]
+    key: Bytes32
+
+
+StunRecord = Annotated[bytes, Meta(max_length=STUN_DATA_BYTES_MAX)]
+
+
+class StunRecords(Message, frozen=True, tag=33):
+    """Tells STUN data of nodes (:mod:`cloudnode.formats.stundata`), each record with its signature."""
+
+    records: Annotated[tuple[StunRecord, ...], Meta(min_length=1, max_length=STUN_RECORDS_MAX)]
+
+
+class DialBack(Message, frozen=True, tag=34):
+    """Asks to be reached from outside, at the address at which the receiver sees this link.
+
+    :ivar way: ``tcp`` and ``udp``: by a TLS or QUIC handshake. ``stun``: by one Binding indication over UDP, from the
+        port of the receiver's STUN server.
+    :ivar certificates: Of these hashes one must be shown. :ivar transaction: The indication's id.
+    """
+
+    request: RequestId
+    way: Literal["tcp", "udp", "stun"]
+    port: Port
+    certificates: Annotated[tuple[Bytes32, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
+    transaction: Annotated[bytes, Meta(max_length=12)] = b""
+
+
+class DialledBack(Message, frozen=True, tag=35):
+    """What came of it.
+
+    :ivar outcome: ``reached``, ``failed``, or ``refused`` if too much was asked for. ``stun`` is ``reached`` once the
+        indication is sent. :ivar host: The address that was tried.
+    """
+
+    request: RequestId
+    outcome: Literal["reached", "failed", "refused"]
+    host: Host
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
     | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation | Holds
+    | StunServer | StunRecords | DialBack | DialledBack
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed
+Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack
 Question = (
     GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed | GetSigned
+    | DialBack
 )  # fmt: skip
 
 ANSWERS: dict[type[Question], type[Answer]] = {
@@ -390,6 +443,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetEpochs: Epochs,
     GetProposed: Operations,
     GetSigned: Signed,
+    DialBack: DialledBack,
 }
 
 _K = 1024
@@ -401,6 +455,7 @@ _LIMITS: dict[type[Message], int] = {
     GetEpochs: 32, Epochs: 2 * _K * _K, Holds: 16,
     Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
     GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
+    StunServer: 128, StunRecords: STUN_RECORDS_MAX * (STUN_DATA_BYTES_MAX + 8), DialBack: 256, DialledBack: 128,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
@@ -409,7 +464,7 @@ LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, s
 COSTS: dict[type[Message], int] = {
     GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20, GetNodes: 20, GetState: 30,
     GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
-    GetSigned: 50, Accusation: 60,
+    GetSigned: 50, Accusation: 60, StunServer: 20, StunRecords: 200, DialBack: 200,
 }  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 

@@ -34,6 +34,7 @@ from cloudnode.peers.catchingup import CatchingUp, SyncSetting
 from cloudnode.peers.comparing import SigningForPeers
 from cloudnode.peers.dialling import Dial, Dialling
 from cloudnode.peers.epochs import KnownEpochs
+from cloudnode.peers.extensions import LinkExtensions
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.gossip import OperationGossip
 from cloudnode.peers.limits import PeerCounters, PeerSettings
@@ -82,6 +83,7 @@ class Neighbourhood:
     :ivar listening: What this node serves, which it tells its peers; filled as ports are opened.
     :ivar book: Addresses and bans. :ivar settings: What the operator set.
     :ivar counted: What the links did that are over. :ivar signing: What is signed for peers.
+    :ivar extensions: Other parts of the node that speak over links.
     :ivar download: What brings final blocks to their execution. :ivar validators: Who of the peers is one.
     """
 
@@ -123,6 +125,7 @@ class Neighbourhood:
         self._wall_time = wall_time
         self._software = software
         self.counted = PeerCounters()
+        self.extensions = LinkExtensions()
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
         self._anchors: frozenset[tuple[str, int]] = frozenset()
@@ -370,6 +373,7 @@ class Neighbourhood:
         self._gossip.greet(peer)
         self._accusing.greet(peer)
         self._addressing.ask(peer)
+        self.extensions.opened(peer)
 
     def peer_said(self, peer: Peer, message: AnyMessage) -> None:
         """Answer a peer.
@@ -411,7 +415,7 @@ class Neighbourhood:
                 self.validators.said_standing(peer, message)
             case GetProposed():
                 peer.send(self.validators.serve_proposed(message))
-            case _:
+            case _ if not self.extensions.said(peer, message):
                 raise PeerFault("unexpected", f"{type(message).__name__} has no place here")
 
     def _final(self, final: FinalBlock) -> None:
@@ -426,6 +430,7 @@ class Neighbourhood:
         if was_linked:
             del self._peers[peer.id]
             self.validators.closed(peer)
+            self.extensions.closed(peer)
         self._count_traffic(self.counted, peer)
         fault, now = closed.fault, self._clock.seconds()
         if fault.is_lie:

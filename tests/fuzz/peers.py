@@ -38,6 +38,8 @@ def _value(kind: msgspec.inspect.Type, most: bool) -> Any:
             return bytes(kind.min_length or min(kind.max_length or 64, 64 if most else 0))
         case msgspec.inspect.StrType():
             return "0" if kind.pattern else "x" * most
+        case msgspec.inspect.LiteralType():
+            return kind.values[0]
         case msgspec.inspect.BoolType():
             return most
         case msgspec.inspect.VarTupleType():

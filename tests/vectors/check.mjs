@@ -300,4 +300,51 @@ for (const each of evidence.refused) {
   check(`refused evidence: ${each.name}`, isRefused);
 }
 
+// STUN data
+
+const stunData = load("stundata.json");
+const natNames = { mapping: ["unknown", "none", "endpoint-independent", "address-dependent", "address-and-port-dependent"],
+  ports: ["unknown", "no", "yes"], syn: ["unknown", "accepted", "dropped", "reset"] };
+natNames.filtering = natNames.mapping; natNames.hairpin = natNames.ports;
+
+function readStunData(bytes) {
+  const raw = bytes.subarray(0, -64), data = { endpoints: [], certificates: [], nat: {} };
+  let at = 0;
+  const take = (size) => { if (at + size > raw.length) throw new Error("malformed"); return raw.subarray(at, at += size); };
+  const named = (names) => { const name = names[take(1)[0]]; if (name === undefined) throw new Error("malformed"); return name; };
+  if (bytes.length > 4096) throw new Error("too_large");
+  Object.assign(data, { network: take(32).toString("hex"), node: take(32).toString("hex") });
+  for (const name of ["sequence", "issued", "expiry"]) data[name] = number(take(8), 0, 8);
+  if (data.expiry < data.issued || data.expiry > data.issued + 3600n) throw new Error("malformed");
+  for (const name of ["mapping", "filtering", "ports", "hairpin", "syn"]) data.nat[name] = named(natNames[name]);
+  for (let left = take(1)[0]; left > 0; left -= 1) {
+    const [protocol, source] = [named(["udp", "tcp"]), named(["stun", "interface", "router"])];
+    const [port, observer, length] = [take(2).readUInt16BE(), take(32).toString("hex"), take(1)[0]], address = [...take(length)];
+    const [a, b] = address, isMapped = length === 16 && address.slice(0, 12).join() === "0,0,0,0,0,0,0,0,0,0,255,255";
+    if (![4, 16].includes(length) || port === 0 || isMapped) throw new Error("malformed");
+    if (length === 4 && ([0, 10, 127].includes(a) || a >= 224 || (a === 100 && b >> 6 === 1) || (a === 169 && b === 254)
+        || (a === 172 && b >> 4 === 1) || (a === 192 && b === 168))) throw new Error("malformed");
+    data.endpoints.push({ protocol, source, port, observer });
+  }
+  for (let left = take(1)[0]; left > 0; left -= 1)
+    data.certificates.push({ hash: take(32).toString("hex"), not_before: number(take(8), 0, 8), not_after: number(take(8), 0, 8), signature: take(64) });
+  if (at !== raw.length || data.endpoints.length > 64 || data.certificates.length > 4) throw new Error("malformed");
+  if (data.network !== stunData.network) throw new Error("network");
+  if (!verify(hex(data.node), "stun data", raw, bytes.subarray(-64))) throw new Error("signature");
+  return data;
+}
+
+for (const each of stunData.accepted) {
+  const data = readStunData(hex(each.bytes));
+  const same = data.endpoints.every((one, index) => ["protocol", "source", "port", "observer"].every((name) => one[name] === each.endpoints[index][name]));
+  const vouched = data.certificates.every((one, index) => one.hash === each.certificates[index].hash && verify(hex(data.node), "tls", hex(one.hash), one.signature));
+  check(`STUN data: ${each.name}`, same && vouched && data.endpoints.length === each.endpoints.length
+    && String(data.sequence) === each.sequence && Object.entries(each.nat).every(([name, value]) => data.nat[name] === value));
+}
+for (const each of stunData.refused) {
+  let code = "none";
+  try { readStunData(hex(each.bytes)); } catch (error) { code = `stun_data_${error.message}`; }
+  check(`refused STUN data: ${each.name}`, code === each.code);
+}
+
 process.exit(failures ? 1 : 0);

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import make_blocks, make_evidence, make_genesis, make_json, make_operations, make_proofs, make_tries
+from tests.vectors import (
+    make_blocks,
+    make_evidence,
+    make_genesis,
+    make_json,
+    make_operations,
+    make_proofs,
+    make_stundata,
+    make_tries,
+)
 
 DIRECTORY = Path(__file__).parent
 
@@ -26,6 +35,7 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "proofs.json": make_proofs.proofs,
     "receipts.json": make_blocks.receipts,
     "rows.json": make_tries.rows,
+    "stundata.json": make_stundata.stun_data,
     "tries.json": make_tries.tries,
 }
 """What makes each file's value."""
