@@ -40,19 +40,20 @@ LAYERS = {
     "consensus": _layer("formats", PURE),
     "simulator": _layer("consensus ledger formats", PURE),
     "node": _layer("consensus store ledger formats", TWISTED),
-    "transports": _layer("", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
-    "peers": _layer("transports node consensus store ledger formats", TWISTED | {"automat"}),
+    "stun": _layer("formats", PURE),
+    "transports": _layer("stun", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
+    "peers": _layer("transports stun node consensus store ledger formats", TWISTED | {"automat"}),
     "api": _layer("node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}),
-    "service": _layer("api peers transports node store ledger formats", TWISTED),
+    "service": _layer("api peers transports stun node store ledger formats", TWISTED),
     "client": _layer(
-        "formats ledger transports",
+        "formats ledger transports stun",
         TWISTED | {"aioquic", "autobahn", "treq", "txaio", "cryptography", "OpenSSL", "hyperlink", "service_identity"},
     ),
     "cli": _layer("client formats ledger store node api", TWISTED),
 }
 
 # The core that is a function of its bytes: it neither waits, nor asks the clock, nor talks to anybody.
-PURE_LAYERS = ("formats", "ledger", "consensus")
+PURE_LAYERS = ("formats", "ledger", "consensus", "stun")
 IMPURE_MODULES = {"asyncio", "random", "select", "selectors", "socket", "ssl", "subprocess", "threading", "time"}
 
 
