@@ -23,7 +23,7 @@ from cloudnode.ledger.trie import Trie
 from cloudnode.store.connection import connect
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
-from cloudnode.store.state import NodeCache, StateTrie
+from cloudnode.store.state import KeptState, StateTrie
 
 RATINGS_TABLE = 1
 TRIAL_RATE = 6_100
@@ -93,7 +93,7 @@ def measure_trie(path: Path, blocks: int) -> tuple[float, float]:
     """
     open_ledger(path)[0].close()
     connection = connect(str(path))
-    random, cache, entry = Random(1), NodeCache(), EMPTY_ENTRY
+    random, cache, entry = Random(1), KeptState(), EMPTY_ENTRY
     whole, rows_alone = [], []
     for height in range(1, blocks + 1):
         rows = [(random.randbytes(64), b"\x05" + random.randbytes(12)) for _ in range(BLOCK)]

@@ -127,13 +127,16 @@ class Effects:
 
 
 class Executor:
-    """Executes the operations of one block, one after the other."""
+    """Executes the operations of one block, one after the other.
+
+    :ivar effects: What they change. :ivar heads: The records that they dealt with, as they are after them.
+    """
 
     def __init__(self, state: StateView, genesis: Genesis, height: int) -> None:
         self._state = state
         self._admission = genesis.parameters.admission
         self._height = height
-        self._records: dict[bytes, RecordHead | None] = {}
+        self.heads: dict[bytes, RecordHead | None] = {}
         self._stars: dict[bytes, int | None] = {}
         self._known: set[bytes] = set()
         self.effects = Effects(height)
@@ -218,9 +221,9 @@ class Executor:
 
     def _record(self, record: bytes) -> RecordHead | None:
         try:
-            return self._records[record]
+            return self.heads[record]
         except KeyError:
-            head = self._records[record] = self._state.record(record)
+            head = self.heads[record] = self._state.record(record)
             return head
 
     def _score(self, record: bytes, head: RecordHead) -> Score:
@@ -274,7 +277,7 @@ class Executor:
     def _write(self, record: bytes, before: RecordHead | None, after: RecordHead, time: int, data: bytes) -> None:
         if before is not None and record not in self.effects.records:
             self.effects.replaced_records.add(before.position)
-        self._records[record] = after
+        self.heads[record] = after
         created, updated = cursor(after.created), cursor(after.position)
         digest = record_digest(
             after.account, after.collection, after.key, after.version,

@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from os.path import commonprefix
 from struct import Struct
 from typing import Protocol
 
-from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, PAGE_ROWS, TABLES, encode_inner, encode_leaf
+from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, PAGE_ROWS, TABLES, encode_inner
+from cloudnode.ledger.pages import ChangedPages
 
 _sums = Struct(">QQQ")
 _head = Struct(">cBH")
@@ -76,18 +77,23 @@ def key_range(prefix: str) -> tuple[bytes, bytes | None]:
 
 def page_entry(table: int, rows: Rows) -> bytes:
     """The entry of a leaf page, all zeros for no rows."""
+    return _page_entry(table, b"".join(chain.from_iterable(rows)))
+
+
+def _page_entry(table: int, rows: bytes) -> bytes:
+    """:func:`page_entry` of rows that lie one after the other."""
     if not rows:
         return EMPTY_ENTRY
-    page = encode_leaf(table, rows)
     shape = TABLES[table]
     width = shape.key_size + shape.value_size
+    number = len(rows) // width
     # Striding over the page sums one byte of each row without touching the rows one by one.
-    total = sum(page[4 + shape.sum_offset :: width]) if shape.sum_offset is not None else 0
+    total = sum(rows[shape.sum_offset :: width]) if shape.sum_offset is not None else 0
     if shape.count_offset is not None:
-        count = sum(page[4 + shape.count_offset :: width])
+        count = sum(rows[shape.count_offset :: width])
     else:
-        count = len(rows) if shape.counts_rows else 0
-    return sha256(page).digest() + _sums.pack(total, count, len(rows))
+        count = number if shape.counts_rows else 0
+    return sha256(_head.pack(b"L", table, number) + rows).digest() + _sums.pack(total, count, number)
 
 
 @lru_cache(4096)
@@ -96,10 +102,12 @@ def _digits(bitmap: int) -> str:
     return "".join(digit for nibble, digit in enumerate("0123456789abcdef") if bitmap >> nibble & 1)
 
 
-def _packed_sums(entries: Iterable[bytes]) -> int:
-    """The (sum, count, rows) over entries as one number of 192 bits: none of the three ever overflows."""
-    from_bytes = int.from_bytes
-    return sum([from_bytes(entry[32:], "big") for entry in entries])
+def _packed(entry: bytes | bytearray) -> int:
+    """An entry's (sum, count, rows) as one number of 192 bits, 0 for no bytes at all.
+
+    The numbers of several entries may be added: none of the three ever overflows.
+    """
+    return int.from_bytes(entry[32:], "big")
 
 
 class InnerNode:
@@ -144,15 +152,80 @@ def node_entry(node: bytes) -> bytes:
     return sha256(node).digest() + _sums.pack(*InnerNode.decode(node).sums())
 
 
+class _ChangingNode:
+    """An inner node whose entries are replaced in its bytes, for most changes of a node are of one entry or two.
+
+    :ivar path: As hex digits. :ivar sums: The (sum, count, rows) over its children as one number of 192 bits.
+    """
+
+    __slots__ = ("_bitmap", "_entries", "_head", "path", "sums")
+
+    def __init__(self, head: bytes, path: str, bitmap: int, entries: bytes, sums: int) -> None:
+        self._head = head
+        self._bitmap = bitmap
+        self._entries = bytearray(entries)
+        self.path = path
+        self.sums = sums
+
+    @classmethod
+    def open(cls, node: bytes, entry: bytes) -> _ChangingNode:
+        """A node of our own, with the entry that its parent has of it."""
+        _, _, length = _head.unpack_from(node)
+        at = 4 + (length + 1) // 2
+        (bitmap,) = _bitmap.unpack_from(node, at)
+        return cls(node[:at], node[4:at].hex()[:length], bitmap, node[at + 2 :], _packed(entry))
+
+    @classmethod
+    def above(cls, table: int, path: str, digit: str, entry: bytes) -> _ChangingNode:
+        """A node with one child."""
+        head = _head.pack(b"I", table, len(path)) + bytes.fromhex(path if len(path) % 2 == 0 else path + "0")
+        return cls(head, path, 1 << int(digit, 16), entry, _packed(entry))
+
+    def encode(self) -> bytes:
+        """The node's bytes."""
+        return b"".join((self._head, _bitmap.pack(self._bitmap), self._entries))
+
+    def child(self, digit: str) -> bytes:
+        """The entry of a child, all zeros if there is none."""
+        at, end = self._place(1 << int(digit, 16))
+        return bytes(self._entries[at:end]) or EMPTY_ENTRY
+
+    def set_child(self, digit: str, entry: bytes) -> None:
+        """Replace a child's entry; with all zeros there is no such child."""
+        bit = 1 << int(digit, 16)
+        at, end = self._place(bit)
+        self.sums += _packed(entry) - _packed(self._entries[at:end])
+        if entry == EMPTY_ENTRY:
+            del self._entries[at:end]
+            self._bitmap &= ~bit
+        else:
+            self._entries[at:end] = entry
+            self._bitmap |= bit
+
+    def only_child(self) -> tuple[str, bytes] | None:
+        """Nibble and entry of the child if there is but one."""
+        if len(self._entries) != ENTRY_SIZE:
+            return None
+        return format(self._bitmap.bit_length() - 1, "x"), bytes(self._entries)
+
+    def _place(self, bit: int) -> tuple[int, int]:
+        """Where the child's entry begins and ends; both are where it would be if there is none."""
+        at = (self._bitmap & (bit - 1)).bit_count() * ENTRY_SIZE
+        return at, at + ENTRY_SIZE if self._bitmap & bit else at
+
+
 class Trie:
     """One table's trie over a store.
 
     :param table: The table's number (:data:`cloudnode.formats.nodes.TABLES`).
+    :param pages: Leaf pages that need not be read from the store, with what is changed; None to read them all.
     """
 
-    def __init__(self, table: int, store: TrieStore) -> None:
+    def __init__(self, table: int, store: TrieStore, pages: ChangedPages | None = None) -> None:
         self._table = table
         self._store = store
+        self._pages = pages
+        self._width = TABLES[table].key_size + TABLES[table].value_size
 
     def update(self, entry: bytes, keys: Iterable[bytes]) -> bytes:
         """Bring the inner nodes in line with rows that changed.
@@ -178,7 +251,7 @@ class Trie:
     def build(self, slot: str, rows: Rows) -> bytes:
         """Store the inner nodes over rows below a slot that has none, and return their entry."""
         if len(rows) <= PAGE_ROWS:
-            return page_entry(self._table, rows)
+            return self._leaf(b"".join(chain.from_iterable(rows)))
         path = commonprefix((rows[0][0].hex(), rows[-1][0].hex()))
         children = {}
         start = 0
@@ -189,10 +262,26 @@ class Trie:
                 digit = format(nibbles[start], "x")
                 children[digit] = self.build(path + digit, rows[start:end])
                 start = end
-        return self._put(slot, InnerNode(self._table, path, children), _packed_sums(children.values()))
+        return self._put(slot, encode_inner(self._table, path, children), sum(map(_packed, children.values())))
 
-    def _put(self, slot: str, node: InnerNode, sums: int) -> bytes:
-        encoded = node.encode()
+    def _leaf(self, rows: bytes) -> bytes:
+        entry = _page_entry(self._table, rows)
+        if self._pages is not None and rows:
+            self._pages.keep(entry, rows)
+        return entry
+
+    def _page(self, slot: str, entry: bytes, keys: list[str]) -> bytes:
+        """Bring a leaf page in line, of which there may be more rows than a page has now, and return its entry."""
+        rows = None if self._pages is None else self._pages.changed(entry, keys)
+        if rows is None:
+            return self.build(slot, self._rows(slot))
+        width, key_size = self._width, TABLES[self._table].key_size
+        if len(rows) <= PAGE_ROWS * width:
+            return self._leaf(rows)
+        starts = range(0, len(rows), width)
+        return self.build(slot, [(rows[at : at + key_size], rows[at + key_size : at + width]) for at in starts])
+
+    def _put(self, slot: str, encoded: bytes, sums: int) -> bytes:
         self._store.set_node(slot, encoded)
         return sha256(encoded).digest() + sums.to_bytes(_SUMS_SIZE, "big")
 
@@ -207,9 +296,9 @@ class Trie:
             return changed
         node = self._open(slot, entry, keys)
         if node is None:
-            return self.build(slot, self._rows(slot))
+            return self._page(slot, entry, keys)
         for digit, child, group in _children(node, keys):
-            _set_child(node, digit, (yield from self._change_in_steps(node.path + digit, child, group)))
+            node.set_child(digit, (yield from self._change_in_steps(node.path + digit, child, group)))
         return self._close(slot, node)
 
     def _change(self, slot: str, entry: bytes, keys: list[str]) -> bytes:
@@ -219,34 +308,36 @@ class Trie:
         """
         node = self._open(slot, entry, keys)
         if node is None:
-            return self.build(slot, self._rows(slot))
+            return self._page(slot, entry, keys)
         for digit, child, group in _children(node, keys):
-            _set_child(node, digit, self._change(node.path + digit, child, group))
+            node.set_child(digit, self._change(node.path + digit, child, group))
         return self._close(slot, node)
 
-    def _open(self, slot: str, entry: bytes, keys: list[str]) -> InnerNode | None:
+    def _open(self, slot: str, entry: bytes, keys: list[str]) -> _ChangingNode | None:
         """The inner node at a slot, with room for the changed keys; None if there is a leaf page."""
         stored = self._store.node(slot) if entry_rows(entry) > PAGE_ROWS else None
         if stored is None:
             return None
-        node = InnerNode.decode(stored)
+        node = _ChangingNode.open(stored, entry)
         return node if _are_inside(node, keys) else self._make_room(slot, stored, node, entry, keys)
 
-    def _close(self, slot: str, node: InnerNode) -> bytes:
+    def _close(self, slot: str, node: _ChangingNode) -> bytes:
         """Store a node whose children are in line, or what takes its place, and return the entry."""
-        sums = _packed_sums(node.children.values())
-        if sums & _ROWS_MASK <= PAGE_ROWS:
+        if node.sums & _ROWS_MASK <= PAGE_ROWS:
             self._store.set_node(slot, None)
-            return page_entry(self._table, self._rows(slot))
-        if len(node.children) == 1:
+            return self._leaf(b"".join(chain.from_iterable(self._rows(slot))))
+        only = node.only_child()
+        if only is not None:
             # The only child left takes this node's place; having more rows than a page, it is an inner node.
-            ((digit, child),) = node.children.items()
+            digit, child = only
             self._store.set_node(slot, self._store.node(node.path + digit))
             self._store.set_node(node.path + digit, None)
             return child
-        return self._put(slot, node, sums)
+        return self._put(slot, node.encode(), node.sums)
 
-    def _make_room(self, slot: str, stored: bytes, node: InnerNode, entry: bytes, keys: list[str]) -> InnerNode:
+    def _make_room(
+        self, slot: str, stored: bytes, node: _ChangingNode, entry: bytes, keys: list[str]
+    ) -> _ChangingNode:
         """Make a node for rows that do not share the path of the node at this slot, above that node."""
         outside = [key for key in keys if not key.startswith(node.path) and self._rows(key)]
         if not outside:
@@ -254,23 +345,16 @@ class Trie:
         path = commonprefix((outside[0], outside[-1], node.path))
         digit = node.path[len(path)]
         self._store.set_node(path + digit, stored)
-        return InnerNode(self._table, path, {digit: entry})
+        return _ChangingNode.above(self._table, path, digit, entry)
 
 
-def _are_inside(node: InnerNode, keys: list[str]) -> bool:
+def _are_inside(node: _ChangingNode, keys: list[str]) -> bool:
     """Whether all keys share the node's path: being in order, they do if the first and the last do."""
     return keys[0].startswith(node.path) and keys[-1].startswith(node.path)
 
 
-def _children(node: InnerNode, keys: list[str]) -> Iterator[tuple[str, bytes, list[str]]]:
+def _children(node: _ChangingNode, keys: list[str]) -> Iterator[tuple[str, bytes, list[str]]]:
     """The children that have changed keys below them: nibble, entry and keys of each."""
     inside = keys if _are_inside(node, keys) else [key for key in keys if key.startswith(node.path)]
     for digit, group in groupby(inside, itemgetter(len(node.path))):
-        yield digit, node.children.get(digit, EMPTY_ENTRY), list(group)
-
-
-def _set_child(node: InnerNode, digit: str, entry: bytes) -> None:
-    if entry == EMPTY_ENTRY:
-        node.children.pop(digit, None)
-    else:
-        node.children[digit] = entry
+        yield digit, node.child(digit), list(group)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from struct import Struct
+from typing import TypeVar
 
 from cloudnode.formats.nodes import TABLES
 from cloudnode.ledger.executor import RecordHead, Total
+from cloudnode.ledger.pages import PageCache
 from cloudnode.store.checks import row_check
+from cloudnode.store.schema import SCORE_COLUMNS
 
 _expiry = Struct(">Q")
 
@@ -37,13 +40,79 @@ def first_window_key(height: int) -> bytes:
     return _expiry.pack(height)
 
 
-class StateReader:
-    """The executor's view (:class:`cloudnode.ledger.executor.StateView`) of the last committed block."""
+ScoreRow = tuple[int, int, bytes, bytes, str, str | None, int, int, int, int]
+"""A row of ``scores`` but for its check (:data:`cloudnode.store.schema.SCORE_COLUMNS`)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+TotalRow = tuple[bytes, int, int, int, int]
+"""A row of ``totals`` but for its check: key, since, records, ratings, stars."""
+
+_ROWS_KEPT = 10_000
+_ACCOUNTS_KEPT = 100_000
+
+_Key = TypeVar("_Key", bytes, int, str)
+_Value = TypeVar("_Value")
+
+
+class Kept(dict[_Key, _Value]):
+    """What was read or written last, no more than so much of it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def keep(self, key: _Key, value: _Value) -> None:
+        """Keep one more, and forget what has been here for longest if there are too many."""
+        self[key] = value
+        if len(self) > self._most:
+            del self[next(iter(self))]
+
+
+class KeptState:
+    """Parts of the state as of the newest block, so that what many blocks need is not read for each from SQL."""
+
+    def __init__(self) -> None:
+        self.nodes: Kept[str, tuple[int, bytes]] = Kept(8_192)
+        """Inner nodes by slot, each with the height since which it is as it is; some 700 bytes each."""
+        self.pages = PageCache()
+        self.records: Kept[bytes, RecordHead | None] = Kept(_ROWS_KEPT)
+        self.scores: Kept[int, ScoreRow] = Kept(_ROWS_KEPT)
+        self.totals: Kept[bytes, TotalRow] = Kept(_ROWS_KEPT)
+        self.accounts: Kept[bytes, None] = Kept(_ACCOUNTS_KEPT)
+
+    def forget(self) -> None:
+        """A block was not committed after all, or somebody else wrote to the file."""
+        for kept in (self.nodes, self.records, self.scores, self.totals, self.accounts):
+            kept.clear()
+
+    def take(
+        self, heads: Mapping[bytes, RecordHead | None], scores: Iterable[ScoreRow], totals: Iterable[TotalRow]
+    ) -> None:
+        """Learn what a block wrote. New accounts are learnt when they are read."""
+        for record, head in heads.items():
+            self.records.keep(record, head)
+        for score in scores:
+            self.scores.keep(score[0], score)
+        for total in totals:
+            self.totals.keep(total[0], total)
+
+
+class StateReader:
+    """The executor's view (:class:`cloudnode.ledger.executor.StateView`) of the last committed block.
+
+    :ivar scores: :ivar totals: The rows that were read, which are those that the block is going to replace.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, kept: KeptState) -> None:
         self._execute = connection.execute
+        self._kept = kept
+        self.scores: list[ScoreRow] = []
+        self.totals: list[TotalRow] = []
 
     def record(self, record: bytes) -> RecordHead | None:
+        try:
+            return self._kept.records[record]
+        except KeyError:
+            pass
         row = self._execute(
             "SELECT position, live, account, collection, key, ref, version, created FROM records WHERE hash = ?",
             (record,),
@@ -58,47 +127,31 @@ class StateReader:
         return None if row is None else row[0][0]
 
     def score(self, created: int) -> tuple[int, int]:
-        row = self._execute("SELECT sum, count FROM scores WHERE created = ?", (created,)).fetchone()
-        return row[0], row[1]
+        row: ScoreRow | None = self._kept.scores.get(created)
+        if row is None:
+            row = self._execute(f"SELECT {SCORE_COLUMNS} FROM scores WHERE created = ?", (created,)).fetchone()
+            assert row is not None, "a record has no score"
+        self.scores.append(row)
+        return row[7], row[8]
 
     def total(self, account: bytes) -> Total:
-        row = self._execute("SELECT records, ratings, stars FROM totals WHERE key = ?", (account,)).fetchone()
-        return Total() if row is None else Total(*row)
+        row: TotalRow | None = self._kept.totals.get(account)
+        if row is None:
+            row = self._execute(
+                "SELECT key, since, records, ratings, stars FROM totals WHERE key = ?", (account,)
+            ).fetchone()
+            if row is None:
+                return Total()
+        self.totals.append(row)
+        return Total(*row[2:])
 
     def account_known(self, account: bytes) -> bool:
-        return self._execute("SELECT 1 FROM accounts WHERE key = ?", (account,)).fetchone() is not None
-
-
-class NodeCache:
-    """The inner nodes used last, so that the upper trie is not read from SQL for each block.
-
-    :param limit: How many nodes; each is some 700 bytes.
-    """
-
-    def __init__(self, limit: int = 8192) -> None:
-        self._limit = limit
-        self._nodes: OrderedDict[str, bytes] = OrderedDict()
-
-    def get(self, slot: str) -> bytes | None:
-        """A node if it is here."""
-        node = self._nodes.get(slot)
-        if node is not None:
-            self._nodes.move_to_end(slot)
-        return node
-
-    def set(self, slot: str, node: bytes | None) -> None:
-        """Keep a node, or forget it if None."""
-        if node is None:
-            self._nodes.pop(slot, None)
-            return
-        self._nodes[slot] = node
-        self._nodes.move_to_end(slot)
-        if len(self._nodes) > self._limit:
-            self._nodes.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget all: a block was not committed after all."""
-        self._nodes.clear()
+        if account in self._kept.accounts:
+            return True
+        is_known = self._execute("SELECT 1 FROM accounts WHERE key = ?", (account,)).fetchone() is not None
+        if is_known:
+            self._kept.accounts.keep(account, None)
+        return is_known
 
 
 class StateTrie:
@@ -107,13 +160,14 @@ class StateTrie:
     Nodes that change are kept aside until :meth:`flush`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, table: int, height: int, cache: NodeCache) -> None:
+    def __init__(self, connection: sqlite3.Connection, table: int, height: int, kept: KeptState) -> None:
         self._connection = connection
         self._table = table
         self._height = height
-        self._cache = cache
+        self._kept = kept.nodes
         self._sql = ROWS_SQL[table]
         self._least = first_window_key(height) if table == WINDOW else b""
+        self._before: dict[str, tuple[int, bytes] | None] = {}
         self._changed: dict[str, bytes | None] = {}
 
     def rows(self, low: bytes, high: bytes | None) -> list[tuple[bytes, bytes]]:
@@ -124,32 +178,42 @@ class StateTrie:
     def node(self, slot: str) -> bytes | None:
         if slot in self._changed:
             return self._changed[slot]
-        name = f"{self._table}{slot}"
-        node = self._cache.get(name)
-        if node is None:
-            row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (name,)).fetchone()
-            node = None if row is None else row[0]
-        return node
+        before = self._read(slot)
+        return None if before is None else before[1]
 
     def set_node(self, slot: str, node: bytes | None) -> None:
         self._changed[slot] = node
 
+    def _read(self, slot: str) -> tuple[int, bytes] | None:
+        """The node that is at a slot before the block, with the height since which it is."""
+        try:
+            return self._before[slot]
+        except KeyError:
+            pass
+        name = f"{self._table}{slot}"
+        found: tuple[int, bytes] | None = self._kept.get(name)
+        if found is None:
+            found = self._connection.execute("SELECT since, node FROM trie WHERE slot = ?", (name,)).fetchone()
+        self._before[slot] = found
+        return found
+
     def flush(self) -> None:
         """Write what changed, the nodes of before into ``trie_old``."""
         height = self._height
-        changed = [(f"{self._table}{slot}", node) for slot, node in self._changed.items()]
-        self._connection.executemany(
-            "INSERT INTO trie_old SELECT slot, ?1, since, node, row_check(slot, ?1, since, node)"
-            " FROM trie WHERE slot = ?2",
-            [(height, slot) for slot, _ in changed],
-        )
-        self._connection.executemany(
-            "DELETE FROM trie WHERE slot = ?", [(slot,) for slot, node in changed if node is None]
-        )
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO trie VALUES (?, ?, ?, ?)",
-            [(slot, height, node, row_check(slot, height)) for slot, node in changed if node is not None],
-        )
-        for slot, node in changed:
-            self._cache.set(slot, node)
+        old, gone, new = [], [], []
+        for slot, node in self._changed.items():
+            name = f"{self._table}{slot}"
+            before = self._read(slot)
+            if before is not None:
+                old.append((name, height, *before, row_check(name, height, *before)))
+            if node is not None:
+                new.append((name, height, node, row_check(name, height)))
+                self._kept.keep(name, (height, node))
+            else:
+                gone.append((name,))
+                self._kept.pop(name, None)
+        self._connection.executemany("INSERT INTO trie_old VALUES (?, ?, ?, ?, ?)", old)
+        self._connection.executemany("DELETE FROM trie WHERE slot = ?", gone)
+        self._connection.executemany("INSERT OR REPLACE INTO trie VALUES (?, ?, ?, ?)", new)
+        self._before.clear()
         self._changed.clear()

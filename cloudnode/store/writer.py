@@ -14,6 +14,7 @@ from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import SYSTEM
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.executor import Effects, Executor
+from cloudnode.ledger.pages import ChangedPages
 from cloudnode.ledger.positions import position
 from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import Block
@@ -22,8 +23,8 @@ from cloudnode.ledger.trie import Trie
 from cloudnode.store.checks import row_check
 from cloudnode.store.epochs import epoch_end, store_epoch_end
 from cloudnode.store.pruning import prune, prune_log
-from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
-from cloudnode.store.state import WINDOW, NodeCache, StateReader, StateTrie, first_window_key
+from cloudnode.store.schema import RECORD_COLUMNS
+from cloudnode.store.state import WINDOW, KeptState, ScoreRow, StateReader, StateTrie, TotalRow, first_window_key
 from cloudnode.store.states import StateRoot
 from cloudnode.store.texts import record_text
 
@@ -39,7 +40,7 @@ class BlockWriter:
         self._keep_blocks = keep_blocks
         self._connection = connection
         self._genesis = genesis
-        self._nodes = NodeCache()
+        self._kept = KeptState()
 
     def write_in_steps(
         self, block: Block, operations: Sequence[Operation], before: StateRoot
@@ -67,12 +68,16 @@ class BlockWriter:
         self, block: Block, operations: Sequence[Operation], before: StateRoot
     ) -> Generator[None, None, tuple[StateRoot, list[int]]]:
         """:meth:`write_in_steps` within a transaction that is open, and that stays open."""
-        executor = Executor(StateReader(self._connection), self._genesis, block.height)
+        reader = StateReader(self._connection, self._kept)
+        executor = Executor(reader, self._genesis, block.height)
         for count, operation in enumerate(operations, 1):
             executor.execute(operation)
             if count % _CHUNK == 0:
                 yield
         effects = executor.effects
+        scores, totals = _score_rows(effects), _total_rows(effects)
+        self._write_sums(reader, scores, totals, block.height)
+        yield
         yield from self._write_rows(effects)
         self.write_log(block, operations, effects.results)
         yield
@@ -80,18 +85,19 @@ class BlockWriter:
         prune(self._connection, block.height)
         if self._keep_blocks is not None:
             prune_log(self._connection, block.height, self._keep_blocks)
+        self._kept.take(executor.heads, scores, totals)
         return state, effects.results
 
     def forget(self) -> None:
         """Keep nothing in memory of what is in the file: it was written by somebody else."""
-        self._nodes.clear()
+        self._kept.forget()
 
     def write_genesis(self) -> StateRoot:
         """Store the state of height 0, within the transaction that is open."""
         height = 0
         keys = self._write_system(self._genesis_values(), height)
         state = StateRoot.empty(height)
-        trie = StateTrie(self._connection, SYSTEM, height, self._nodes)
+        trie = StateTrie(self._connection, SYSTEM, height, self._kept)
         entry = Trie(SYSTEM, trie).update(state.entries[SYSTEM], keys)
         trie.flush()
         state = state.with_entry(SYSTEM, entry)
@@ -159,38 +165,29 @@ class BlockWriter:
             given = sorted((key, value) for key, value in effects.ratings.items() if value is not None)
             many("INSERT OR REPLACE INTO ratings VALUES (?, ?)", given)
             yield
-        if effects.scores:
-            many(
-                f"INSERT INTO scores_old SELECT {SCORE_COLUMNS}, ?1, row_check({SCORE_COLUMNS}, ?1)"
-                " FROM scores WHERE created = ?2",
-                [(until, created) for created in effects.scores],
-            )
-            scores = [
-                (
-                    created, until, score.hash, score.account, score.collection, score.ref, int(score.live),
-                    score.sum, score.count, rank(score.sum, score.count),
-                )
-                for created, score in effects.scores.items()
-            ]  # fmt: skip
-            many(
-                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                [(*score, row_check(*score)) for score in scores],
-            )
-            yield
-        many(
-            "INSERT INTO totals_old SELECT key, ?1, since, records, ratings, stars,"
-            " row_check(key, ?1, since, records, ratings, stars) FROM totals WHERE key = ?2",
-            [(until, key) for key in effects.totals],
-        )
-        totals = [(key, until, row.records, row.ratings, row.stars) for key, row in effects.totals.items()]
-        many(
-            "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)",
-            [(*total, row_check(*total)) for total in totals],
-        )
         self._write_system(effects.system, until)
         many("INSERT INTO accounts VALUES (?, ?)", list(effects.accounts.items()))
         many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))
         yield
+
+    def _write_sums(
+        self, reader: StateReader, scores: Sequence[ScoreRow], totals: Sequence[TotalRow], until: int
+    ) -> None:
+        """Store the scores and totals that change; what was there before is what the executor read."""
+        many = self._connection.executemany
+        many(
+            "INSERT INTO scores_old VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            [(*row, until, row_check(*row, until)) for row in reader.scores],
+        )
+        many(
+            "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [(*row, row_check(*row)) for row in scores],
+        )
+        many(
+            "INSERT INTO totals_old VALUES (?,?,?,?,?,?,?)",
+            [(key, until, *rest, row_check(key, until, *rest)) for key, *rest in reader.totals],
+        )
+        many("INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)", [(*row, row_check(*row)) for row in totals])
 
     def write_log(self, block: Block, operations: Sequence[Operation], results: Sequence[int]) -> None:
         """Put a block and its operations with their results into the log, within the transaction that is open."""
@@ -216,21 +213,36 @@ class BlockWriter:
             "SELECT key FROM window WHERE key >= ? AND key < ?",
             (first_window_key(height - 1), first_window_key(height)),
         ).fetchall()
-        changed = {
-            0: list(effects.records),
-            1: list(effects.ratings),
-            WINDOW: [key for key, _ in effects.window] + [key for (key,) in expired],
-            3: list(effects.accounts),
-            SYSTEM: [system_row(name, content)[0] for name, content in effects.system.items()],
+        changed: dict[int, Mapping[bytes, bytes | None]] = {
+            0: {key: row.value for key, row in effects.records.items()},
+            1: effects.ratings,
+            WINDOW: dict(effects.window) | dict.fromkeys(key for (key,) in expired),
+            3: effects.accounts,
+            SYSTEM: dict(system_row(name, content) for name, content in effects.system.items()),
         }
         state = before.at(height)
-        for table, keys in changed.items():
-            if not keys:
+        for table, values in changed.items():
+            if not values:
                 continue
-            trie = StateTrie(self._connection, table, height, self._nodes)
-            entry = yield from Trie(table, trie).update_in_steps(state.entries[table], keys)
+            trie = StateTrie(self._connection, table, height, self._kept)
+            pages = ChangedPages(table, self._kept.pages, values)
+            entry = yield from Trie(table, trie, pages).update_in_steps(state.entries[table], values)
             trie.flush()
             state = state.with_entry(table, entry)
             yield
         state.store(self._connection)
         return state
+
+
+def _score_rows(effects: Effects) -> list[ScoreRow]:
+    return [
+        (
+            created, effects.height, score.hash, score.account, score.collection, score.ref, int(score.live),
+            score.sum, score.count, rank(score.sum, score.count),
+        )
+        for created, score in effects.scores.items()
+    ]  # fmt: skip
+
+
+def _total_rows(effects: Effects) -> list[TotalRow]:
+    return [(key, effects.height, row.records, row.ratings, row.stars) for key, row in effects.totals.items()]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.nodes import EMPTY_ENTRY
+from cloudnode.ledger.pages import ChangedPages, PageCache
 from cloudnode.ledger.trie import InnerNode, Trie, entry_sums, key_range
 from tests.unit.ledger.memory import MemoryTrieStore, defined_entry
 
@@ -59,6 +60,29 @@ class TrieTests(SynchronousTestCase):
             entry = self._remove_all(store, trie, entry)
             self.assertEqual(entry, EMPTY_ENTRY)
             self.assertEqual(store.nodes, {})
+
+    def test_pages_in_memory(self) -> None:
+        """Pages in memory lead to the same nodes as pages that are read, though few are kept and blocks are lost."""
+        for seed in range(20):
+            random = Random(seed)
+            store, entry, cache = MemoryTrieStore(), EMPTY_ENTRY, PageCache(random.choice([2, 1_000]))
+            records = random.choice([1, 3, 500])
+            for _ in range(15):
+                changes: dict[bytes, bytes | None] = {}
+                for _ in range(random.choice([1, 10, 200])):
+                    key = rating_key(random.randrange(records), random.randrange(300))
+                    changes[key] = random.choice([None, rating_value(random.randint(1, 5))])
+                lost = random.random() < 0.2
+                before = dict(store.values), dict(store.nodes)
+                for key, value in changes.items():
+                    store.put(key, value)
+                after = Trie(RATINGS, store, ChangedPages(RATINGS, cache, changes)).update(entry, changes)
+                self.check(store, after)
+                if lost:
+                    store.values, store.nodes = before
+                    store.keys = sorted(store.values)
+                else:
+                    entry = after
 
     def _remove_all(self, store: MemoryTrieStore, trie: Trie, entry: bytes) -> bytes:
         keys = list(store.keys)

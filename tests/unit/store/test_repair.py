@@ -208,10 +208,10 @@ class RepairTests(SynchronousTestCase):
             connection.execute("BEGIN")
             keys = [key for (key,) in connection.execute("SELECT key FROM ratings").fetchall()]
             from cloudnode.ledger.trie import Trie
-            from cloudnode.store.state import NodeCache, StateTrie
+            from cloudnode.store.state import KeptState, StateTrie
 
             state = store.state
-            trie = StateTrie(connection, 1, 30, NodeCache())
+            trie = StateTrie(connection, 1, 30, KeptState())
             connection.execute("DELETE FROM trie WHERE slot >= '1' AND slot < '2'")
             state = state.with_entry(1, Trie(1, trie).update(bytes(56), keys))
             trie.flush()
