@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-import natlab
+from tests.natlab import delayprocess, natlab
 
 SILENCE = 0.3           # seconds of waiting for what should not arrive
 PATIENCE = 15.0         # seconds of waiting for what should arrive
@@ -113,6 +113,23 @@ async def passes(sender, receiver, endpoint, timeout):
     return None
 
 
+class Udp6(Udp):
+    """The same with IPv6."""
+
+    def __init__(self, host, port=0, address=None):
+        self.socket = host.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind((address or host.address6, port))
+        self.port = self.socket.getsockname()[1]
+
+
+def tcp_socket6(host):
+    """Return a TCP socket of a host with IPv6."""
+    opened = host.socket(socket.AF_INET6)
+    opened.setblocking(False)
+    return opened
+
+
 def tcp_socket(host, port=0, address=None):
     """Return a TCP socket of a host, bound so that others can share its port."""
     opened = host.socket()
@@ -174,7 +191,7 @@ class Reflector:
             listener.listen()
             self._tasks.append(asyncio.create_task(self._serve_tcp(listener)))
             loop.add_reader(self.udp[address, port].socket, self._answer_udp, address, port)
-        loop.add_reader(self._sniffer, self._note_request)
+        loop.add_reader(self._sniffer, self._note_requests)
 
     def _answer_udp(self, address, port):
         data, source = self.udp[address, port].socket.recvfrom(2048)
@@ -195,12 +212,13 @@ class Reflector:
                 await loop.sock_sendall(opened, data)
                 data = await loop.sock_recv(opened, 100)
 
-    def _note_request(self):
-        packet = self._sniffer.recv(2048)
-        if packet[9] == socket.IPPROTO_TCP:
-            address = socket.inet_ntoa(packet[12:16])
-            source, destination = struct.unpack_from('!HH', packet, (packet[0] & 15) * 4)
-            self._requests[address, destination] = source
+    def _note_requests(self):
+        with contextlib.suppress(BlockingIOError):
+            while packet := self._sniffer.recv(2048):
+                if packet[9] == socket.IPPROTO_TCP:
+                    address = socket.inet_ntoa(packet[12:16])
+                    source, destination = struct.unpack_from('!HH', packet, (packet[0] & 15) * 4)
+                    self._requests[address, destination] = source
 
     async def where_udp(self, client, endpoint):
         """Return where one of the reflector's endpoints sees a UDP socket."""
@@ -233,6 +251,9 @@ class Reflector:
         client = tcp_socket(host, port)
         await connect(client, silent, SILENCE)
         client.close()
+        deadline = time.monotonic() + PATIENCE
+        while (address, silent[1]) not in self._requests and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
         return silent, (address, self._requests.get((address, silent[1])))
 
 
@@ -478,9 +499,11 @@ def reachable(first, second):
     side's filter looks at ports.
     """
     first, second = natlab.KINDS[first], natlab.KINDS[second]
-    dependent = natlab.ADDRESS_AND_PORT_DEPENDENT
-    return not (first.mapping == second.filtering == dependent
-                or second.mapping == first.filtering == dependent)
+    dependent = natlab.ADDRESS_DEPENDENT, natlab.ADDRESS_AND_PORT_DEPENDENT
+    if first.mapping in dependent and second.mapping in dependent:
+        return False
+    return not ((first.mapping in dependent and second.filtering == dependent[1])
+                or (second.mapping in dependent and first.filtering == dependent[1]))
 
 
 # Tables
@@ -566,7 +589,8 @@ async def tcp_row(report, reflector, case):
 
 async def expiry_row(report, reflector, kind, host):
     end, after = await udp_expiry(reflector, host)
-    expected = {'none': 'same port', 'EI': 'new ports: 1', 'APD': 'new ports: 4'}
+    expected = {'none': 'same port', 'EI': 'new ports: 1', 'AD': 'new ports: 2',
+                'APD': 'new ports: 4'}
     return [kind, report.cell(f'{LIFETIME} s', end),
             report.cell(expected[SHORT[natlab.KINDS[kind].mapping]], after)]
 
@@ -903,6 +927,135 @@ async def check_unplugging(reflector, lab):
             bool(await reflector.where_udp(Udp(host), reflector.endpoints[0])))
 
 
+async def check_sequential_ports(reflector, lab, kind):
+    """See that each new mapping has the port after that of the one before."""
+    host = lab.nat(f'sequential-{kind}', kind, port_allocation='sequential').host(
+        f'sequential-{kind}-host')
+    ports = [[], []]
+    for _ in range(3):
+        udp, tcp = Udp(host), tcp_socket(host)
+        for endpoint in reflector.endpoints[:2]:
+            ports[0].append((await reflector.where_udp(udp, endpoint))[1])
+        ports[1].append((await reflector.where_tcp(tcp, reflector.endpoints[0]))[1])
+    steps = [sorted({after - before for before, after in itertools.pairwise(each)})
+             for each in ports]
+    expected = [1] if natlab.KINDS[kind].mapping == natlab.ADDRESS_AND_PORT_DEPENDENT else [0, 1]
+    return f'steps of sequential ports of a {kind} NAT, UDP and TCP', [expected, [1]], steps
+
+
+async def check_poison(reflector, lab, kind):
+    """See that who sends too early is refused until it has been silent, and nobody else is."""
+    host = lab.nat(f'poisoned-{kind}', kind, poison_lifetime=LIFETIME).host(f'poisoned-{kind}-host')
+    client = Udp(host)
+    contacted, _, stranger, other = reflector.endpoints
+    public = await reflector.where_udp(client, contacted)
+    observed = [bool(await passes(reflector.udp[stranger], client, public, SILENCE))]
+    for endpoint in (stranger, other):
+        client.send(b'permission', endpoint)
+    for endpoint, expected in ((stranger, False), (other, True), (contacted, True)):
+        observed.append(bool(await passes(reflector.udp[endpoint], client, public,
+                                          patience(expected))))
+    await asyncio.sleep(LIFETIME + 1)
+    client.send(b'permission', stranger)
+    observed.append(bool(await passes(reflector.udp[stranger], client, public, PATIENCE)))
+    return (f'UDP through a {kind} NAT with poison: early, after an outbound packet, '
+            'another endpoint, the first one, after silence',
+            [False, False, True, True, True], observed)
+
+
+async def check_poison_of_tcp(reflector, lab):
+    """See that a SYN that comes too early spoils the connection from inside."""
+    host = lab.nat('poisoned-tcp', poison_lifetime=LIFETIME, unsolicited_tcp='rst').host(
+        'poisoned-tcp-host')
+    client = tcp_socket(host)
+    public = await reflector.where_tcp(client, reflector.endpoints[0])
+    early = tcp_socket(reflector.host, 6000)
+    observed = [await connect(early, public, SILENCE)]
+    early.close()
+    listener = tcp_socket(reflector.host, 6000)
+    listener.listen()
+    inside = [tcp_socket(host, client.getsockname()[1]) for _ in range(2)]
+    observed.append(await connect(inside[0], listener.getsockname(), 1.2))
+    inside[0].close()
+    await asyncio.sleep(LIFETIME + 1)
+    observed.append(await connect(inside[1], listener.getsockname(), PATIENCE))
+    return ('TCP with poison: early, from inside, after silence',
+            ['rst', 'drop', 'open'], observed)
+
+
+async def check_ipv6():
+    """See what IPv6 networks let in, and that IPv4 beside them is as ever."""
+    observed = []
+    with natlab.Lab(ipv6=True) as lab:
+        server = lab.public_host('server', addresses=2)
+        for filtering in ('open', 'firewall'):
+            host = lab.nat(filtering, ipv6=filtering).host(f'{filtering}-host')
+            client = Udp6(host)
+            contacted, stranger = (Udp6(server, address=address) for address in server.addresses6)
+            own = host.address6, client.port
+            source = await passes(client, contacted, (server.address6, contacted.port), PATIENCE)
+            observed.append([
+                source[:2] == own,
+                bool(await passes(contacted, client, own, PATIENCE)),
+                bool(await passes(stranger, client, own, patience(filtering == 'open'))),
+                await connect(tcp_socket6(server), (host.address6, 9), SILENCE)])
+        plain = lab.nat('plain').host('plain-host')
+        observed.append((plain.address6, bool(await passes(
+            Udp(plain), receiver := Udp(server), (server.address, receiver.port), PATIENCE))))
+        if not natlab.delay_unavailable_reason():
+            server.link.impair(delay_ms=40)
+            observed.append(on_time(80, await round_trip(client, contacted, (
+                server.address6, contacted.port))))
+            server.link.impair()
+        server.link.impair(loss_percent=100)
+        observed.append(bool(await passes(client, contacted, (server.address6, contacted.port),
+                                          SILENCE)))
+        server.link.impair()
+        server.link.unplug()
+        server.link.plug_in()
+        observed.append(bool(await passes(client, contacted, (server.address6, contacted.port),
+                                          PATIENCE)))
+    expected = [[True, True, True, 'rst'], [True, True, False, 'drop'], (None, True), 80, False,
+                True]
+    if natlab.delay_unavailable_reason():
+        expected.remove(80)
+    return ('IPv6, open and firewall: source, an answer, a stranger, a SYN; no IPv6; '
+            'round trip (ms) at 40 ms; all lost; plugged in again', expected, observed)
+
+
+def nat_pmp(host, router, internal, external, lifetime):
+    """Ask a router for a UDP mapping (RFC 6886); return the external port and the lifetime."""
+    with host.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(2)
+        client.sendto(struct.pack('!BBHHHI', 0, 1, 0, internal, external, lifetime),
+                      (router._gateway, 5351))
+        _, _, result, _, _, external, lifetime = struct.unpack('!BBHIHHI', client.recv(100))
+        return (external, lifetime) if result == 0 else (0, result)
+
+
+async def check_port_mapping(lab):
+    """See that a mapping asked for lets everybody in, to the port asked for, until its end."""
+    router = lab.nat('mapping', port_mapping='all')
+    host, server = router.host('mapping-host'), lab.public_host('mapping-server')
+    client, stranger = Udp(host, 40000), Udp(server)
+    public = router.public_address, 41000
+    observed = [bool(await passes(stranger, client, public, SILENCE)),
+                nat_pmp(host, router, 40000, 41000, LIFETIME),
+                bool(await passes(stranger, client, public, PATIENCE))]
+    source = await passes(client, stranger, (server.address, stranger.port), PATIENCE)
+    observed.append(source == public)
+    await asyncio.sleep(LIFETIME + 2)
+    observed.append(bool(await passes(Udp(server), client, public, SILENCE)))
+    observed.append(nat_pmp(host, router, 40000, 41000, 600)[0])
+    await asyncio.to_thread(router.reboot)
+    observed.append(bool(await passes(Udp(server), client, public, SILENCE)))
+    observed.append(nat_pmp(host, router, 40000, 42000, 600)[0])
+    observed.append(bool(await passes(Udp(server), client, (public[0], 42000), PATIENCE)))
+    return ('port mapping: before, port and lifetime, a stranger, source of an answer, at its end; '
+            'again, after a reboot, port, a stranger',
+            [False, (41000, LIFETIME), True, True, False, 41000, False, 42000, True], observed)
+
+
 def check_topology():
     """See a command run on a host of a lab that a file describes."""
     topology = {'public_hosts': ['server'], 'nats': [
@@ -913,18 +1066,17 @@ def check_topology():
         json.dump(topology, file)
         file.flush()
         done = subprocess.run(
-            [sys.executable, natlab.__file__, 'run', file.name, '--host', 'pc', '--',
+            [sys.executable, '-m', 'tests.natlab', 'run', file.name, '--host', 'pc', '--',
              'sh', '-c', f"{sys.executable} -c '{program}'; ip -4 -o address show eth0; exit 3"],
             capture_output=True, text=True)
-    return ('natlab.py run: exit status, address twice', (3, 2),
+    return ('run: exit status, address twice', (3, 2),
             (done.returncode, done.stdout.count('192.168.7.2')))
 
 
 # A lab with a running program and, if that can be here, a delay; it prints a line.
-CLEANUP_PROGRAM = f'''
+CLEANUP_PROGRAM = '''
 import contextlib, sys, time
-sys.path.insert(0, {os.path.dirname(os.path.abspath(natlab.__file__))!r})
-import natlab
+from tests.natlab import natlab
 with natlab.Lab() as lab:
     lab.nat('n').host('h').popen(['sleep', '600'])
     with contextlib.suppress(natlab.Unsupported):
@@ -981,7 +1133,7 @@ def check_cleanup(way, number=None):
     if number == signal.SIGKILL:
         # What delays packets ends without being told.
         left += surviving({process: command for process, command in programs.items()
-                           if os.path.abspath(natlab.__file__) in command})
+                           if delayprocess.__file__ in command})
         natlab.remove_leftovers(process.pid)
     left += surviving(programs)
     prefix = f'{natlab.NETNS_PREFIX}-{process.pid}-'
@@ -1002,6 +1154,11 @@ async def further_checks(report, reflector, lab):
         check_block_udp(reflector, lab),
         check_tcp_lifetime(reflector, lab),
         check_answers_renew(reflector, lab),
+        check_sequential_ports(reflector, lab, 'symmetric'),
+        check_sequential_ports(reflector, lab, 'port-restricted'),
+        check_poison(reflector, lab, 'port-restricted'),
+        check_poison(reflector, lab, 'restricted-cone'),
+        check_poison_of_tcp(reflector, lab),
         check_call_back(reflector, lab),
         check_icmp_error(reflector, lab))
     rows += [
@@ -1009,11 +1166,15 @@ async def further_checks(report, reflector, lab):
         await check_many_endpoints(lab),
         await check_change_network(reflector, lab),
         await check_loss(reflector, lab),
+        await check_ipv6(),
         await check_unplugging(reflector, lab),
         check_topology(),
         check_cleanup('an exception'),
         check_cleanup('SIGTERM', signal.SIGTERM),
         check_cleanup('SIGKILL and remove_leftovers()', signal.SIGKILL)]
+    without_mapping = natlab.port_mapping_unavailable_reason()
+    if not without_mapping:
+        rows.append(await check_port_mapping(lab))
     without_delay = natlab.delay_unavailable_reason()
     if not without_delay:
         rows += [
@@ -1027,6 +1188,8 @@ async def further_checks(report, reflector, lab):
                  [[label, report.cell(expected, observed)] for label, expected, observed in rows])
     if without_delay:
         print(f'  SKIPPED impair with a delay: {without_delay}')
+    if without_mapping:
+        print(f'  SKIPPED port mapping: {without_mapping}')
 
 
 async def run(lab, report):
