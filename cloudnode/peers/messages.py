@@ -420,11 +420,28 @@ class DialledBack(Message, frozen=True, tag=35):
     host: Host
 
 
+class RelayInvitation(Message, frozen=True, tag=46):
+    """Calls the receiver to the sender's ``/relay/accept/<token in hex>``, where somebody waits for it.
+
+    :ivar caller: The IP address of who waits, as the sender sees it.
+    """
+
+    token: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    caller: Host
+
+
+class RelayDeclined(Message, frozen=True, tag=47):
+    """The sender does not come."""
+
+    token: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    reason: Annotated[str, Meta(max_length=100)]
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
     | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation | Holds
-    | StunServer | StunRecords | DialBack | DialledBack
+    | StunServer | StunRecords | DialBack | DialledBack | RelayInvitation | RelayDeclined
 )  # fmt: skip
 
 Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack
@@ -456,6 +473,7 @@ _LIMITS: dict[type[Message], int] = {
     Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
     GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
     StunServer: 128, StunRecords: STUN_RECORDS_MAX * (STUN_DATA_BYTES_MAX + 8), DialBack: 256, DialledBack: 128,
+    RelayInvitation: 128, RelayDeclined: 512,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
@@ -465,6 +483,7 @@ COSTS: dict[type[Message], int] = {
     GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20, GetNodes: 20, GetState: 30,
     GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
     GetSigned: 50, Accusation: 60, StunServer: 20, StunRecords: 200, DialBack: 200,
+    RelayInvitation: 30, RelayDeclined: 5,
 }  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 

@@ -42,7 +42,7 @@ class Dialler:
 def make_peer_factory(kind: ChannelKind, reactor: Any, neighbourhood: Neighbourhood) -> PeerSocketFactory:
     """What serves ``/peer`` on a WebSocket port or a QUIC socket."""
 
-    def check_admission(address: str) -> None:
+    def check_admission(address: str, path: str) -> None:
         try:
             neighbourhood.check_admission(address)
         except PeerFault as fault:

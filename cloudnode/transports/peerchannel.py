@@ -1,4 +1,5 @@
-"""Channels between nodes, as far as TCP and QUIC do the same: WebSocket at ``/peer``, binary messages, no Origin.
+"""Channels of binary messages, as far as TCP and QUIC do the same: links between nodes, at ``/peer``, and relayed
+streams, below ``/relay/``.
 
 What the messages say is not known here. Nodes' certificates are their own and vouched for by nobody; who is at
 the other end is proven above, by signatures over the *channel binding*: 32 bytes that both ends of a channel know
@@ -30,8 +31,6 @@ from cloudnode.transports.addresses import peer_address
 from cloudnode.transports.backpressure import SendGate
 from cloudnode.transports.timers import TimerWheel, WheelCall
 
-PATH = "/peer"
-SUBPROTOCOL = "cloudnode-peer.1"
 BINDING_SIZE = 32
 
 _CLOSE_SECONDS = 3.0
@@ -85,10 +84,32 @@ class ChannelKind:
     read_binding: Callable[[Any], bytes | None]
 
 
+@attrs.frozen
+class Purpose:
+    """What channels are for.
+
+    :ivar path: Where they are served; ending in a slash, with more behind it that says what exactly is wanted.
+    :ivar subprotocol: Of WebSocket. :ivar takes_pages: Whether a web page may ask for one.
+    """
+
+    path: str
+    subprotocol: str
+    takes_pages: bool = False
+
+    def includes(self, path: str) -> bool:
+        """Whether a request's path is one of these."""
+        return path.startswith(self.path) and len(path) > len(self.path) if self.path.endswith("/") else path == self.path
+
+
+LINKS = Purpose("/peer", "cloudnode-peer.1")
+RELAYS = Purpose("/relay/", "cloudnode-relay.1", takes_pages=True)
+
+
 class PeerChannel:
     """One end of a channel; Autobahn's two protocols mix it in.
 
     :ivar address: The other end's IP address as text. :ivar port: Its port. :ivar inbound: Whether it dialled.
+    :ivar path: That of the request for it, on the side that was dialled.
     :ivar binding: The channel binding, once the channel is open.
     """
 
@@ -97,6 +118,7 @@ class PeerChannel:
     inbound: bool
     address = ""
     port = 0
+    path = ""
     binding = b""
 
     _log = Logger()
@@ -268,16 +290,18 @@ class _ServerProtocol(PeerChannel, WebSocketServerProtocol):  # type: ignore[mis
         self._meet()
 
     def onConnect(self, request: ConnectionRequest) -> str:
-        """Take a request for a link, from a node and not from a web page."""
-        if "origin" in request.headers:
+        """Take a request for a channel, a link from a node and not from a web page."""
+        purpose: Purpose = self.factory.purpose
+        if "origin" in request.headers and not purpose.takes_pages:
             raise ConnectionDeny(403, "Links between nodes are not for web pages.")
-        if SUBPROTOCOL not in request.protocols:
-            raise ConnectionDeny(400, f"The subprotocol of links between nodes is {SUBPROTOCOL}.")
+        if purpose.subprotocol not in request.protocols:
+            raise ConnectionDeny(400, f"The subprotocol at {purpose.path} is {purpose.subprotocol}.")
+        self.path = request.path
         try:
-            self.factory.check_admission(self.address)
+            self.factory.check_admission(self.address, self.path)
         except PeerRefused as refusal:
             raise ConnectionDeny(503, str(refusal)) from None
-        return SUBPROTOCOL
+        return purpose.subprotocol
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -296,7 +320,7 @@ class _ClientProtocol(PeerChannel, WebSocketClientProtocol):  # type: ignore[mis
 
     def onConnect(self, response: ConnectionResponse) -> None:
         """Refuse whoever does not speak the subprotocol."""
-        if response.protocol != SUBPROTOCOL:
+        if response.protocol != self.factory.purpose.subprotocol:
             self.abort()
 
     def onOpen(self) -> None:
@@ -330,7 +354,7 @@ MakeEnd = Callable[[PeerChannel], PeerEnd]
 
 
 class PeerSocketFactory(WebSocketServerFactory):
-    """Takes the channels that other nodes dial."""
+    """Takes the channels that others dial."""
 
     noisy = False
     protocol = _ServerProtocol
@@ -339,16 +363,19 @@ class PeerSocketFactory(WebSocketServerFactory):
         self,
         kind: ChannelKind,
         clock: IReactorTime,
-        check_admission: Callable[[str], None],
+        check_admission: Callable[[str, str], None],
         make_end: MakeEnd,
         limits: PeerSocketLimits | None = None,
+        purpose: Purpose = LINKS,
     ) -> None:
         """
-        :param check_admission: Is given an IP address and raises :class:`PeerRefused`.
+        :param check_admission: Is given an IP address and the request's path, and raises :class:`PeerRefused`.
         :param make_end: Makes what lives on a channel that is open, or raises :class:`PeerRefused`.
         """
-        super().__init__(reactor=clock, server="", protocols=[SUBPROTOCOL])  # type: ignore[no-untyped-call]
+        protocols = [purpose.subprotocol]
+        super().__init__(reactor=clock, server="", protocols=protocols)  # type: ignore[no-untyped-call]
         self.kind = kind
+        self.purpose = purpose
         self.check_admission = check_admission
         self.make_end = make_end
         _set_options(
@@ -366,11 +393,19 @@ class DiallingFactory(WebSocketClientFactory):
     protocol = _ClientProtocol
 
     def __init__(
-        self, kind: ChannelKind, url: str, clock: Any, make_end: MakeEnd, limits: PeerSocketLimits
+        self,
+        kind: ChannelKind,
+        url: str,
+        clock: Any,
+        make_end: MakeEnd,
+        limits: PeerSocketLimits,
+        purpose: Purpose = LINKS,
     ) -> None:
-        """:param url: See :func:`peer_url`. :param make_end: Makes what lives on the channel, once that is open."""
-        super().__init__(url, reactor=clock, protocols=[SUBPROTOCOL], useragent="")  # type: ignore[no-untyped-call]
+        """:param url: See :func:`channel_url`. :param make_end: Makes what lives on the channel, once that is open."""
+        protocols = [purpose.subprotocol]
+        super().__init__(url, reactor=clock, protocols=protocols, useragent="")  # type: ignore[no-untyped-call]
         self.kind = kind
+        self.purpose = purpose
         self.opened: Deferred[PeerChannel] = Deferred()
         self.make_end = make_end
         _set_options(
@@ -378,6 +413,6 @@ class DiallingFactory(WebSocketClientFactory):
         )  # fmt: skip
 
 
-def peer_url(host: str, port: int) -> str:
-    """Where a node takes links, for the head of the request."""
-    return f"wss://[{host}]:{port}{PATH}" if ":" in host else f"wss://{host}:{port}{PATH}"
+def channel_url(host: str, port: int, path: str = LINKS.path) -> str:
+    """Where a node takes channels, for the head of the request."""
+    return f"wss://[{host}]:{port}{path}" if ":" in host else f"wss://{host}:{port}{path}"

@@ -1,4 +1,4 @@
-"""Links between nodes over TCP: WebSocket (RFC 6455) at ``/peer`` inside TLS 1.3.
+"""Channels over TCP: WebSocket (RFC 6455) inside TLS 1.3.
 
 The *channel binding* is ``tls-exporter`` of RFC 9266, that is 32 bytes exported (RFC 5705, RFC 8446 section 7.5) under
 the label ``EXPORTER-Channel-Binding`` with an empty context. Both ends of one TLS connection have the same value, and
@@ -18,13 +18,15 @@ from zope.interface import implementer
 
 from cloudnode.transports.peerchannel import (
     BINDING_SIZE,
+    LINKS,
     ChannelKind,
     DiallingFactory,
     MakeEnd,
     PeerChannel,
     PeerRefused,
     PeerSocketLimits,
-    peer_url,
+    Purpose,
+    channel_url,
 )
 
 BINDING_LABEL = b"EXPORTER-Channel-Binding"
@@ -50,6 +52,8 @@ async def dial_peer(
     timeout: float,
     limits: PeerSocketLimits | None = None,
     endpoint: IStreamClientEndpoint | None = None,
+    purpose: Purpose = LINKS,
+    path: str = LINKS.path,
 ) -> PeerChannel:
     """Open a channel to a node.
 
@@ -57,7 +61,9 @@ async def dial_peer(
     :param make_end: Makes what lives on the channel, once that is open. :param endpoint: Connects in place of TCP.
     :raises PeerRefused: Nobody listens, or it is no node; the text says which.
     """
-    factory = DiallingFactory(OVER_TCP, peer_url(host, port), reactor, make_end, limits or PeerSocketLimits())
+    factory = DiallingFactory(
+        OVER_TCP, channel_url(host, port, path), reactor, make_end, limits or PeerSocketLimits(), purpose
+    )
     endpoint = endpoint or HostnameEndpoint(reactor, host, port, timeout=timeout)
     protocol: Any = None
     try:

@@ -1,8 +1,8 @@
 """One TCP port for everything, told apart by its first bytes.
 
 Ports that a NAT maps are precious, so one port serves TLS (first byte 0x16, with the node's own certificate),
-HTTP and WebSocket in the clear (an ASCII letter), links between nodes (inside TLS, a request for ``/peer``), and
-STUN (RFC 8489: first byte 0 or 1, the magic cookie at byte 4). Inside TLS the stream is looked at again. Whatever
+HTTP and WebSocket in the clear (an ASCII letter), links between nodes and relayed streams (inside TLS, requests for
+``/peer`` and below ``/relay/``), and STUN (RFC 8489: first byte 0 or 1, the magic cookie at byte 4). Inside TLS the stream is looked at again. Whatever
 else comes is closed and counted.
 
 A connection is *unfinished* until its WebSocket is open, or it was handed to STUN. Unfinished connections are
@@ -38,6 +38,8 @@ from cloudnode.transports.timers import TimerWheel, WheelCall
 STUN_COOKIE = bytes.fromhex("2112a442")
 PEER_REQUEST = b"GET /peer HTTP/1.1\r\n"
 """How a link between nodes begins, inside TLS."""
+RELAY_REQUEST = b"GET /relay/"
+"""How a relayed stream begins, inside TLS."""
 _TLS_HANDSHAKE = 0x16
 
 
@@ -48,6 +50,7 @@ class Speech(enum.Enum):
     TLS = "tls"
     HTTP = "http"
     PEER = "peer"
+    RELAY = "relay"
     STUN = "stun"
     UNKNOWN = "unknown"
 
@@ -75,11 +78,12 @@ def recognize(begin: bytes) -> Speech:
 def recognize_request(begin: bytes) -> Speech:
     """Tell inside TLS what an HTTP request is for.
 
-    :param begin: All bytes received so far; as many as :data:`PEER_REQUEST` has are needed.
+    :param begin: All bytes received so far; at most as many as :data:`PEER_REQUEST` has are needed.
     """
-    if begin.startswith(PEER_REQUEST):
-        return Speech.PEER
-    return Speech.UNDECIDED if PEER_REQUEST.startswith(begin) else Speech.HTTP
+    for request, speech in ((PEER_REQUEST, Speech.PEER), (RELAY_REQUEST, Speech.RELAY)):
+        if begin.startswith(request):
+            return speech
+    return Speech.UNDECIDED if PEER_REQUEST.startswith(begin) or RELAY_REQUEST.startswith(begin) else Speech.HTTP
 
 
 @attrs.frozen
@@ -101,7 +105,7 @@ class SniffCounters:
     """What came to a port, for metrics.
 
     :ivar accepted: Connections. :ivar unfinished: Those that are unfinished now.
-    :ivar tls: :ivar http: :ivar peer: :ivar stun: What they spoke; what is inside TLS is counted as well.
+    :ivar tls: :ivar http: :ivar peer: :ivar relay: :ivar stun: What they spoke; what is inside TLS is counted as well.
     :ivar stun_refused: STUN connections closed because nothing here speaks it.
     :ivar unknown: Connections closed because of their first bytes.
     :ivar timed_out: Connections closed because they did not finish their handshake in time.
@@ -114,6 +118,7 @@ class SniffCounters:
     tls: int = 0
     http: int = 0
     peer: int = 0
+    relay: int = 0
     stun: int = 0
     stun_refused: int = 0
     unknown: int = 0
@@ -281,6 +286,7 @@ class SniffingFactory(ServerFactory):
         stun: IProtocolFactory | None = None,
         limits: SniffLimits | None = None,
         peers: IProtocolFactory | None = None,
+        relays: IProtocolFactory | None = None,
     ) -> None:
         """
         :param websocket: Serves HTTP and WebSocket. Its protocols have a Deferred ``is_open``, which fires
@@ -289,11 +295,13 @@ class SniffingFactory(ServerFactory):
         :param tls: Begins TLS connections; None for a port that is inside TLS already, or has none.
         :param stun: Serves STUN over TCP, from its first byte and under its own limits; None refuses it.
         :param limits: What unfinished connections may take; the defaults if None.
-        :param peers: Serves links between nodes, which come inside TLS. Its protocols have ``is_open`` too. Without
-            one, their requests are answered as any other for a path that is not served.
+        :param peers: Serves links between nodes, and :param relays: relayed streams, which both come inside TLS. Their
+            protocols have ``is_open`` too. Without one, these requests are answered as any other for a path that is
+            not served.
         """
         self.counters = SniffCounters()
         self._peers = peers
+        self._relays = relays
         self.unfinished = UnfinishedConnections(TimerWheel(clock), limits or SniffLimits(), self.counters)
         self._websocket = websocket
         self._stun = stun
@@ -323,12 +331,15 @@ class SniffingFactory(ServerFactory):
         if speech is Speech.TLS and self._tls is not None:
             self.counters.tls += 1
             return self._tls.protocol(self._tls, Sniffer(connection, inside_tls=True))
-        if speech in (Speech.HTTP, Speech.PEER):
+        if speech in (Speech.HTTP, Speech.PEER, Speech.RELAY):
             factory = self._websocket
             if speech is Speech.PEER and self._peers is not None:
                 self.counters.peer += 1
                 connection.carries_nodes = True
                 factory = self._peers
+            elif speech is Speech.RELAY and self._relays is not None:
+                self.counters.relay += 1
+                factory = self._relays
             else:
                 self.counters.http += 1
             protocol = factory.buildProtocol(peer)

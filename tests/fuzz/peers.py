@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.peers.faults import NAMES, PeerFault
 from cloudnode.peers.link import Link
 from cloudnode.peers.messages import AnyMessage, Message, decode_frame, encode_message
-from cloudnode.transports.peerchannel import SUBPROTOCOL, PeerSocketFactory
+from cloudnode.transports.peerchannel import LINKS, PeerSocketFactory
 from cloudnode.transports.quic.peers import OVER_QUIC
 from cloudnode.transports.quic.serving import make_quic_server
 from tests.fuzz.target import Check, Outcome, Target
@@ -175,7 +175,7 @@ class _QuicChannels:
     def _open(self, address: str) -> tuple[RawClient, int]:
         client = RawClient(self._network, address).connect()
         stream = client.request(
-            (b":protocol", b"websocket"), (b"sec-websocket-protocol", SUBPROTOCOL.encode()), path=b"/peer"
+            (b":protocol", b"websocket"), (b"sec-websocket-protocol", LINKS.subprotocol.encode()), path=b"/peer"
         )
         client.go()
         assert client.status(stream) == 200

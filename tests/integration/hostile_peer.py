@@ -12,7 +12,7 @@ from OpenSSL import SSL
 from cloudnode.formats.keys import SigningKey
 from cloudnode.peers.link import Closed, Link
 from cloudnode.peers.messages import VERSION, Hello, Message, encode_message
-from cloudnode.transports.peerchannel import BINDING_SIZE, SUBPROTOCOL
+from cloudnode.transports.peerchannel import BINDING_SIZE, LINKS
 from cloudnode.transports.peersocket import BINDING_LABEL
 from tests.unit.transports.memory import BINARY, make_frame, parse_frames
 
@@ -37,7 +37,7 @@ class HostilePeer:
         self._socket.sendall(
             b"GET /peer HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Sec-WebSocket-Protocol: " + SUBPROTOCOL.encode() + b"\r\n\r\n"
+            b"Sec-WebSocket-Protocol: " + LINKS.subprotocol.encode() + b"\r\n\r\n"
         )
         head, _, self._rest = self._receive_until(b"\r\n\r\n").partition(b"\r\n\r\n")
         assert b" 101 " in head, head

@@ -17,6 +17,7 @@ class QuicCounters:
     :ivar handshakes_dropped: Handshakes that did not finish in time.
     :ivar gap_evictions: Connections closed for what they made this side keep out of order.
     :ivar failures: Connections or streams closed by an error on this side.
+    :ivar relayed: Channels of relayed streams that were asked for.
     :ivar streams_aborted: Streams reset because their reader took nothing for too long.
     """
 
@@ -40,5 +41,6 @@ class QuicCounters:
     handshakes_completed: int = 0
     websockets: int = 0
     peer_links: int = 0
+    relayed: int = 0
     webtransport_sessions: int = 0
     webtransport_streams: int = 0

@@ -17,13 +17,15 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from cloudnode.transports.peerchannel import (
+    LINKS,
     ChannelKind,
     DiallingFactory,
     MakeEnd,
     PeerChannel,
     PeerRefused,
     PeerSocketLimits,
-    peer_url,
+    Purpose,
+    channel_url,
 )
 from cloudnode.transports.quic.connecting import (
     AnyCertificate,
@@ -64,6 +66,8 @@ async def dial_peer_quic(
     timeout: float,
     limits: PeerSocketLimits | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    purpose: Purpose = LINKS,
+    path: str = LINKS.path,
 ) -> PeerChannel:
     """Open a channel to a node.
 
@@ -76,8 +80,8 @@ async def dial_peer_quic(
     failure: Exception = NameNotFound(f"{host} has no address")
     try:
         for address in await resolve(reactor, host, port):
-            url = peer_url(host, port)
-            factory = DiallingFactory(OVER_QUIC, url, reactor, make_end, limits or PeerSocketLimits())
+            url = channel_url(host, port, path)
+            factory = DiallingFactory(OVER_QUIC, url, reactor, make_end, limits or PeerSocketLimits(), purpose)
             call = _Call(reactor, sockets, address, host, factory, monotonic)
             try:
                 return await factory.opened.addTimeout(timeout, reactor)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IProtocolFactory
 
 from cloudnode.transports.addresses import normalize_address
 from cloudnode.transports.limits import WebSocketLimits
-from cloudnode.transports.peerchannel import PATH
+from cloudnode.transports.peerchannel import LINKS, RELAYS
 from cloudnode.transports.quic.carrier import Http3Carrier
 from cloudnode.transports.quic.http3 import H3_INTERNAL_ERROR, H3_NO_ERROR
 from cloudnode.transports.quic.link import Address, Link, Loss
@@ -31,7 +31,6 @@ from cloudnode.transports.seam import Caller, Refused, SessionOpener
 from cloudnode.transports.timers import TimerWheel
 
 PATHS = (b"/", b"/ws")
-PEER_PATH = PATH.encode()
 ADVICE = (
     b"This is a cloudnode. Here it speaks WebSocket over HTTP/3 (RFC 9220) at / and /ws, "
     b"and WebTransport at /; its HTTP interface is on another port.\n"
@@ -49,8 +48,8 @@ class Http3Server(Http3Carrier):
     :param opener: Opens the sessions of WebTransport streams.
     :param message_limits: What one WebTransport stream may take.
     :param wheel: Keeps the deadlines of readers that stall.
-    :param peers: Makes the protocol of each link between nodes. Without one, a request for it is answered as any other
-        for a path that is not served.
+    :param peers: Makes the protocol of each link between nodes. :param relays: Of each relayed stream. Without one, a
+        request for it is answered as any other for a path that is not served.
     """
 
     def __init__(
@@ -63,9 +62,11 @@ class Http3Server(Http3Carrier):
         message_limits: WebSocketLimits,
         wheel: TimerWheel,
         peers: IProtocolFactory | None = None,
+        relays: IProtocolFactory | None = None,
     ) -> None:
         super().__init__(link, host_address)
         self._peers = peers
+        self._relays = relays
         self._websockets = websockets
         self._opener = opener
         self.message_limits = message_limits
@@ -89,8 +90,10 @@ class Http3Server(Http3Carrier):
         protocol = fields.get(b":protocol") if method == b"CONNECT" else None
         if protocol == b"websocket" and path in PATHS:
             self._open_websocket(stream_id, event.headers, self._websockets)
-        elif protocol == b"websocket" and fields.get(b":path") == PEER_PATH and self._peers is not None:
+        elif protocol == b"websocket" and self._peers is not None and LINKS.includes(path.decode("latin-1")):
             self._open_websocket(stream_id, event.headers, self._peers, between_nodes=True)
+        elif protocol == b"websocket" and self._relays is not None and RELAYS.includes(path.decode("latin-1")):
+            self._open_websocket(stream_id, event.headers, self._relays, between_nodes=True)
         elif protocol == b"webtransport" and path == b"/":
             self._open_session(stream_id)
         elif method == b"CONNECT" and protocol not in (b"websocket", b"webtransport"):
@@ -191,10 +194,13 @@ class Http3Server(Http3Carrier):
             return
         stream = StreamTransport(self, stream_id, protocol, sender, between_nodes=between_nodes)
         self.streams[stream_id] = stream
-        if between_nodes:
-            self.link.counters.peer_links += 1
+        counters = self.link.counters
+        if factory is self._peers:
+            counters.peer_links += 1
+        elif factory is self._relays:
+            counters.relayed += 1
         else:
-            self.link.counters.websockets += 1
+            counters.websockets += 1
         protocol.makeConnection(stream)
         stream.receive(request, False)
 

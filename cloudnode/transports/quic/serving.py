@@ -57,6 +57,7 @@ def make_quic_server(
     limits: QuicLimits | None = None,
     stun: DatagramHandler | None = None,
     peers: IProtocolFactory | None = None,
+    relays: IProtocolFactory | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> QuicSocket:
     """Make the socket that serves WebSocket over HTTP/3 and WebTransport; ``listen`` binds it.
@@ -64,7 +65,7 @@ def make_quic_server(
     :param credentials: For instance :class:`KeptCredentials`.
     :param opener: Opens the sessions of both.
     :param websocket_limits: What one WebSocket, and one WebTransport stream, may take.
-    :param peers: Serves links between nodes.
+    :param peers: Serves links between nodes. :param relays: Serves relayed streams.
     :param monotonic: Seconds of a clock that never goes back.
     :param stun: Takes the STUN datagrams that come to the socket; without it they are counted and dropped.
     """
@@ -79,6 +80,7 @@ def make_quic_server(
             message_limits=websockets.limits,
             wheel=websockets.wheel,
             peers=peers,
+            relays=relays,
         )
 
     quic_socket = QuicSocket(

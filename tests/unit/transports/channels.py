@@ -63,7 +63,7 @@ class Side:
         self.ends.append(end)
         return end
 
-    def check_admission(self, address: str) -> None:
+    def check_admission(self, address: str, path: str) -> None:
         self.asked.append(address)
         if self.admission is not None:
             raise self.admission

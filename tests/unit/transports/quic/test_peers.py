@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.transports.peerchannel import SUBPROTOCOL, PeerChannel, PeerRefused, PeerSocketFactory
+from cloudnode.transports.peerchannel import LINKS, PeerChannel, PeerRefused, PeerSocketFactory
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import OVER_QUIC, bind_certificate, choose_socket, dial_peer_quic
 from cloudnode.transports.quic.serving import make_quic_server, parse_credentials
@@ -125,7 +125,7 @@ class QuicPeerTests(ChannelBehaviour, QuicPeerTestCase):
     def test_not_for_web_pages(self) -> None:
         """A request with an Origin, without the subprotocol or for nearly the path is refused, each with its status."""
         client = RawClient(self.network).connect()
-        protocol = (b"sec-websocket-protocol", SUBPROTOCOL.encode())
+        protocol = (b"sec-websocket-protocol", LINKS.subprotocol.encode())
         websocket = (b":protocol", b"websocket")
         origin = (b"origin", b"https://site.example")
         for fields, path, status in (
