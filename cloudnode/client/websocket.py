@@ -123,9 +123,11 @@ class WebSocketCarrier:
         return done
 
 
-def make_endpoint(reactor: Any, address: NodeAddress, creator: Any, timeout: float) -> IStreamClientEndpoint:
+def make_endpoint(
+    reactor: Any, address: NodeAddress, creator: Any, timeout: float, through: IStreamClientEndpoint | None = None
+) -> IStreamClientEndpoint:
     """Where to connect, with TLS if a creator of it is given; tries all of a name's addresses."""
-    endpoint: Any = HostnameEndpoint(reactor, address.host, address.port, timeout=timeout)
+    endpoint: Any = through or HostnameEndpoint(reactor, address.host, address.port, timeout=timeout)
     if creator is None:
         return endpoint  # type: ignore[no-any-return]
     return wrapClientTLS(creator, endpoint)
@@ -138,17 +140,19 @@ async def connect_websocket(
     *,
     timeout: float,
     endpoint: IStreamClientEndpoint | None = None,
+    through: IStreamClientEndpoint | None = None,
 ) -> WebSocketCarrier:
     """Open a WebSocket.
 
     :param timeout: Seconds for the connection, and again for the handshakes.
     :param endpoint: Where to connect in place of the address, without TLS (tests).
+    :param through: What to connect by in place of TCP; what the address's scheme says is spoken on it.
     :raises ConnectionFailed: Nobody listens, the certificate is not taken, or it is no WebSocket.
     """
     creator = tls_creator(address.host, trust) if address.is_secure else None
     carrier = WebSocketCarrier()
     factory = _Factory(f"{address.scheme}://{address.authority}{address.path}", reactor, carrier)
-    endpoint = endpoint or make_endpoint(reactor, address, creator, timeout)
+    endpoint = endpoint or make_endpoint(reactor, address, creator, timeout, through)
     try:
         carrier.attach(await endpoint.connect(factory))
         await carrier.opened.addTimeout(timeout, reactor)

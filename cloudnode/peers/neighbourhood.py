@@ -247,6 +247,10 @@ class Neighbourhood:
         """All open peers."""
         return iter(list(self._peers.values()))
 
+    def find(self, node: bytes) -> Peer | None:
+        """The open link with a node, if there is one."""
+        return self._peers.get(node)
+
     def progress(self) -> Progress:
         """How far this node is."""
         target = self.download.target

@@ -47,6 +47,7 @@ from cloudnode.service.joining import check_joins, learn_genesis, unless_stopped
 from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
 from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
+from cloudnode.service.relaying import NodeRelaying
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
 from cloudnode.store.aside import set_aside
@@ -332,10 +333,14 @@ class _Node:
         counts = self._served.meters.sessions
         self._sessions = LiveSessions(ApiSessionOpener(self._served, self._answerer), lambda: sum(counts.values()))
         self._message_limits = WebSocketLimits(max_message=config.limits.message_bytes)
+        self._relaying = NodeRelaying(reactor, neighbourhood)
         self._websockets: list[WebSocketFactory] = []
         self._sniffers: list[SniffingFactory] = []
         self.sockets = [self._make_socket() for _ in config.ws_udp]
         self._streams = [self._make_site(each) for each in config.http] + [self._make_ws(each) for each in config.ws]
+        self._relayed = LiveConnections(self._make_sniffer(inside_tls=False))
+        dial = Dialler(reactor, config.peers.dial_timeout, self.sockets)
+        self._relaying.begin(dial.relay, self._relayed)
 
     async def serve(self, shutdown: Shutdown) -> list[Listening]:
         """Open all ports.
@@ -348,6 +353,8 @@ class _Node:
         for stream in self._streams:
             closing = partial(stream.factory.close, CONNECTION_SECONDS, clock)
             shutdown.add(f"{stream.what} connections at {stream.endpoint}", closing)
+        shutdown.add("relayed connections", partial(self._relayed.close, CONNECTION_SECONDS, clock))
+        shutdown.add("the relay", self._relaying.stop)
         for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
             shutdown.add(f"{WS_UDP} at {address}", socket.stop_serving)
         shutdown.add("the sessions", lambda: self._sessions.close(SESSION_SECONDS, clock))
@@ -372,6 +379,7 @@ class _Node:
                 "tcp": lambda: [each.counters for each in self._sniffers],
                 "quic": lambda: [each.counters for each in self.sockets],
                 "peers": lambda: [self._neighbourhood.counters()],
+                "relay": lambda: [self._relaying.counters()],
             }
         )
         site = make_site(self._served, self._answerer, self._reactor, gauges)
@@ -382,6 +390,10 @@ class _Node:
     def _make_ws(self, endpoint: str) -> _Stream:
         # An endpoint that is TLS itself has only clear text inside; any other port takes both.
         inside_tls = _is_tls(endpoint)
+        factory = LiveConnections(self._make_sniffer(inside_tls))
+        return _Stream(WS, endpoint, factory, ("ws",), "wss" if inside_tls else "ws", True)
+
+    def _make_sniffer(self, inside_tls: bool) -> SniffingFactory:
         websockets = WebSocketFactory(
             self._sessions,
             self._reactor,
@@ -395,16 +407,18 @@ class _Node:
             self._reactor,
             None if inside_tls else RotatingTLS(self._keeper),
             peers=make_peer_factory(OVER_TCP, self._reactor, self._neighbourhood),
+            relays=self._relaying.make_factory(OVER_TCP),
         )
         self._websockets.append(websockets)
         self._sniffers.append(sniffer)
-        return _Stream(WS, endpoint, LiveConnections(sniffer), ("ws",), "wss" if inside_tls else "ws", True)
+        return sniffer
 
     def _make_socket(self) -> QuicSocket:
         credentials = KeptCredentials(self._keeper)
         return make_quic_server(
             self._reactor, credentials, self._sessions, websocket_limits=self._message_limits,
             peers=make_peer_factory(OVER_QUIC, self._reactor, self._neighbourhood),
+            relays=self._relaying.make_factory(OVER_QUIC),
         )  # fmt: skip
 
 

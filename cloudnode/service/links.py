@@ -12,10 +12,12 @@ from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import LinkTransport
 from cloudnode.service.listening import Listening
-from cloudnode.transports.peerchannel import ChannelKind, PeerRefused, PeerSocketFactory
+from cloudnode.transports.peerchannel import RELAYS, ChannelKind, PeerChannel, PeerRefused, PeerSocketFactory
 from cloudnode.transports.peersocket import dial_peer
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import dial_peer_quic
+from cloudnode.transports.relay.endpoint import dial_over_tcp
+from cloudnode.transports.relay.stream import LIMITS, RelayedStream
 
 
 class Dialler:
@@ -37,6 +39,23 @@ class Dialler:
         if transport == "ws-udp":
             return dial_peer_quic(self._reactor, self._sockets, host, port, make_end, timeout=self._timeout)
         return dial_peer(self._reactor, host, port, make_end, timeout=self._timeout)
+
+
+    def relay(
+        self,
+        transport: LinkTransport,
+        host: str,
+        port: int,
+        path: str,
+        make_end: Callable[[PeerChannel], RelayedStream],
+    ) -> Awaitable[object]:
+        """Open a channel for a relayed stream (:class:`cloudnode.reach.relaying.accepting.DialRelay`)."""
+        if transport == "ws-udp":
+            return dial_peer_quic(
+                self._reactor, self._sockets, host, port, make_end,
+                timeout=self._timeout, limits=LIMITS, purpose=RELAYS, path=path,
+            )  # fmt: skip
+        return dial_over_tcp(self._reactor, host, port, self._timeout)(path, make_end)
 
 
 def make_peer_factory(kind: ChannelKind, reactor: Any, neighbourhood: Neighbourhood) -> PeerSocketFactory:

@@ -98,7 +98,7 @@ class Purpose:
 
     def includes(self, path: str) -> bool:
         """Whether a request's path is one of these."""
-        return path.startswith(self.path) and len(path) > len(self.path) if self.path.endswith("/") else path == self.path
+        return path.startswith(self.path) and (path == self.path) != self.path.endswith("/")
 
 
 LINKS = Purpose("/peer", "cloudnode-peer.1")
@@ -272,7 +272,8 @@ class PeerChannel:
             if getattr(self, "failedByMe", False):
                 broken = getattr(self, "localCloseReason", None) or b""
                 end.channel_abused(f"it broke a rule of WebSocket: {bytes(broken).decode('utf-8', 'replace')}")
-            words = getattr(self, "wasNotCleanReason", None) or reason.getErrorMessage()
+            said = getattr(self, "remoteCloseReason", None)
+            words = said or getattr(self, "wasNotCleanReason", None) or reason.getErrorMessage()
             try:
                 end.channel_lost(str(words))
             except Exception:

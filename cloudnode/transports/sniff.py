@@ -2,8 +2,8 @@
 
 Ports that a NAT maps are precious, so one port serves TLS (first byte 0x16, with the node's own certificate),
 HTTP and WebSocket in the clear (an ASCII letter), links between nodes and relayed streams (inside TLS, requests for
-``/peer`` and below ``/relay/``), and STUN (RFC 8489: first byte 0 or 1, the magic cookie at byte 4). Inside TLS the stream is looked at again. Whatever
-else comes is closed and counted.
+``/peer`` and below ``/relay/``), and STUN (RFC 8489: first byte 0 or 1, the magic cookie at byte 4). Inside TLS the
+stream is looked at again. Whatever else comes is closed and counted.
 
 A connection is *unfinished* until its WebSocket is open, or it was handed to STUN. Unfinished connections are
 bounded, in all and by address, and each is closed after a few seconds. Refusing the new one when all places

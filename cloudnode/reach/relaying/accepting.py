@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from cloudnode.peers.messages import RelayDeclined, RelayInvitation
 from cloudnode.peers.peer import Peer
-from cloudnode.peers.places import LinkTransport
+from cloudnode.peers.places import LINK_TRANSPORTS, LinkTransport
 from cloudnode.transports.peerchannel import PeerChannel
 from cloudnode.transports.relay.endpoint import open_stream, relay_path
 from cloudnode.transports.relay.stream import RelayedStream
@@ -122,9 +122,7 @@ class RelayAcceptor:
 def relay_ways(peer: Peer) -> list[tuple[LinkTransport, int]]:
     """How a peer can be dialled at the address of its link, and at which ports: first as the link itself was."""
     ways = [] if peer.way is None else [peer.way]
-    ways += [
-        (each.transport, each.port)
-        for each in peer.hello.interfaces
-        if each.transport in ("ws", "ws-udp") and each.host in ("", peer.address)
-    ]
+    for each in peer.hello.interfaces:
+        if each.host in ("", peer.address):
+            ways += [(transport, each.port) for transport in LINK_TRANSPORTS if transport == each.transport]
     return list(dict.fromkeys(ways))

@@ -144,7 +144,7 @@ class Relay:
         for counter, key in ((self._by_caller, stream.caller), (self._by_node, stream.node)):
             counter[key] -= 1  # type: ignore[index]
             if not counter[key]:  # type: ignore[index]
-                del counter[key]  # type: ignore[arg-type]
+                del counter[key]
         if stream.is_spliced:
             self.counters.open -= 1
         else:

@@ -87,12 +87,13 @@ class Http3Server(Http3Carrier):
             return
         fields = dict(event.headers)
         method, path = fields.get(b":method"), fields.get(b":path", b"").partition(b"?")[0]
+        whole = fields.get(b":path", b"").decode("latin-1")
         protocol = fields.get(b":protocol") if method == b"CONNECT" else None
         if protocol == b"websocket" and path in PATHS:
             self._open_websocket(stream_id, event.headers, self._websockets)
-        elif protocol == b"websocket" and self._peers is not None and LINKS.includes(path.decode("latin-1")):
+        elif protocol == b"websocket" and self._peers is not None and LINKS.includes(whole):
             self._open_websocket(stream_id, event.headers, self._peers, between_nodes=True)
-        elif protocol == b"websocket" and self._relays is not None and RELAYS.includes(path.decode("latin-1")):
+        elif protocol == b"websocket" and self._relays is not None and RELAYS.includes(whole):
             self._open_websocket(stream_id, event.headers, self._relays, between_nodes=True)
         elif protocol == b"webtransport" and path == b"/":
             self._open_session(stream_id)

@@ -1,9 +1,9 @@
 """A channel of binary messages as a Twisted stream transport, with back-pressure in both directions.
 
-The relay's first message to both ends says on which terms it carries them (:class:`RelayTerms`); all others are pieces of
-the stream. What is written goes out in messages of at most :data:`PIECE` bytes. The channel says when its buffer is full, which
-pauses the producer that is registered here; who stops reading here stops the channel, and so, over the relay, the
-other end. The protocol on the stream is told of its end exactly once.
+The relay's first message to both ends says on which terms it carries them (:class:`RelayTerms`); all others are
+pieces of the stream. What is written goes out in messages of at most :data:`PIECE` bytes. The channel says when its
+buffer is full, which pauses the producer that is registered here; who stops reading here stops the channel, and so,
+over the relay, the other end. The protocol on the stream is told of its end exactly once.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class RelayedStream:
         self._producer: Any = None
         self._is_streaming = False
         self._is_full = False
+        self._reason = ""
 
     def begin(self, protocol: IProtocol) -> None:
         """Put the protocol on the stream."""
@@ -113,8 +114,9 @@ class RelayedStream:
             producer.stopProducing()
             return
         self._producer, self._is_streaming = producer, streaming
-        if not streaming or not self._is_full:
-            self._let_produce()
+        if streaming and self._is_full:
+            producer.pauseProducing()
+        self._let_produce()
 
     def unregisterProducer(self) -> None:
         """The producer is done."""
@@ -163,14 +165,16 @@ class RelayedStream:
     def sending_resumed(self) -> None:
         """The channel's buffer has room."""
         self._is_full = False
-        if self._producer is not None:
+        if self._producer is not None and self._is_streaming:
             self._producer.resumeProducing()
+        self._let_produce()
 
     def channel_abused(self, reason: str) -> None:
         """The relay broke a rule of WebSocket; the channel closes itself."""
 
     def channel_lost(self, reason: str) -> None:
         """The channel is gone."""
+        self._reason = reason
         self._end(ConnectionDone() if self.disconnecting else ConnectionLost(reason))
 
     # Inside
@@ -185,10 +189,9 @@ class RelayedStream:
         self.opened.callback(terms)
 
     def _let_produce(self) -> None:
-        if not self._is_streaming:
-            # It writes once each time, for as long as there is room.
-            while self._producer is not None and not self._is_full and self.connected:
-                self._producer.resumeProducing()
+        """A pull producer writes once each time it is asked, which it is for as long as there is room."""
+        while self._producer is not None and not self._is_streaming and not self._is_full and self.connected:
+            self._producer.resumeProducing()
 
     def _close_when_done(self) -> None:
         if self._producer is None:
@@ -199,7 +202,7 @@ class RelayedStream:
             return
         self.connected = False
         if not self.opened.called:
-            self.opened.errback(PeerRefused(str(reason) or "the relay closed the connection"))
+            self.opened.errback(PeerRefused(self._reason or "the relay closed the connection"))
         producer, self._producer = self._producer, None
         protocol, self._protocol = self._protocol, None
         try:
