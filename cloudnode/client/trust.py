@@ -27,10 +27,17 @@ class Trust:
 
     :ivar sha256: The hash of the one that is taken, 32 bytes; None for any hash.
     :ivar authorities: Whether an authority must vouch for it (never together with a hash).
+    :ivar vouched: The hashes of those that are taken because the node's own key vouches for them; empty for any hash.
     """
 
     sha256: bytes | None = None
     authorities: bool = True
+    vouched: frozenset[bytes] = frozenset()
+
+    @property
+    def hashes(self) -> frozenset[bytes]:
+        """The hashes of the certificates that are taken; empty for any."""
+        return self.vouched if self.sha256 is None else frozenset((self.sha256,))
 
 
 def choose_trust(host: str, certificate_hash: bytes | None) -> Trust:
@@ -56,20 +63,21 @@ def tls_creator(host: str, trust: Trust) -> Any:
 
     if trust.authorities:
         return optionsForClientTLS(host)
-    return PinnedTLS(host, trust.sha256)
+    return PinnedTLS(host, trust.hashes)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class PinnedTLS:
-    """Takes the certificate with one hash, or any.
+    """Takes the certificates with some hashes, or any.
 
     :ivar refused: The hash of the certificate that was shown and not taken, in hex.
     """
 
-    def __init__(self, host: str, sha256: bytes | None) -> None:
+    def __init__(self, host: str, hashes: frozenset[bytes]) -> None:
+        """:param hashes: SHA-256 of those that are taken; empty for any."""
         self.refused: str | None = None
         self._host = host
-        self._sha256 = sha256
+        self._hashes = hashes
 
     def clientConnectionForTLS(self, protocol: Any) -> Any:
         """Twisted asks for the state of a new connection."""
@@ -85,12 +93,12 @@ class PinnedTLS:
 
     def _verify(self, connection: Any, certificate: Any, error: int, depth: int, is_valid: int) -> bool:
         """OpenSSL asks about each certificate of the chain; only the last, the other side's own, matters here."""
-        if depth != 0 or self._sha256 is None:
+        if depth != 0 or not self._hashes:
             return True
         from cryptography.hazmat.primitives.serialization import Encoding
 
         shown = hashlib.sha256(certificate.to_cryptography().public_bytes(Encoding.DER)).digest()
-        if shown == self._sha256:
+        if shown in self._hashes:
             return True
         self.refused = shown.hex()
         return False

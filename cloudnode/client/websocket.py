@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
 from txaio import tx
+from zope.interface import implementer
 
 from cloudnode.client.address import NodeAddress
 from cloudnode.client.carrier import Receiver
 from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
+from cloudnode.transports.frames import make_masked_text
 
 MESSAGE_BYTES = 16 * 1024 * 1024
 """The longest answer that is taken."""
@@ -24,12 +27,18 @@ PING_SECONDS = 20.0
 """After so long a silence, and again to wait for the pong, so that a dead connection is noticed."""
 
 
+@implementer(IHandshakeListener)
 class _Protocol(WebSocketClientProtocol):
     """Autobahn's side of a carrier."""
 
     factory: _Factory
     # Autobahn warns of the other side's faults; here they arrive as the reason of the close.
     log = tx.make_logger(level="critical")
+
+    def handshakeCompleted(self) -> None:
+        """TLS is done, and the request for the WebSocket on its way."""
+        if self.factory.carrier.is_eager:
+            self.factory.carrier.protocol_opened()
 
     def onOpen(self) -> None:
         self.factory.carrier.protocol_opened()
@@ -66,7 +75,9 @@ class WebSocketCarrier:
 
     keeps_connection = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_eager: bool = False) -> None:
+        """:param is_eager: Be open as soon as TLS is: requests follow the one for the WebSocket without waiting."""
+        self.is_eager = is_eager
         self.delivery = Delivery()
         self.opened: Deferred[None] = Deferred()
         self._protocol: Any = None
@@ -104,6 +115,9 @@ class WebSocketCarrier:
         protocol = self._protocol
         if protocol.state == WebSocketProtocol.STATE_OPEN:
             protocol.sendMessage(message)
+        elif protocol.state == WebSocketProtocol.STATE_CONNECTING and self.is_eager:
+            # Whoever takes the request for the WebSocket takes this as well.
+            protocol.transport.write(make_masked_text(message, os.urandom(4)))
 
     def close(self) -> Deferred[None]:
         """As :class:`Carrier` says."""
@@ -141,16 +155,18 @@ async def connect_websocket(
     timeout: float,
     endpoint: IStreamClientEndpoint | None = None,
     through: IStreamClientEndpoint | None = None,
+    is_eager: bool = False,
 ) -> WebSocketCarrier:
     """Open a WebSocket.
 
     :param timeout: Seconds for the connection, and again for the handshakes.
     :param endpoint: Where to connect in place of the address, without TLS (tests).
     :param through: What to connect by in place of TCP; what the address's scheme says is spoken on it.
+    :param is_eager: See :class:`WebSocketCarrier`; with TLS alone.
     :raises ConnectionFailed: Nobody listens, the certificate is not taken, or it is no WebSocket.
     """
     creator = tls_creator(address.host, trust) if address.is_secure else None
-    carrier = WebSocketCarrier()
+    carrier = WebSocketCarrier(is_eager=is_eager and creator is not None)
     factory = _Factory(f"{address.scheme}://{address.authority}{address.path}", reactor, carrier)
     endpoint = endpoint or make_endpoint(reactor, address, creator, timeout, through)
     try:

@@ -60,7 +60,7 @@ async def connect_websocket_udp(
     """
     try:
         websocket = await connect_websocket(
-            reactor, address.host, address.port, path=address.path, trust=_quic_trust(trust), timeout=timeout
+            reactor, address.host, address.port, path=address.path, trust=quic_trust(trust), timeout=timeout
         )
     except quic.CertificateMismatch as error:
         raise ConnectionFailed(
@@ -72,7 +72,9 @@ async def connect_websocket_udp(
     return WebSocketUdpCarrier(websocket)
 
 
-def _quic_trust(trust: Trust) -> quic.Trust:
+def quic_trust(trust: Trust) -> quic.Trust:
     if trust.sha256 is not None:
         return quic.PinnedCertificate(trust.sha256)
+    if trust.vouched:
+        return quic.VouchedCertificates(trust.vouched)
     return quic.TrustedAuthorities() if trust.authorities else quic.AnyCertificate()

@@ -420,6 +420,100 @@ class DialledBack(Message, frozen=True, tag=35):
     host: Host
 
 
+PUNCH_CANDIDATES_MAX = 16
+PUNCH_LOCAL_MAX = 4
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An IP address and a port."""
+
+    host: Host
+    port: Port
+
+
+PunchTransport = Literal["udp", "tcp"]
+PunchStrategy = Literal["direct", "opener", "spread"]
+PunchMapping = Literal["independent", "dependent", "unknown"]
+PunchSide = Literal["requester", "target"]
+PunchUsername = Annotated[str, Meta(pattern="^[!-~]{1,16}$")]
+
+
+class PunchCandidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the other side of a punch may be reached, and where that is known from."""
+
+    host: Host
+    port: Port
+    kind: Literal["observed", "private", "predicted", "reflexive", "served"]
+
+
+class PunchLocal(Message, frozen=True, tag=40):
+    """Tells the receiver, as a coordinator, the private endpoints of the sockets whose mappings it sees.
+
+    Sent when they change. They are passed on to whoever is behind the same NAT alone.
+    """
+
+    udp: Annotated[tuple[Place, ...], Meta(max_length=PUNCH_LOCAL_MAX)]
+    tcp: Annotated[tuple[Place, ...], Meta(max_length=PUNCH_LOCAL_MAX)]
+
+
+class PunchOrder(Message, frozen=True, tag=41):
+    """Tells a target that somebody wants to reach it, and where to send what opens its NAT.
+
+    :ivar username: :ivar key: With which probes authenticate themselves, both ways.
+    :ivar own: Where the sender sees the target's mapping. :ivar many: Which side opens many sockets.
+    """
+
+    transport: PunchTransport
+    strategy: PunchStrategy
+    username: PunchUsername
+    key: Bytes32
+    candidates: Annotated[tuple[PunchCandidate, ...], Meta(min_length=1, max_length=PUNCH_CANDIDATES_MAX)]
+    own: Place
+    many: PunchSide | None = None
+
+
+class RequestPunch(Message, frozen=True, tag=42):
+    """Asks the receiver to coordinate a punch with a node that it has a link with.
+
+    A Binding request with these credentials comes to the receiver's STUN server at the same time.
+
+    :ivar local: The private endpoints of the socket. :ivar mapping: What the sender knows of its NAT.
+    """
+
+    request: RequestId
+    node: Bytes32
+    transport: PunchTransport
+    strategy: PunchStrategy
+    username: PunchUsername
+    key: Bytes32
+    local: Annotated[tuple[Place, ...], Meta(max_length=PUNCH_LOCAL_MAX)]
+    mapping: PunchMapping
+
+
+class PunchCertificate(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A certificate that the target shows: its SHA-256 and the target's signature over that."""
+
+    hash: Bytes32
+    signature: Bytes64
+
+
+class Punched(Message, frozen=True, tag=43):
+    """Both sides have their orders: this is the requester's.
+
+    :ivar refusal: Why not, by the name of the API's error; empty if they have. Then nothing else counts.
+    :ivar own: Where the sender saw the requester. :ivar mapping: What it knows of the target's NAT.
+    """
+
+    request: RequestId
+    refusal: Annotated[str, Meta(max_length=32)]
+    strategy: PunchStrategy = "direct"
+    candidates: Annotated[tuple[PunchCandidate, ...], Meta(max_length=PUNCH_CANDIDATES_MAX)] = ()
+    own: Place | None = None
+    many: PunchSide | None = None
+    certificates: Annotated[tuple[PunchCertificate, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
+    mapping: PunchMapping = "unknown"
+
+
 class RelayInvitation(Message, frozen=True, tag=46):
     """Calls the receiver to the sender's ``/relay/accept/<token in hex>``, where somebody waits for it.
 
@@ -442,12 +536,13 @@ AnyMessage = (
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
     | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation | Holds
     | StunServer | StunRecords | DialBack | DialledBack | RelayInvitation | RelayDeclined
+    | PunchLocal | PunchOrder | RequestPunch | Punched
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack
+Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack | Punched
 Question = (
     GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed | GetSigned
-    | DialBack
+    | DialBack | RequestPunch
 )  # fmt: skip
 
 ANSWERS: dict[type[Question], type[Answer]] = {
@@ -461,6 +556,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetProposed: Operations,
     GetSigned: Signed,
     DialBack: DialledBack,
+    RequestPunch: Punched,
 }
 
 _K = 1024
@@ -474,6 +570,7 @@ _LIMITS: dict[type[Message], int] = {
     GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
     StunServer: 128, StunRecords: STUN_RECORDS_MAX * (STUN_DATA_BYTES_MAX + 8), DialBack: 256, DialledBack: 128,
     RelayInvitation: 128, RelayDeclined: 512,
+    PunchLocal: 768, PunchOrder: 2 * _K, RequestPunch: _K, Punched: 2 * _K,
 }  # fmt: skip
 
 LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, size in _LIMITS.items()}
@@ -484,6 +581,7 @@ COSTS: dict[type[Message], int] = {
     GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
     GetSigned: 50, Accusation: 60, StunServer: 20, StunRecords: 200, DialBack: 200,
     RelayInvitation: 30, RelayDeclined: 5,
+    PunchLocal: 20, PunchOrder: 50, RequestPunch: 100,
 }  # fmt: skip
 """What a message takes of what a peer may send unasked (see :class:`cloudnode.peers.link.Allowance`); else 1."""
 

@@ -78,3 +78,13 @@ def make_text_header(length: int) -> bytes:
     if length <= 0xFFFF:
         return bytes((FINAL_TEXT, _LENGTH_16)) + length.to_bytes(2, "big")
     return bytes((FINAL_TEXT, _LENGTH_64)) + length.to_bytes(8, "big")
+
+
+def make_masked_text(payload: bytes, mask: bytes) -> bytes:
+    """The frame of a whole text message as a client sends it.
+
+    :param mask: Four random bytes.
+    """
+    header = bytearray(make_text_header(len(payload)))
+    header[1] |= MASKED
+    return bytes(header) + mask + unmask(mask, payload)

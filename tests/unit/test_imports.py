@@ -47,7 +47,7 @@ LAYERS = {
     "reach": _layer("peers transports stun node ledger formats", TWISTED),
     "service": _layer("api reach peers transports stun node store ledger formats", TWISTED),
     "client": _layer(
-        "formats ledger transports stun",
+        "formats ledger transports stun reach.punching",
         TWISTED | {"aioquic", "autobahn", "treq", "txaio", "cryptography", "OpenSSL", "hyperlink", "service_identity"},
     ),
     "cli": _layer("client formats ledger store node api", TWISTED),
@@ -115,6 +115,18 @@ class ImportTests(SynchronousTestCase):
             if parts[1] in ("__version__",) or parts[1] in allowed or ".".join(parts[1:3]) in allowed:
                 continue
             wrong.append(f"{each.where}: {layer} imports {each.module}")
+        self.assertEqual(wrong, [])
+
+    def test_punching(self) -> None:
+        """What the client library has of reach knows nothing of links between nodes."""
+        allowed = {"cloudnode.reach.punching", "cloudnode.stun", "cloudnode.transports", "cloudnode.formats"}
+        wrong = [
+            f"{each.where}: {each.module}"
+            for path in sorted((PACKAGE / "reach" / "punching").glob("*.py"))
+            for each in read_imports(path)
+            if each.module.startswith("cloudnode.")
+            and not any(f"{each.module}.".startswith(f"{prefix}.") for prefix in allowed)
+        ]
         self.assertEqual(wrong, [])
 
     def test_other_packages(self) -> None:

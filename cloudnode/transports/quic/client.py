@@ -7,6 +7,7 @@ client protocol runs unchanged on the stream.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,6 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from cloudnode.transports.frames import make_masked_text
 from cloudnode.transports.quic.connecting import (
     CertificateMismatch,
     ConnectFailed,
@@ -64,9 +66,16 @@ class WebSocketClient:
         return self._link.quic.peer_certificate_der
 
     def send_message(self, message: bytes) -> None:
-        """Send one text message (UTF-8). Does nothing once the connection is closed."""
-        if self._protocol.state == self._protocol.STATE_OPEN:
+        """Send one text message (UTF-8). Does nothing once the connection is closed.
+
+        While the answer to the request for the WebSocket is on its way, the message follows the request: whoever takes
+        the one takes the other, and whoever refuses it closes the stream.
+        """
+        state = self._protocol.state
+        if state == self._protocol.STATE_OPEN:
             self._protocol.sendMessage(message, isBinary=False)  # type: ignore[no-untyped-call]
+        elif state == self._protocol.STATE_CONNECTING:
+            self.transport.write(make_masked_text(message, os.urandom(4)))
 
     def close(self, code: int = 1000, reason: str = "") -> Deferred[None]:
         """Close the WebSocket and its connection. Fires when they are closed."""
@@ -93,13 +102,13 @@ class _ClientFactory(WebSocketClientFactory):
     protocol = _ClientProtocol  # type: ignore[assignment]
     noisy = False
 
-    def __init__(self, url: str, reactor: IReactorTime, attempt: _Attempt) -> None:
+    def __init__(self, url: str, reactor: IReactorTime, attempt: Attempt) -> None:
         super().__init__(url, reactor=reactor)  # type: ignore[no-untyped-call]
         self._batched_timer = TimerWheel(reactor)  # Autobahn's own takes its clock from a global
         self.attempt = attempt
 
 
-class _Attempt:
+class Attempt:
     """One attempt at one address, and the connection that comes of it."""
 
     _log = Logger()
@@ -113,7 +122,14 @@ class _Attempt:
         trust: Trust,
         limits: QuicLimits,
         monotonic: Callable[[], float],
+        socket: QuicSocket | None = None,
+        *,
+        is_eager: bool = False,
     ) -> None:
+        """
+        :param socket: Connects, and is left open at the end; None for one of its own.
+        :param is_eager: Be done once the request is sent, without waiting for its answer.
+        """
         self.done: Deferred[WebSocketClient] = Deferred()
         self._reactor = reactor
         self._url = url
@@ -121,13 +137,22 @@ class _Attempt:
         self._client: WebSocketClient | None = None
         self._settled = False
         self._close = (1006, "the connection was lost")
-        self._socket = QuicSocket(reactor, limits=limits, monotonic=monotonic)
-        self._socket.listen(0, "::" if ":" in address[0] else "")
-        self._socket.connect_only(address)
+        self._is_eager = is_eager
+        self._is_own_socket = socket is None
+        if socket is None:
+            socket = QuicSocket(reactor, limits=limits, monotonic=monotonic)
+            socket.listen(0, "::" if ":" in address[0] else "")
+            socket.connect_only(address)
+        self._socket = socket
         self._link = self._socket.connect(address, client_configuration(host, trust), self._make_application)
         self._deadline = reactor.callLater(
             limits.handshake_seconds, self.fail, ConnectTimedOut("there was no answer in time")
         )
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether anything came back that only the other side of this connection can have sent."""
+        return self._link.quic.is_started
 
     def _make_application(self, link: Link) -> Http3Client:
         return Http3Client(link, lambda: self._socket.host_address, self)
@@ -156,7 +181,10 @@ class _Attempt:
             elif self._client is not None:
                 self._client.closed.callback(None)
 
-        self._socket.stop().addBoth(stopped)
+        if self._is_own_socket:
+            self._socket.stop().addBoth(stopped)
+        else:
+            stopped(None)
 
     def certificate_received(self, der: bytes | None) -> None:
         """The other side proved that it has this certificate's key."""
@@ -169,8 +197,10 @@ class _Attempt:
         """HTTP/3 is there: open the WebSocket on it."""
         if self._settled:
             return
-        protocol = _ClientFactory(self._url, self._reactor, self).buildProtocol(None)
+        protocol: Any = _ClientFactory(self._url, self._reactor, self).buildProtocol(None)
         application.open_stream(protocol)
+        if self._is_eager:
+            self.opened(protocol)
 
     def opened(self, protocol: _ClientProtocol) -> None:
         """The WebSocket is open."""
@@ -224,7 +254,7 @@ async def connect_websocket(
     url = f"wss://{authority}:{port}{path}"
     failure: ConnectFailed = NameNotFound(f"{host} has no address")
     for address in await resolve(reactor, host, port):
-        attempt = _Attempt(reactor, host, url, address, trust, limits, monotonic)
+        attempt = Attempt(reactor, host, url, address, trust, limits, monotonic)
         try:
             return await attempt.done
         except CancelledError:

@@ -56,6 +56,16 @@ class PinnedCertificate:
 
 
 @attrs.frozen
+class VouchedCertificates:
+    """Take only one of the certificates that a node's key vouches for.
+
+    :ivar hashes: SHA-256 of each in DER.
+    """
+
+    hashes: frozenset[bytes]
+
+
+@attrs.frozen
 class TrustedAuthorities:
     """Take a certificate for the host's name that an authority vouches for.
 
@@ -65,7 +75,7 @@ class TrustedAuthorities:
     pem: bytes | None = None
 
 
-Trust = AnyCertificate | PinnedCertificate | TrustedAuthorities
+Trust = AnyCertificate | PinnedCertificate | VouchedCertificates | TrustedAuthorities
 
 
 def client_configuration(host: str, trust: Trust) -> QuicConfiguration:
@@ -92,6 +102,8 @@ def check_certificate(trust: Trust, der: bytes | None) -> None:
         actual = hashlib.sha256(der or b"").digest()
         if actual != trust.sha256:
             raise CertificateMismatch(f"the certificate's hash is {actual.hex()}, expected {trust.sha256.hex()}")
+    elif isinstance(trust, VouchedCertificates) and hashlib.sha256(der or b"").digest() not in trust.hashes:
+        raise CertificateMismatch("the certificate is none that the node's key vouches for")
 
 
 def explain(loss: Loss) -> ConnectFailed:

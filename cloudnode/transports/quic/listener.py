@@ -10,11 +10,12 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from aioquic.quic.configuration import QuicConfiguration
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IReactorUDP
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorSocket, IReactorTime, IReactorUDP
 from twisted.logger import Logger
 
 from cloudnode.transports.quic.counters import QuicCounters
@@ -73,6 +74,37 @@ class QuicSocket:
         self._port = reactor.listenUDP(port, self.demultiplexer, interface=interface, maxPacketSize=65536)
         _enlarge_receive_buffer(self._port)
         self._sender = DatagramSender(self._port, is_connected=False)
+
+    def adopt(self, handle: socket.socket) -> None:
+        """Take over a UDP socket that is bound already; the caller's own is to be closed."""
+        reactor = IReactorSocket(self._reactor)
+        self._port = reactor.adoptDatagramPort(handle.fileno(), handle.family, self.demultiplexer, 65536)
+        _enlarge_receive_buffer(self._port)
+        self._sender = DatagramSender(self._port, is_connected=False)
+
+    def send_datagram(self, datagram: bytes, addr: Address, hops: int | None = None) -> None:
+        """Send something that is not QUIC; what can't be sent just now is lost.
+
+        :param hops: After how many routers it ends (TTL of IPv4, hop limit of IPv6); None for the system's default.
+        """
+        transport: Any = self.demultiplexer.transport
+        if self._port is None or transport is None:
+            return
+        handle = transport.getHandle()
+        level, option = (
+            (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ":" in addr[0] else (socket.IPPROTO_IP, socket.IP_TTL)
+        )
+        usual = 0
+        try:
+            if hops is not None:
+                usual = handle.getsockopt(level, option)
+                handle.setsockopt(level, option, hops)
+            transport.write(datagram, addr)
+        except OSError as error:
+            self._log.debug("a datagram to {peer} was not sent: {error}", peer=addr, error=error)
+        finally:
+            if usual:
+                handle.setsockopt(level, option, usual)
 
     @property
     def host_address(self) -> Address:

@@ -1,0 +1,275 @@
+"""The target's side: what a node does when a coordinator tells it that somebody wants to reach it.
+
+It sends probes, and over TCP connections, from the very socket whose mapping the coordinator knows. What then comes in
+is served as anything else is that comes to that socket.
+
+A coordinator could name an address that never asked for anything. So what one is obeyed in is bounded: a few probes an
+order, so many orders, and few of those with many probes.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from cloudnode.reach.punching.budgets import Budgets
+from cloudnode.reach.punching.connecting import OpenRun
+from cloudnode.reach.punching.port import ProbeEvents, ProbeRun, PunchPort
+from cloudnode.reach.punching.probing import Probing
+from cloudnode.reach.punching.spraying import ManySockets, Sprayer
+from cloudnode.reach.punching.tcp import adopt
+from cloudnode.reach.punching.tracing import Trace, Tracer
+from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
+from cloudnode.transports.quic.listener import QuicSocket
+
+DIRECT_SECONDS = 4.5
+SPREAD_SECONDS = 8.0
+TCP_SECONDS = 4.0
+UNDER_WAY_MAX = 64
+HIT_SOCKETS_MAX = 16
+IDLE_SECONDS = 30.0
+"""A socket that was opened for one requester is closed when it carried nothing for so long."""
+
+CANDIDATES_MAX = 16
+
+
+@attrs.frozen
+class TcpPort:
+    """A port that listens and that connections may be made from.
+
+    :ivar port: Its number. :ivar factory: Serves what comes in.
+    """
+
+    port: int
+    factory: Any
+
+
+@attrs.frozen
+class TargetSockets:
+    """What a node punches with; each is asked for the socket that a coordinator (by its key) knows.
+
+    :ivar udp: The QUIC socket with the mapping, or None. :ivar tcp: The same for TCP.
+    :ivar make_udp: Makes a further QUIC socket that serves the same, not yet bound.
+    """
+
+    udp: Callable[[bytes], QuicSocket | None]
+    tcp: Callable[[bytes], TcpPort | None]
+    make_udp: Callable[[], QuicSocket]
+
+
+class _Attempt:
+    """What runs for one order."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.run: ProbeRun | OpenRun | None = None
+        self.many: ManySockets | None = None
+        self.sprayer: Sprayer | None = None
+        self.timer: IDelayedCall | None = None
+        self.path: Candidate | None = None
+
+    @property
+    def packets(self) -> int:
+        """Probes and SYNs so far."""
+        count = sum(each.sent for each in (self.many, self.sprayer) if each is not None)
+        if isinstance(self.run, ProbeRun):
+            count += self.run.probing.sent
+        elif self.run is not None:
+            count += self.run.plan.connects
+        return count
+
+    def stop(self) -> None:
+        for each in (self.run, self.many, self.sprayer, self.timer):
+            if isinstance(each, ProbeRun | OpenRun | ManySockets | Sprayer):
+                each.stop()
+            elif each is not None and each.active():
+                each.cancel()
+
+
+class PunchTarget:
+    """Carries out a coordinator's orders."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, tracer: Tracer, sockets: TargetSockets) -> None:
+        self._reactor = reactor
+        self._tracer = tracer
+        self._sockets = sockets
+        self._ports: dict[QuicSocket, PunchPort] = {}
+        self._under_way: dict[str, _Attempt] = {}
+        self._hit: dict[QuicSocket, IDelayedCall] = {}
+        self._orders = Budgets(60.0, 2.0, 256)
+        self._spreads = Budgets(4.0, 0.1, 256)
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End all that is under way."""
+        self._is_stopped = True
+        for attempt in list(self._under_way.values()):
+            attempt.stop()
+        self._under_way.clear()
+        for quic_socket, call in self._hit.items():
+            call.cancel()
+            quic_socket.stop()
+        self._hit.clear()
+
+    def carry_out(self, coordinator: bytes, order: Order, username: str, key: bytes) -> str | None:
+        """Begin.
+
+        :returns: Why not, if not.
+        """
+        now = self._reactor.seconds()
+        name = coordinator.hex()
+        is_spread = order.strategy is Strategy.SPREAD
+        if self._is_stopped or username in self._under_way or len(self._under_way) >= UNDER_WAY_MAX:
+            return "too much is under way"
+        if not self._orders.take(name, 1.0, now) or (is_spread and not self._spreads.take(name, 1.0, now)):
+            return "the coordinator sends more orders than are carried out"
+        candidates = choose_candidates(order)
+        attempt = _Attempt(self._tracer.begin("target", coordinator, order.transport, order.strategy))
+        attempt.trace.candidates = list(candidates)
+        attempt.trace.own = order.own
+        if not candidates:
+            return self._refuse(attempt, "no candidate is of any use")
+        begin = self._begin_tcp if order.transport == "tcp" else self._begin_udp
+        refusal = begin(attempt, coordinator, order, candidates, username, key)
+        if refusal is not None:
+            return self._refuse(attempt, refusal)
+        seconds = TCP_SECONDS if order.transport == "tcp" else SPREAD_SECONDS if is_spread else DIRECT_SECONDS
+        self._under_way[username] = attempt
+        attempt.timer = self._reactor.callLater(seconds, self._end, username)
+        return None
+
+    def _refuse(self, attempt: _Attempt, reason: str) -> str:
+        self._tracer.failed(attempt.trace, reason)
+        return reason
+
+    def _begin_udp(
+        self,
+        attempt: _Attempt,
+        coordinator: bytes,
+        order: Order,
+        candidates: list[Candidate],
+        username: str,
+        key: bytes,
+    ) -> str | None:
+        quic_socket = self._sockets.udp(coordinator)
+        if quic_socket is None:
+            return "there is no mapping over UDP"
+        if order.strategy is Strategy.SPREAD and order.many == "target":
+            to = candidates[-1].endpoint
+
+            def hit(handle: socket.socket, endpoint: Endpoint) -> None:
+                self._serve_hit(handle, endpoint, attempt, username, key)
+
+            attempt.many = ManySockets(self._reactor, to, username, key, hit)
+            return None
+        run = self._probe(attempt, quic_socket, order.strategy, candidates, username, key)
+        if order.strategy is Strategy.SPREAD:
+            observed = next((each for each in candidates if each.kind == "observed"), candidates[0])
+            port = self._port(quic_socket)
+            attempt.sprayer = Sprayer(
+                self._reactor, port, observed.endpoint, username, key, run.take_answer, SystemRandom()
+            )
+        return None
+
+    def _probe(
+        self,
+        attempt: _Attempt,
+        quic_socket: QuicSocket,
+        strategy: Strategy,
+        candidates: list[Candidate],
+        username: str,
+        key: bytes,
+    ) -> ProbeRun:
+        probing = Probing(strategy, candidates, self._reactor.seconds())
+
+        def answered(endpoint: Endpoint) -> None:
+            if attempt.path is None:
+                attempt.path = Candidate(endpoint, probing.kind(endpoint))
+                if attempt.sprayer is not None:
+                    attempt.sprayer.stop()
+                attempt.trace.packets = attempt.packets
+                self._tracer.opened(attempt.trace, attempt.path)
+
+        events = ProbeEvents(lambda endpoint: None, answered)
+        run = ProbeRun(self._reactor, self._port(quic_socket), probing, username, key, events)
+        attempt.run = run
+        return run
+
+    def _port(self, quic_socket: QuicSocket) -> PunchPort:
+        port = self._ports.get(quic_socket)
+        if port is None:
+            for closed in [each for each in self._ports if each.host_address == ("", 0)]:
+                del self._ports[closed]
+            port = self._ports[quic_socket] = PunchPort(self._reactor, quic_socket)
+        return port
+
+    def _serve_hit(
+        self, handle: socket.socket, endpoint: Endpoint, attempt: _Attempt, username: str, key: bytes
+    ) -> None:
+        if len(self._hit) >= HIT_SOCKETS_MAX or self._is_stopped:
+            handle.close()
+            return
+        quic_socket = self._sockets.make_udp()
+        quic_socket.adopt(handle)
+        handle.close()
+        self._hit[quic_socket] = self._reactor.callLater(IDLE_SECONDS, self._close_idle, quic_socket)
+        self._probe(attempt, quic_socket, Strategy.DIRECT, [Candidate(endpoint, "observed")], username, key)
+
+    def _close_idle(self, quic_socket: QuicSocket) -> None:
+        if quic_socket.endpoint.links:
+            self._hit[quic_socket] = self._reactor.callLater(IDLE_SECONDS, self._close_idle, quic_socket)
+            return
+        del self._hit[quic_socket]
+        self._ports.pop(quic_socket, None)
+        quic_socket.stop()
+
+    def _begin_tcp(
+        self,
+        attempt: _Attempt,
+        coordinator: bytes,
+        order: Order,
+        candidates: list[Candidate],
+        username: str,
+        key: bytes,
+    ) -> str | None:
+        port = self._sockets.tcp(coordinator)
+        if port is None:
+            return "there is no mapping over TCP"
+
+        def connected(handle: socket.socket, endpoint: Endpoint) -> None:
+            adopt(self._reactor, handle, port.factory)
+            if attempt.path is None and isinstance(attempt.run, OpenRun):
+                attempt.path = attempt.run.plan.kind(endpoint)
+                attempt.trace.packets = attempt.packets
+                self._tracer.opened(attempt.trace, attempt.path)
+
+        attempt.run = OpenRun(self._reactor, port.port, candidates, connected)
+        return None
+
+    def _end(self, username: str) -> None:
+        attempt = self._under_way.pop(username)
+        attempt.trace.packets = attempt.packets
+        if isinstance(attempt.run, OpenRun):
+            taken = attempt.run.plan.taken
+            if taken is not None:
+                # The listener has the connection, and serves it.
+                self._tracer.opened(attempt.trace, taken)
+        attempt.stop()
+        self._tracer.failed(attempt.trace, "no answer came from the requester")
+
+
+def choose_candidates(order: Order) -> list[Candidate]:
+    """The candidates of an order that may be probed: private ones only behind the NAT that this side is behind too."""
+    told = [each for each in order.candidates if each.kind != "private"]
+    public = {each.endpoint[0] for each in told}
+    if order.own is None or order.own[0] not in public:
+        return told[:CANDIDATES_MAX]
+    return list(order.candidates)[:CANDIDATES_MAX]

@@ -1,0 +1,248 @@
+"""The node in the middle: it tells two sides of each other, at the same time, and only what it observed itself.
+
+Theory of operation. A requester sends two things at the same moment: its request, which names the target and holds
+credentials that it just made up, and a STUN Binding request with these credentials from the socket that is to be
+punched. The first says what is wanted, the second shows the socket's address as the Internet sees it. Whichever comes
+last completes the pair, and both sides get their orders. Where a pair is not complete in time, the request fails.
+
+Nobody is made a reflector by this. The requester's address is one from which a packet came that holds a key which only
+the requester knows; the target's is that of its own mapping, on its own link. Private endpoints are passed on if both
+sides are seen at one public address, and only private ones. A few probes may go to an address that somebody forged;
+for more (``spread``) the requester must have shown by a connection of its own that it is there.
+
+No I/O and no clock: every method is given the time, in seconds of a clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import attrs
+
+from cloudnode.reach.punching.budgets import Budgets
+from cloudnode.reach.punching.values import (
+    LOCAL_MAX,
+    Candidate,
+    Endpoint,
+    Mapping,
+    Order,
+    Side,
+    Strategy,
+    Transport,
+    is_private,
+    public_name,
+)
+
+PREDICTED = 8
+"""So many ports after the observed one are probed where a NAT gives ports in order."""
+
+STEP_MAX = 16
+"""Two mappings that a NAT made one after the other, with ports no further apart, are given in order."""
+
+
+@attrs.frozen
+class CoordinatorLimits:
+    """What is coordinated for whom. Times in seconds.
+
+    :ivar wait: For the second half of a request. :ivar pending: Requests that wait, in all, :ivar pending_each: of one
+        requester. :ivar burst: Attempts of a requester at once, :ivar refill: and more of them a second.
+    :ivar target_burst: :ivar target_refill: The same for what one target is asked for by all requesters together.
+    :ivar spread_cost: An attempt with many probes counts as so many.
+    """
+
+    wait: float = 3.0
+    pending: int = 512
+    pending_each: int = 8
+    burst: float = 30.0
+    refill: float = 0.5
+    target_burst: float = 60.0
+    target_refill: float = 2.0
+    spread_cost: float = 10.0
+
+
+@attrs.frozen
+class Ask:
+    """What a requester asks for.
+
+    :ivar requester: Who it is, for budgets. :ivar target: The node's key.
+    :ivar username: :ivar key: The credentials of this attempt. :ivar local: Its private endpoints.
+    :ivar mapping: What it knows of its own NAT. :ivar proven_host: The address at which its connection shows it to be.
+    """
+
+    requester: str
+    target: bytes
+    transport: Transport
+    strategy: Strategy
+    username: str
+    key: bytes
+    local: tuple[Endpoint, ...] = ()
+    mapping: Mapping = "unknown"
+    proven_host: str = ""
+
+
+@attrs.frozen
+class Target:
+    """What the coordinator knows of the node that is wanted.
+
+    :ivar observed: Where it keeps a mapping towards the coordinator, or serves in the open; None if nowhere.
+    :ivar kind: Which of the two. :ivar local: Its private endpoints. :ivar mapping: What its NAT is known to do.
+    """
+
+    observed: Endpoint | None
+    kind: str = "observed"
+    local: tuple[Endpoint, ...] = ()
+    mapping: Mapping = "unknown"
+
+
+class PunchRefused(Exception):
+    """An attempt that is not made.
+
+    :ivar name: ``punch_over_budget``, ``punch_unmapped``, ``punch_hopeless``, ``punch_unproven``, ``punch_conflict`` or
+        ``punch_unobserved``.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
+
+@attrs.frozen
+class Matched:
+    """Both halves are there: tell both sides now."""
+
+    ask: Ask
+    for_requester: Order
+    for_target: Order
+
+
+@attrs.frozen
+class Expired:
+    """No Binding request came: its sender's UDP (or TCP to the STUN port) is blocked, or it is no requester."""
+
+    ask: Ask
+
+
+class _Pending:
+    __slots__ = ("ask", "observed", "target", "until")
+
+    def __init__(self, ask: Ask, target: Target, until: float) -> None:
+        self.ask = ask
+        self.target = target
+        self.until = until
+        self.observed: list[Endpoint] = []
+
+
+class Coordinator:
+    """Pairs requests with what was observed."""
+
+    def __init__(self, limits: CoordinatorLimits | None = None) -> None:
+        self._limits = limits = limits or CoordinatorLimits()
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._by_requester = Budgets(limits.burst, limits.refill)
+        self._by_target = Budgets(limits.target_burst, limits.target_refill)
+        self._events: list[Matched | Expired] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def key(self, username: str) -> bytes | None:
+        """The key of a request that waits, for the STUN server."""
+        pending = self._pending.get(username)
+        return None if pending is None else pending.ask.key
+
+    def request(self, ask: Ask, target: Target, now: float) -> None:
+        """The first half of an attempt.
+
+        :raises PunchRefused: It can't be, or not now.
+        """
+        limits = self._limits
+        if ask.username in self._pending:
+            raise PunchRefused("punch_conflict", "another attempt has this username")
+        if target.observed is None:
+            raise PunchRefused("punch_unmapped", f"that node has no mapping over {ask.transport} here")
+        is_hopeless = ask.transport == "tcp" or ask.mapping == target.mapping == "dependent"
+        if ask.strategy is Strategy.SPREAD and is_hopeless:
+            raise PunchRefused("punch_hopeless", "both NATs give another port for each remote endpoint")
+        own = sum(each.ask.requester == ask.requester for each in self._pending.values())
+        if own >= limits.pending_each or len(self._pending) >= limits.pending:
+            raise PunchRefused("punch_over_budget", "too many attempts wait for their Binding request")
+        cost = limits.spread_cost if ask.strategy is Strategy.SPREAD else 1.0
+        target_name = ask.target.hex()
+        if not self._by_target.has(target_name, cost, now) or not self._by_requester.take(ask.requester, cost, now):
+            raise PunchRefused("punch_over_budget", "this node coordinates no more attempts for now: wait")
+        self._by_target.take(target_name, cost, now)
+        self._pending[ask.username] = _Pending(ask, target, now + limits.wait)
+
+    def observed(self, username: str, transport: Transport, endpoint: Endpoint) -> None:
+        """The second half: a Binding request, with the integrity of that username's key, came from an endpoint."""
+        pending = self._pending.get(username)
+        if pending is None or pending.ask.transport != transport:
+            return
+        del self._pending[username]
+        self._match(pending.ask, pending.target, endpoint)
+
+    def withdraw(self, username: str) -> None:
+        """The requester is gone."""
+        self._pending.pop(username, None)
+
+    def deadline(self) -> float | None:
+        """When :meth:`time_passed` is to be called next."""
+        return next((each.until for each in self._pending.values()), None)
+
+    def time_passed(self, now: float) -> None:
+        """Give up what waits for too long (it is kept in that order)."""
+        while self._pending:
+            username, pending = next(iter(self._pending.items()))
+            if now < pending.until:
+                return
+            del self._pending[username]
+            self._events.append(Expired(pending.ask))
+
+    def take_events(self) -> list[Matched | Expired]:
+        """What came of it since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def _match(self, ask: Ask, target: Target, endpoint: Endpoint) -> None:
+        assert target.observed is not None
+        own = (public_name(endpoint[0]), endpoint[1])
+        theirs = (public_name(target.observed[0]), target.observed[1])
+        strategy, many = ask.strategy, None
+        if strategy is Strategy.SPREAD:
+            if ask.proven_host != own[0]:
+                strategy = Strategy.DIRECT
+            else:
+                many = _many(ask.mapping, target.mapping)
+        of_requester = [Candidate(own, "observed")]
+        of_target = [Candidate(theirs, "served" if target.kind == "served" else "observed")]
+        if own[0] == theirs[0]:
+            of_requester = _private(ask.local) + of_requester
+            of_target = _private(target.local) + of_target
+        if ask.mapping == "dependent" and ask.transport == "udp":
+            ports = range(own[1] + 1, min(own[1] + PREDICTED, 65_535) + 1)
+            of_requester += [Candidate((own[0], port), "predicted") for port in ports]
+        self._events.append(
+            Matched(
+                ask,
+                Order(ask.transport, strategy, tuple(of_target), own, many),
+                Order(ask.transport, strategy, tuple(of_requester), theirs, many),
+            )
+        )
+
+
+def _private(endpoints: tuple[Endpoint, ...]) -> list[Candidate]:
+    return [Candidate(each, "private") for each in endpoints[:LOCAL_MAX] if is_private(each[0])]
+
+
+def _many(requester: Mapping, target: Mapping) -> Side:
+    """Which side opens many sockets: the one whose NAT maps by the remote endpoint, as far as that is known."""
+    if target == "dependent" and requester != "dependent":
+        return "target"
+    return "requester"
+
+
+def judge_mapping(endpoints: list[Endpoint]) -> Mapping:
+    """What the endpoints tell of a NAT at which different servers (or ports) see one socket."""
+    if len(endpoints) < 2:
+        return "unknown"
+    return "independent" if len(set(endpoints)) == 1 else "dependent"

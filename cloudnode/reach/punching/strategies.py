@@ -1,0 +1,47 @@
+"""What is tried first, and what after that failed."""
+
+from __future__ import annotations
+
+import attrs
+
+from cloudnode.reach.punching.values import Mapping, Strategy, Transport
+
+ATTEMPTS_MAX = 4
+
+
+@attrs.frozen
+class Step:
+    """One attempt.
+
+    :ivar seconds: How long it may take from the order on.
+    """
+
+    strategy: Strategy
+    seconds: float
+
+
+def next_step(
+    tried: int, transport: Transport, requester: Mapping, target: Mapping, round_trip: float = 0.0
+) -> Step | None:
+    """The step after so many that failed, or None: a relay is all that is left.
+
+    :param round_trip: Seconds to the coordinator and back, as measured; the other side may be as far again.
+    """
+    slow = 3 * round_trip
+    if transport == "tcp":
+        # SYNs are sent again within an attempt; the ports are new in each.
+        return Step(Strategy.DIRECT, 2.0 + slow) if tried < 2 else None
+    if tried == 0:
+        return Step(Strategy.DIRECT, 0.6 + slow)
+    dependent = (requester == "dependent") + (target == "dependent")
+    if dependent == 2:
+        return None
+    if dependent == 1:
+        return Step(Strategy.SPREAD, 6.5 + slow) if tried <= 2 else None
+    order = (Strategy.OPENER, Strategy.DIRECT)
+    if "unknown" in (requester, target):
+        order = (Strategy.OPENER, Strategy.SPREAD)
+    if tried > len(order):
+        return None
+    strategy = order[tried - 1]
+    return Step(strategy, (6.5 if strategy is Strategy.SPREAD else 1.2) + slow)
