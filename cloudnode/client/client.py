@@ -4,6 +4,11 @@ Theory of operation. Each call gets a number, its bytes and one Deferred. As man
 on their way at once; those above wait in order and go out as answers come in. Times are kept by a single timer that
 looks through what is outstanding every so often, so that a call costs no timer of its own: a time-out comes up to a
 tenth of the client's own time-out late.
+
+A client may go on over another connection with the same node (:meth:`Client.move`), from a relay's to a direct one for
+instance. Each connection is a route. New calls take the newest; those under way are answered on their own, or, if that
+breaks, are sent again: whatever a client sends may be sent twice. Subscriptions are made again after what they have
+told. The caller sees nothing of it.
 """
 
 from __future__ import annotations
@@ -31,12 +36,40 @@ OUTSTANDING = 512
 
 
 class _Pending:
-    __slots__ = ("deadline", "deferred", "message")
+    __slots__ = ("deadline", "deferred", "is_subscribe", "message", "route")
 
-    def __init__(self, deferred: Deferred[Answer], message: bytes, deadline: float) -> None:
+    def __init__(self, deferred: Deferred[Answer], message: bytes, deadline: float, is_subscribe: bool) -> None:
         self.deferred = deferred
         self.message = message
         self.deadline = deadline
+        self.is_subscribe = is_subscribe
+        self.route: _Route | None = None
+
+
+class _Route:
+    """One of a client's connections (:class:`cloudnode.client.carrier.Receiver`).
+
+    :ivar outstanding: How many calls wait for their answers from it.
+    """
+
+    __slots__ = ("_client", "carrier", "outstanding")
+
+    def __init__(self, client: Client, carrier: Carrier) -> None:
+        self._client = client
+        self.carrier = carrier
+        self.outstanding = 0
+
+    def message_received(self, message: bytes) -> None:
+        """An answer or a notification came."""
+        self._client.route_received(self, message)
+
+    def request_failed(self, request_id: int, error: ClientError) -> None:
+        """No answer will come to one call."""
+        self._client.request_failed(request_id, error)
+
+    def connection_lost(self, error: ConnectionFailed) -> None:
+        """No answer will come to any call."""
+        self._client.route_lost(self, error)
 
 
 class Client:
@@ -44,7 +77,8 @@ class Client:
 
     :ivar url: Where it is, for messages to people.
     :ivar newest_height: The newest height that any of its answers told.
-    :ivar subscribers: Who is called with the notifications of each subscription, by its id.
+    :ivar subscribers: Who is called with the notifications of each subscription, by its id on the newest route.
+    :ivar moved: Who is called when there is another route, and has to subscribe again.
     :ivar lost: Fires with the reason, a :class:`ConnectionFailed`, when the connection is lost; None when closed here.
     """
 
@@ -65,8 +99,8 @@ class Client:
         self.url = url
         self.newest_height = 0
         self.subscribers: dict[str, Callable[[Notification], object]] = {}
+        self.moved: set[Callable[[], object]] = set()
         self.lost: Deferred[ConnectionFailed | None] = Deferred()
-        self._carrier = carrier
         self._clock = clock
         self._last_context = msgspec.Raw(b"")
         self._limit = outstanding
@@ -76,12 +110,14 @@ class Client:
         self._waiting: deque[tuple[int, _Pending]] = deque()
         self._timer: IDelayedCall | None = None
         self._failure: ConnectionFailed | None = None
-        carrier.start(self)
+        self._route = _Route(self, carrier)
+        self._old_routes: list[_Route] = []
+        carrier.start(self._route)
 
     @property
     def keeps_connection(self) -> bool:
         """Whether subscriptions are possible."""
-        return self._carrier.keeps_connection
+        return self._route.carrier.keeps_connection
 
     @property
     def is_connected(self) -> bool:
@@ -109,7 +145,7 @@ class Client:
         message = encode_request(request_id, method, params, context)
         answered: Deferred[Answer] = Deferred(lambda _: self._forget(request_id))
         seconds = self._timeout if timeout is None else timeout
-        pending = _Pending(answered, message, self._clock.seconds() + seconds)
+        pending = _Pending(answered, message, self._clock.seconds() + seconds, method == "subscribe")
         if len(self._outstanding) < self._limit:
             self._send(request_id, pending)
         else:
@@ -143,21 +179,44 @@ class Client:
     def close(self) -> Deferred[None]:
         """Close the connection; calls without an answer fail. Fires when nothing is left open."""
         self._end(ConnectionFailed("The connection was closed."), None)
-        return self._carrier.close()
+        for route in self._old_routes:
+            route.carrier.close()
+        self._old_routes.clear()
+        return self._route.carrier.close()
 
-    # Receiver
+    def move(self, carrier: Carrier, url: str) -> None:
+        """Go on over another connection with the same node; the one before closes once its calls are answered.
 
-    def message_received(self, message: bytes) -> None:
+        :param url: Where the node is, by this connection.
+        """
+        if self._failure is not None:
+            carrier.close()
+            return
+        old, self._route, self.url = self._route, _Route(self, carrier), url
+        self._old_routes.append(old)
+        self.subscribers.clear()
+        carrier.start(self._route)
+        self._send_again(old, lambda pending: pending.is_subscribe)
+        for moved in list(self.moved):
+            moved()
+        self._close_if_done(old)
+
+    # What routes tell
+
+    def route_received(self, route: _Route, message: bytes) -> None:
         """An answer or a notification came."""
         try:
             incoming = decode_incoming(message)
         except AnswerMalformed as malformed:
-            self.connection_lost(malformed)
-            self._carrier.close()
+            self.route_lost(route, malformed)
+            route.carrier.close()
             return
         if incoming.method:
-            self._notify(incoming)
+            if route is self._route:
+                self._notify(incoming)
             return
+        if incoming.id is not None and (sent := self._outstanding.get(incoming.id)) and sent.route is not route:
+            return  # it was sent again over another
         pending = self._take(incoming.id)
         if pending is None:
             self._answer_without_call(incoming)
@@ -175,9 +234,13 @@ class Client:
         if pending is not None:
             pending.deferred.errback(error)
 
-    def connection_lost(self, error: ConnectionFailed) -> None:
-        """No answer will come to any call."""
-        self._end(error, error)
+    def route_lost(self, route: _Route, error: ConnectionFailed) -> None:
+        """No answer will come from a connection."""
+        if route is self._route:
+            self._end(error, error)
+        elif route in self._old_routes:
+            self._old_routes.remove(route)
+            self._send_again(route, lambda pending: True)
 
     # Inside
 
@@ -210,13 +273,30 @@ class Client:
 
     def _send(self, request_id: int, pending: _Pending) -> None:
         self._outstanding[request_id] = pending
-        message, pending.message = pending.message, b""
-        self._carrier.send(request_id, message)
+        pending.route = self._route
+        pending.route.outstanding += 1
+        pending.route.carrier.send(request_id, pending.message)
+
+    def _send_again(self, route: _Route, wanted: Callable[[_Pending], bool]) -> None:
+        for request_id, pending in list(self._outstanding.items()):
+            if pending.route is route and wanted(pending):
+                route.outstanding -= 1
+                self._send(request_id, pending)
+
+    def _close_if_done(self, route: _Route) -> None:
+        if route in self._old_routes and not route.outstanding:
+            self._old_routes.remove(route)
+            route.carrier.close()
 
     def _take(self, request_id: int | None) -> _Pending | None:
         pending = self._outstanding.pop(request_id, None)  # type: ignore[arg-type]
-        if pending is not None and self._waiting:
-            self._send(*self._waiting.popleft())
+        if pending is not None:
+            assert pending.route is not None
+            pending.route.outstanding -= 1
+            if pending.route is not self._route:
+                self._close_if_done(pending.route)
+            if self._waiting:
+                self._send(*self._waiting.popleft())
         return pending
 
     def _forget(self, request_id: int) -> None:

@@ -99,6 +99,7 @@ class Subscription:
         self._is_overfull = False
         self._begin(subscription_id)
         client.lost.addCallback(self._lost)
+        client.moved.add(self._moved)
 
     def __aiter__(self) -> Subscription:
         return self
@@ -161,6 +162,14 @@ class Subscription:
         self._is_overfull = False
         subscribed = await ask(self._client, self._topic, self._wanted, self._reached)
         self._begin(subscribed.subscription)
+        if self._failure is not None:
+            await self._end_at_node()  # it was closed meanwhile
+
+    def _moved(self) -> None:
+        """The client has another connection, on which nothing is subscribed to yet."""
+        self._id = None
+        if not self._is_overfull:
+            Deferred.fromCoroutine(self._resume()).addErrback(lambda failure: self._fail(failure.value))
 
     def _lost(self, reason: Any) -> Any:
         if reason is not None:
@@ -170,6 +179,7 @@ class Subscription:
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
             self._failure = error
+        self._client.moved.discard(self._moved)
         self._wake()
 
     def _wake(self) -> None:
