@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred
 
-from cloudnode.client.errors import RemoteError
+from cloudnode.client.errors import ClientError, RemoteError
 from cloudnode.client.places import LogPlace
 
 if TYPE_CHECKING:
@@ -169,7 +169,13 @@ class Subscription:
         """The client has another connection, on which nothing is subscribed to yet."""
         self._id = None
         if not self._is_overfull:
-            Deferred.fromCoroutine(self._resume()).addErrback(lambda failure: self._fail(failure.value))
+            Deferred.fromCoroutine(self._resume_or_fail())
+
+    async def _resume_or_fail(self) -> None:
+        try:
+            await self._resume()
+        except ClientError as error:
+            self._fail(error)
 
     def _lost(self, reason: Any) -> Any:
         if reason is not None:
