@@ -10,6 +10,7 @@ All positions are integers of :mod:`cloudnode.ledger.positions`; stars are 1 to 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import attrs
@@ -85,6 +86,9 @@ class Total(msgspec.Struct):
 class StateView(Protocol):
     """The state before the block."""
 
+    def expect(self, records: Sequence[bytes], ratings: Sequence[bytes]) -> None:
+        """Hear which records and ratings are going to be asked for, most of them at least, to find them at once."""
+
     def record(self, record: bytes) -> RecordHead | None:
         """A record or tombstone by SHA-256 of its address."""
 
@@ -140,6 +144,19 @@ class Executor:
         self._stars: dict[bytes, int | None] = {}
         self._known: set[bytes] = set()
         self.effects = Effects(height)
+
+    def expect(self, operations: Iterable[Operation]) -> None:
+        """Have the state find what the next operations need."""
+        records, ratings = [], []
+        for operation in operations:
+            match operation.action:
+                case Rate(record=address) | Withdraw(record=address):
+                    record = record_hash(address)
+                    records.append(record)
+                    ratings.append(record + account_hash(operation.account))
+                case Put(collection=collection, key=key) | Delete(collection=collection, key=key):
+                    records.append(record_hash(format_address(operation.account, collection, key)))
+        self._state.expect(records, ratings)
 
     def execute(self, operation: Operation) -> int:
         """Execute the block's next operation and return its result, 0 if it was accepted."""

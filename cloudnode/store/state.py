@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from struct import Struct
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloudnode.formats.nodes import TABLES
 from cloudnode.ledger.executor import RecordHead, Total
 from cloudnode.ledger.pages import PageCache
 from cloudnode.store.checks import row_check
+from cloudnode.store.inserting import insert_rows
 from cloudnode.store.schema import SCORE_COLUMNS
 
 _expiry = Struct(">Q")
@@ -45,6 +47,10 @@ ScoreRow = tuple[int, int, bytes, bytes, str, str | None, int, int, int, int]
 
 TotalRow = tuple[bytes, int, int, int, int]
 """A row of ``totals`` but for its check: key, since, records, ratings, stars."""
+
+_HEAD_COLUMNS = "position, live, account, collection, key, ref, version, created"
+_KEYS_AT_ONCE = 32
+_MARKS = ",".join("?" * _KEYS_AT_ONCE)
 
 _ROWS_KEPT = 10_000
 _ACCOUNTS_KEPT = 100_000
@@ -107,24 +113,40 @@ class StateReader:
         self._kept = kept
         self.scores: list[ScoreRow] = []
         self.totals: list[TotalRow] = []
+        self._records: dict[bytes, RecordHead | None] = {}
+        self._ratings: dict[bytes, int | None] = {}
+
+    def expect(self, records: Sequence[bytes], ratings: Sequence[bytes]) -> None:
+        kept = self._kept.records
+        unknown = [record for record in records if record not in kept]
+        self._records.update(dict.fromkeys(unknown))
+        for record, position, live, account, collection, key, ref, version, created in self._find(
+            f"SELECT hash, {_HEAD_COLUMNS} FROM records WHERE hash", unknown
+        ):
+            self._records[record] = RecordHead(position, bool(live), account, collection, key, ref, version, created)
+        self._ratings.update(dict.fromkeys(ratings))
+        for key, value in self._find("SELECT key, value FROM ratings WHERE key", ratings):
+            self._ratings[key] = value[0]
+
+    def _find(self, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        """The rows with some of the keys."""
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            part = keys[start : start + _KEYS_AT_ONCE]
+            # The last key again and again, so that there is one statement to prepare.
+            filled = [*part, *repeat(part[-1], _KEYS_AT_ONCE - len(part))]
+            yield from self._execute(f"{select} IN ({_MARKS})", filled)
 
     def record(self, record: bytes) -> RecordHead | None:
-        try:
+        if record in self._kept.records:
             return self._kept.records[record]
-        except KeyError:
-            pass
-        row = self._execute(
-            "SELECT position, live, account, collection, key, ref, version, created FROM records WHERE hash = ?",
-            (record,),
-        ).fetchone()
-        if row is None:
-            return None
-        position, live, account, collection, key, ref, version, created = row
-        return RecordHead(position, bool(live), account, collection, key, ref, version, created)
+        if record not in self._records:
+            self.expect((record,), ())
+        return self._records[record]
 
     def rating(self, key: bytes) -> int | None:
-        row = self._execute("SELECT value FROM ratings WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0][0]
+        if key not in self._ratings:
+            self.expect((), (key,))
+        return self._ratings[key]
 
     def score(self, created: int) -> tuple[int, int]:
         row: ScoreRow | None = self._kept.scores.get(created)
@@ -212,8 +234,8 @@ class StateTrie:
             else:
                 gone.append((name,))
                 self._kept.pop(name, None)
-        self._connection.executemany("INSERT INTO trie_old VALUES (?, ?, ?, ?, ?)", old)
+        insert_rows(self._connection, "INSERT INTO trie_old", old)
         self._connection.executemany("DELETE FROM trie WHERE slot = ?", gone)
-        self._connection.executemany("INSERT OR REPLACE INTO trie VALUES (?, ?, ?, ?)", new)
+        insert_rows(self._connection, "INSERT OR REPLACE INTO trie", new)
         self._before.clear()
         self._changed.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.genesis import Genesis
@@ -22,6 +23,7 @@ from cloudnode.ledger.system import GENESIS, VALIDATORS, encode_validators, syst
 from cloudnode.ledger.trie import Trie
 from cloudnode.store.checks import row_check
 from cloudnode.store.epochs import epoch_end, store_epoch_end
+from cloudnode.store.inserting import insert_rows
 from cloudnode.store.pruning import prune, prune_log
 from cloudnode.store.schema import RECORD_COLUMNS
 from cloudnode.store.state import WINDOW, KeptState, ScoreRow, StateReader, StateTrie, TotalRow, first_window_key
@@ -70,10 +72,12 @@ class BlockWriter:
         """:meth:`write_in_steps` within a transaction that is open, and that stays open."""
         reader = StateReader(self._connection, self._kept)
         executor = Executor(reader, self._genesis, block.height)
-        for count, operation in enumerate(operations, 1):
-            executor.execute(operation)
-            if count % _CHUNK == 0:
-                yield
+        for start in range(0, len(operations), _CHUNK):
+            part = operations[start : start + _CHUNK]
+            executor.expect(part)
+            for operation in part:
+                executor.execute(operation)
+            yield
         effects = executor.effects
         scores, totals = _score_rows(effects), _total_rows(effects)
         self._write_sums(reader, scores, totals, block.height)
@@ -138,8 +142,9 @@ class BlockWriter:
             rows = list(effects.records.values())
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows[start : start + _CHUNK]
-                many(
-                    f"INSERT INTO records ({RECORD_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                insert_rows(
+                    self._connection,
+                    "INSERT INTO records",
                     [
                         (
                             row.position, row.hash, row.value, row.live, row.account, row.collection,
@@ -163,31 +168,23 @@ class BlockWriter:
                 [(key,) for key, value in effects.ratings.items() if value is None],
             )
             given = sorted((key, value) for key, value in effects.ratings.items() if value is not None)
-            many("INSERT OR REPLACE INTO ratings VALUES (?, ?)", given)
+            insert_rows(self._connection, "INSERT OR REPLACE INTO ratings", given)
             yield
         self._write_system(effects.system, until)
-        many("INSERT INTO accounts VALUES (?, ?)", list(effects.accounts.items()))
-        many("INSERT INTO window VALUES (?, ?)", sorted(effects.window))
+        insert_rows(self._connection, "INSERT INTO accounts", list(effects.accounts.items()))
+        insert_rows(self._connection, "INSERT INTO window", sorted(effects.window))
         yield
 
     def _write_sums(
         self, reader: StateReader, scores: Sequence[ScoreRow], totals: Sequence[TotalRow], until: int
     ) -> None:
         """Store the scores and totals that change; what was there before is what the executor read."""
-        many = self._connection.executemany
-        many(
-            "INSERT INTO scores_old VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            [(*row, until, row_check(*row, until)) for row in reader.scores],
-        )
-        many(
-            "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [(*row, row_check(*row)) for row in scores],
-        )
-        many(
-            "INSERT INTO totals_old VALUES (?,?,?,?,?,?,?)",
-            [(key, until, *rest, row_check(key, until, *rest)) for key, *rest in reader.totals],
-        )
-        many("INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)", [(*row, row_check(*row)) for row in totals])
+        insert = partial(insert_rows, self._connection)
+        insert("INSERT INTO scores_old", [(*row, until, row_check(*row, until)) for row in reader.scores])
+        insert("INSERT OR REPLACE INTO scores", [(*row, row_check(*row)) for row in scores])
+        old = [(row[0], until, *row[1:]) for row in reader.totals]
+        insert("INSERT INTO totals_old", [(*row, row_check(*row)) for row in old])
+        insert("INSERT OR REPLACE INTO totals", [(*row, row_check(*row)) for row in totals])
 
     def write_log(self, block: Block, operations: Sequence[Operation], results: Sequence[int]) -> None:
         """Put a block and its operations with their results into the log, within the transaction that is open."""
@@ -205,7 +202,7 @@ class BlockWriter:
             # The id vouches for the body.
             check = row_check(at, operation.id, operation.signature, result)
             rows.append((at, operation.id, operation.body, operation.signature, result, check))
-        self._connection.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)", rows)
+        insert_rows(self._connection, "INSERT INTO operations", rows)
 
     def _write_tries(self, effects: Effects, before: StateRoot) -> Generator[None, None, StateRoot]:
         height = effects.height
