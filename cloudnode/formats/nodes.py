@@ -127,7 +127,12 @@ class Inner(NamedTuple):
 
 def encode_leaf(table: int, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
     """A leaf page of 1 to 32 rows in the order of their keys."""
-    return _head.pack(b"L", table, len(rows)) + b"".join(chain.from_iterable(rows))
+    return encode_packed_leaf(table, b"".join(chain.from_iterable(rows)), len(rows))
+
+
+def encode_packed_leaf(table: int, packed: bytes, count: int) -> bytes:
+    """A leaf page of so many rows, which stand one after the other, key and value, in the order of their keys."""
+    return _head.pack(b"L", table, count) + packed
 
 
 def encode_inner(table: int, path: str, children: Mapping[str, bytes]) -> bytes:

@@ -35,9 +35,10 @@ from cloudnode.formats.nodes import (
     record_digest,
 )
 from cloudnode.ledger.executor import RecordRow
+from cloudnode.ledger.packed import make_packed_nodes
 from cloudnode.ledger.positions import cursor
 from cloudnode.ledger.system import system_row
-from cloudnode.ledger.trie import InnerNode, Rows, Trie, entry_rows, entry_sums
+from cloudnode.ledger.trie import InnerNode, Rows, entry_rows, entry_sums
 
 _Stored = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A number that the store can hold."""
@@ -186,31 +187,12 @@ def _split(table: int, slot: str, raw: bytes) -> Rows:
     return [(raw[at : at + keyed], raw[at + keyed : at + width]) for at in range(0, len(raw), width)]
 
 
-class _MadeNodes:
-    """Keeps the inner nodes that are made over rows at hand (:class:`cloudnode.ledger.trie.TrieStore`)."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, bytes] = {}
-
-    def rows(self, low: bytes, high: bytes | None) -> list[tuple[bytes, bytes]]:
-        raise AssertionError("the rows are at hand")
-
-    def node(self, slot: str) -> bytes | None:
-        raise AssertionError("there are no nodes yet")
-
-    def set_node(self, slot: str, node: bytes | None) -> None:
-        if node is not None:
-            self.nodes[slot] = node
-
-
 def make_nodes(table: int, slot: str, rows: Rows) -> tuple[bytes, dict[str, bytes]]:
     """The entry of rows under a slot, and the inner nodes at it and below.
 
     :param rows: In the order of their keys, each once; all keys begin with the slot.
     """
-    made = _MadeNodes()
-    entry = Trie(table, made).build(slot, rows)
-    return entry, made.nodes
+    return make_packed_nodes(table, slot, encode_rows(rows))
 
 
 def _check(table: int, slot: str, entry: bytes, rows: Rows) -> dict[str, bytes]:

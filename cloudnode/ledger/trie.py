@@ -25,13 +25,13 @@ from struct import Struct
 from typing import Protocol
 
 from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, PAGE_ROWS, TABLES, encode_inner
+from cloudnode.ledger.packed import inner_entry, make_packed_nodes, packed_page_entry, packed_sums
 from cloudnode.ledger.pages import ChangedPages
 
 _sums = Struct(">QQQ")
 _head = Struct(">cBH")
 _bitmap = Struct(">H")
 
-_SUMS_SIZE = ENTRY_SIZE - 32
 _ROWS_MASK = 2**64 - 1
 _NEXT_DIGIT = dict(zip("0123456789abcde", "123456789abcdef", strict=True))
 
@@ -77,37 +77,13 @@ def key_range(prefix: str) -> tuple[bytes, bytes | None]:
 
 def page_entry(table: int, rows: Rows) -> bytes:
     """The entry of a leaf page, all zeros for no rows."""
-    return _page_entry(table, b"".join(chain.from_iterable(rows)))
-
-
-def _page_entry(table: int, rows: bytes) -> bytes:
-    """:func:`page_entry` of rows that lie one after the other."""
-    if not rows:
-        return EMPTY_ENTRY
-    shape = TABLES[table]
-    width = shape.key_size + shape.value_size
-    number = len(rows) // width
-    # Striding over the page sums one byte of each row without touching the rows one by one.
-    total = sum(rows[shape.sum_offset :: width]) if shape.sum_offset is not None else 0
-    if shape.count_offset is not None:
-        count = sum(rows[shape.count_offset :: width])
-    else:
-        count = number if shape.counts_rows else 0
-    return sha256(_head.pack(b"L", table, number) + rows).digest() + _sums.pack(total, count, number)
+    return packed_page_entry(table, b"".join(chain.from_iterable(rows)), len(rows))
 
 
 @lru_cache(4096)
 def _digits(bitmap: int) -> str:
     """The children's nibbles, in order."""
     return "".join(digit for nibble, digit in enumerate("0123456789abcdef") if bitmap >> nibble & 1)
-
-
-def _packed(entry: bytes | bytearray) -> int:
-    """An entry's (sum, count, rows) as one number of 192 bits, 0 for no bytes at all.
-
-    The numbers of several entries may be added: none of the three ever overflows.
-    """
-    return int.from_bytes(entry[32:], "big")
 
 
 class InnerNode:
@@ -173,13 +149,13 @@ class _ChangingNode:
         _, _, length = _head.unpack_from(node)
         at = 4 + (length + 1) // 2
         (bitmap,) = _bitmap.unpack_from(node, at)
-        return cls(node[:at], node[4:at].hex()[:length], bitmap, node[at + 2 :], _packed(entry))
+        return cls(node[:at], node[4:at].hex()[:length], bitmap, node[at + 2 :], packed_sums(entry))
 
     @classmethod
     def above(cls, table: int, path: str, digit: str, entry: bytes) -> _ChangingNode:
         """A node with one child."""
         head = _head.pack(b"I", table, len(path)) + bytes.fromhex(path if len(path) % 2 == 0 else path + "0")
-        return cls(head, path, 1 << int(digit, 16), entry, _packed(entry))
+        return cls(head, path, 1 << int(digit, 16), entry, packed_sums(entry))
 
     def encode(self) -> bytes:
         """The node's bytes."""
@@ -194,7 +170,7 @@ class _ChangingNode:
         """Replace a child's entry; with all zeros there is no such child."""
         bit = 1 << int(digit, 16)
         at, end = self._place(bit)
-        self.sums += _packed(entry) - _packed(self._entries[at:end])
+        self.sums += packed_sums(entry) - packed_sums(self._entries[at:end])
         if entry == EMPTY_ENTRY:
             del self._entries[at:end]
             self._bitmap &= ~bit
@@ -212,6 +188,18 @@ class _ChangingNode:
         """Where the child's entry begins and ends; both are where it would be if there is none."""
         at = (self._bitmap & (bit - 1)).bit_count() * ENTRY_SIZE
         return at, at + ENTRY_SIZE if self._bitmap & bit else at
+
+
+def empty_prefixes(slot: str, node: InnerNode) -> Iterator[str]:
+    """The prefixes under a slot under which there is no row, if this node is at it: beside its path, and between its
+    children."""
+    for depth in range(len(slot), len(node.path)):
+        for digit in "0123456789abcdef":
+            if digit != node.path[depth]:
+                yield node.path[:depth] + digit
+    for digit in "0123456789abcdef":
+        if digit not in node.children:
+            yield node.path + digit
 
 
 class Trie:
@@ -248,24 +236,19 @@ class Trie:
             return entry
         return (yield from self._change_in_steps("", entry, changed))
 
-    def build(self, slot: str, rows: Rows) -> bytes:
-        """Store the inner nodes over rows below a slot that has none, and return their entry."""
-        if len(rows) <= PAGE_ROWS:
-            return self._leaf(b"".join(chain.from_iterable(rows)))
-        path = commonprefix((rows[0][0].hex(), rows[-1][0].hex()))
-        children = {}
-        start = 0
-        at, odd = divmod(len(path), 2)
-        nibbles = [key[at] & 15 if odd else key[at] >> 4 for key, _ in rows]
-        for end in range(1, len(rows) + 1):
-            if end == len(rows) or nibbles[end] != nibbles[start]:
-                digit = format(nibbles[start], "x")
-                children[digit] = self.build(path + digit, rows[start:end])
-                start = end
-        return self._put(slot, encode_inner(self._table, path, children), sum(map(_packed, children.values())))
+    def build(self, slot: str, rows: bytes) -> bytes:
+        """Store the inner nodes over rows below a slot that has none, and return their entry.
+
+        :param rows: Keys and values, one after the other, in the order of the keys.
+        """
+        keep = None if self._pages is None else self._pages.keep
+        entry, nodes = make_packed_nodes(self._table, slot, rows, keep)
+        for at, node in nodes.items():
+            self._store.set_node(at, node)
+        return entry
 
     def _leaf(self, rows: bytes) -> bytes:
-        entry = _page_entry(self._table, rows)
+        entry = packed_page_entry(self._table, rows, len(rows) // self._width)
         if self._pages is not None and rows:
             self._pages.keep(entry, rows)
         return entry
@@ -274,16 +257,12 @@ class Trie:
         """Bring a leaf page in line, of which there may be more rows than a page has now, and return its entry."""
         rows = None if self._pages is None else self._pages.changed(entry, keys)
         if rows is None:
-            return self.build(slot, self._rows(slot))
-        width, key_size = self._width, TABLES[self._table].key_size
-        if len(rows) <= PAGE_ROWS * width:
-            return self._leaf(rows)
-        starts = range(0, len(rows), width)
-        return self.build(slot, [(rows[at : at + key_size], rows[at + key_size : at + width]) for at in starts])
+            rows = b"".join(chain.from_iterable(self._rows(slot)))
+        return self._leaf(rows) if len(rows) <= PAGE_ROWS * self._width else self.build(slot, rows)
 
     def _put(self, slot: str, encoded: bytes, sums: int) -> bytes:
         self._store.set_node(slot, encoded)
-        return sha256(encoded).digest() + sums.to_bytes(_SUMS_SIZE, "big")
+        return inner_entry(encoded, sums)
 
     def _rows(self, prefix: str) -> list[tuple[bytes, bytes]]:
         return self._store.rows(*key_range(prefix))

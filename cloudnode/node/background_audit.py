@@ -31,6 +31,7 @@ class BackgroundAudit:
     """Audits the database again and again, from the start of the node on.
 
     :ivar state: What is known so far. :ivar on_damage: Called once for each new finding of an audit.
+    :ivar on_portion: Called with what is found so far when something new is, while the audit goes on.
     :ivar on_finished: Called at the end of each audit with what it found.
     """
 
@@ -48,6 +49,7 @@ class BackgroundAudit:
     ) -> None:
         self.state = AuditState()
         self.on_damage: Callable[[str], None] = lambda finding: None
+        self.on_portion: Callable[[Portion], None] = lambda portion: None
         self.on_finished: Callable[[Portion], None] = lambda portion: None
         self._reactor = reactor
         self._run_in_thread = run_in_thread
@@ -148,6 +150,7 @@ class BackgroundAudit:
             self._close()
             self._begin()
             return
+        is_new = len(portion.findings) > self._told
         for finding in portion.findings[self._told :]:
             self._told += 1
             # The rest of what can be found at once is to be known soon.
@@ -156,6 +159,8 @@ class BackgroundAudit:
         if self._stopped:
             return
         if portion.done is not None:
+            if is_new:
+                self.on_portion(portion)
             self.state = attrs.evolve(self.state, progress=portion.done)
             spent = self._reactor.seconds() - began
             pause = 0.0 if self._is_hurried else spent * (1 / self._share - 1)

@@ -46,7 +46,7 @@ State = Literal["starting", "serving", "syncing", "corrupt", "diverged", "repair
 DIVERGED = "diverged: "
 """What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 """How often it is seen whether somebody else wrote to the database."""
 
 HEIGHTS_AHEAD = 100
@@ -72,7 +72,7 @@ class Ledger:
     """A node's database, open.
 
     :ivar genesis: The network's. :ivar node_key: The node's identity, which signs receipts and answers.
-    :ivar repair: What is done about damage.
+    :ivar repair: What is done about damage. :ivar on_damage: Called when :attr:`damage` tells what there is to repair.
     :ivar checkpoint: A block that must be in the chain, or None: whoever brings blocks, or a whole state of a later
         height, sees to it by :meth:`cloudnode.formats.checkpoint.Checkpoint.check`.
     """
@@ -112,9 +112,11 @@ class Ledger:
         make_audit = make_audit or partial(AuditHere, clock=reactor.seconds)
         self._audit = BackgroundAudit(reactor, run_in_thread, store.path, genesis, config, make_audit, wall_time)
         self._audit.on_damage = self._audit_found
+        self._audit.on_portion = self._audit_goes_on
         self._audit.on_finished = self._audit_finished
         self._wall_time = wall_time
         self.repair = RepairState()
+        self.on_damage: Callable[[], None] = lambda: None
         self._damage: Damage | None = None
         self._looking: IDelayedCall | None = None
         self._state: State = "starting"
@@ -564,9 +566,19 @@ class Ledger:
             self._log.critical("This node has diverged, data is no longer served: {reason}", reason=reason)
             self._ordering.halt()
 
+    def _audit_goes_on(self, portion: Portion) -> None:
+        """Let a repair begin at once where it compares all rows itself; which blocks of the log are damaged it has to
+        be told, so that is waited for."""
+        if not portion.heights and self._state != "diverged":
+            self._set_damage(Damage(is_torn=portion.is_torn))
+
+    def _set_damage(self, damage: Damage) -> None:
+        self._damage = damage
+        self.on_damage()
+
     def _audit_finished(self, portion: Portion) -> None:
         if portion.findings:
-            self._damage = Damage(tuple(portion.heights), portion.is_torn)
+            self._set_damage(Damage(tuple(portion.heights), portion.is_torn))
             return
         if self._state == "diverged":
             # The audit finds a database that agrees with itself, which is not the question.

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -84,6 +84,17 @@ class Repairs:
         self._not_before = 0.0
         self._failures = 0
         self._finished: deque[tuple[float, frozenset[str]]] = deque(maxlen=32)
+        self._soon: IDelayedCall | None = None
+        ledger.on_damage = self._damage_known
+
+    def _damage_known(self) -> None:
+        """In a turn of its own, since it is said by the audit, which a repair stops."""
+        if self._soon is None:
+            self._soon = self._clock.callLater(0, self._look)
+
+    def _look(self) -> None:
+        self._soon = None
+        self.time_passed(self._clock.seconds())
 
     def time_passed(self, now: float) -> None:
         """Look whether there is something to repair; to be called about once a second."""
@@ -103,6 +114,10 @@ class Repairs:
 
     async def stop(self) -> None:
         """Wait for the end of a repair under way; peers that are gone by then end it soon."""
+        self._ledger.on_damage = lambda: None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._running is not None:
             await settled(self._running)
 

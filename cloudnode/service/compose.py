@@ -51,7 +51,7 @@ from cloudnode.service.relaying import NodeRelaying
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
 from cloudnode.store.aside import set_aside
-from cloudnode.store.audit.worker import AuditProcess
+from cloudnode.store.audit.worker import start_audit_process
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.creation import WrongDatabase
 from cloudnode.store.sqlite import SqliteStore
@@ -213,7 +213,7 @@ def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
                 audit_share=settings.audit_share,
                 checkpoint=config.checkpoint,
             ),
-            make_audit=AuditProcess,
+            make_audit=start_audit_process,
         )
     except BaseException:
         store.close()

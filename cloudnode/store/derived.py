@@ -22,11 +22,14 @@ Score = tuple[bytes, bytes, str, str | None, int, int, int, int]
 """Hash, account, collection, ref, live, sum, count, rank."""
 
 
-def true_scores(connection: sqlite3.Connection, after: bytes, limit: int) -> list[tuple[int, Score]]:
+def true_scores(
+    connection: sqlite3.Connection, after: bytes, limit: int, sums_between: SumsBetween | None = None
+) -> list[tuple[int, Score]]:
     """The scores of the next records in the order of their hashes: the height-free ``created``, and what is to stand
     there.
 
-    :param after: The hash after which to begin.
+    :param after: The hash after which to begin. :param sums_between: Sums the ratings of a range of records; by
+        default from the table.
     """
     records = connection.execute(
         "SELECT hash, created, account, collection, ref, live FROM records WHERE hash > ? ORDER BY hash LIMIT ?",
@@ -34,7 +37,7 @@ def true_scores(connection: sqlite3.Connection, after: bytes, limit: int) -> lis
     ).fetchall()
     if not records:
         return []
-    sums = _sums(connection, "substr(key, 1, 32)", "key", records[0][0], records[-1][0])
+    sums = (sums_between or record_sums)(connection, records[0][0], records[-1][0])
     scores: list[tuple[int, Score]] = []
     for hashed, created, account, collection, ref, live in records:
         total, count = sums.get(hashed, (0, 0))
@@ -64,6 +67,11 @@ def true_totals(
         stars, ratings = sums.get(key, (0, 0))
         totals.append((key, (_live_records(connection, key, account), ratings, stars)))
     return totals
+
+
+def record_sums(connection: sqlite3.Connection, first: bytes, last: bytes) -> Sums:
+    """Sums by record, from the table."""
+    return _sums(connection, "substr(key, 1, 32)", "key", first, last)
 
 
 def seek_sums(connection: sqlite3.Connection, first: bytes, last: bytes) -> Sums:

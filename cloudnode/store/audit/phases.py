@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from cloudnode.store.audit.epochs import check_epochs
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
 from cloudnode.store.audit.phase import Audit, Phase
-from cloudnode.store.audit.records import check_records, check_scores, check_totals, check_totals_at_once
+from cloudnode.store.audit.records import check_records, check_scores, check_sums_at_once, check_totals
 from cloudnode.store.audit.state import check_roots, check_state
 from cloudnode.store.audit.structure import check_structure
 from cloudnode.store.audit.words import check_words
@@ -28,10 +29,23 @@ PHASES: dict[str, Phase] = {
 }
 """What is checked in a thread of a running node: in short steps."""
 
-PROCESS_PHASES: dict[str, Phase] = PHASES | {"totals": check_totals_at_once}
+PROCESS_PHASES: dict[str, Phase] = {
+    "state": check_state,
+    "records": check_records,
+    "sums": check_sums_at_once,
+    **{name: phase for name, phase in PHASES.items() if name not in ("state", "records", "scores", "totals")},
+}
 """The same for a process of its own."""
 
-OFFLINE_PHASES: dict[str, Phase] = PHASES | {"totals": check_totals_at_once, "words": check_words}
+LANES: tuple[tuple[str, ...], ...] = (
+    ("state", "records", "system", "checksums", "epochs", "blocks", "roots"),
+    ("sums", "operations", "structure"),
+)
+"""The phases of a process of its own, shared out to two, neither of which takes much longer than the other: first what
+the state is and what follows from it."""
+assert set(chain(*LANES)) == set(PROCESS_PHASES)
+
+OFFLINE_PHASES: dict[str, Phase] = PROCESS_PHASES | {"words": check_words}
 
 _OUTSIDE = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -40,13 +54,13 @@ _OUTSIDE = {
 """Errors that say something of the machine and nothing of the database."""
 
 
-def phase_steps(audit: Audit, name: str) -> Iterator[float]:
+def phase_steps(audit: Audit, name: str, phases: Mapping[str, Phase] = OFFLINE_PHASES) -> Iterator[float]:
     """One phase, with whatever SQLite stumbles over turned into a finding.
 
     :raises sqlite3.OperationalError: The check could not be made (no memory, a lock): no finding.
     """
     try:
-        yield from OFFLINE_PHASES[name](audit)
+        yield from phases[name](audit)
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise
@@ -62,7 +76,7 @@ def audit_steps(audit: Audit, phases: Mapping[str, Phase] = PHASES) -> Iterator[
     What is wrong is to be put right before more is looked for: the rest would be looked at twice.
     """
     for number, name in enumerate(phases):
-        for done in phase_steps(audit, name):
+        for done in phase_steps(audit, name, phases):
             yield (number + min(done, 1.0)) / len(phases)
         if audit.findings:
             return

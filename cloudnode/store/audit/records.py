@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from cloudnode.formats.addresses import format_address, record_hash
 from cloudnode.formats.nodes import encode_record_value, record_digest
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.derived import SumsBetween, scan_sums, seek_sums, true_scores, true_totals
+from cloudnode.store.derived import SumsBetween, record_sums, seek_sums, true_scores, true_totals
+from cloudnode.store.sums import RatingSums
 
 _ROWS_A_STEP = 500
 _ACCOUNTS_AT_ONCE = 500_000
+_RATINGS_AT_ONCE = 8192
 
 
 def check_records(audit: Audit) -> Iterator[float]:
@@ -58,45 +62,66 @@ def check_scores(audit: Audit) -> Iterator[float]:
     last = b""
     while True:
         with audit.snapshot() as connection:
-            scores = true_scores(connection, last, _ROWS_A_STEP)
-            for created, expected in scores:
-                score = connection.execute(
-                    "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores WHERE created = ?",
-                    (created,),
-                ).fetchone()
-                if score != expected:
-                    audit.found(f"table scores: the row of record {expected[0].hex()} is not what its ratings say")
-        if not scores:
+            hashed = _check_some_scores(audit, connection, last, record_sums)
+        if hashed is None:
             return
-        audit.rows += len(scores)
-        last = scores[-1][1][0]
+        last = hashed
         yield last[0] / 256
 
 
 def check_totals(audit: Audit) -> Iterator[float]:
     """Each account's totals against its records and ratings."""
-    return _check_totals(audit, _ROWS_A_STEP, seek_sums)
-
-
-def check_totals_at_once(audit: Audit) -> Iterator[float]:
-    """:func:`check_totals` in few and long steps, where no node waits: less than half of the time in all."""
-    return _check_totals(audit, _ACCOUNTS_AT_ONCE, scan_sums)
-
-
-def _check_totals(audit: Audit, step: int, sums_between: SumsBetween) -> Iterator[float]:
     last = b""
     while True:
         with audit.snapshot() as connection:
-            totals = true_totals(connection, last, step, sums_between)
-            for key, expected in totals:
-                row = connection.execute(
-                    "SELECT records, ratings, stars FROM totals WHERE key = ?", (key,)
-                ).fetchone()
-                # Who was invited and did nothing yet has no row.
-                if (row or (0, 0, 0)) != expected:
-                    audit.found(f"table totals: the row of account {key.hex()} is not what its ratings say")
-        if not totals:
+            key = _check_some_totals(audit, connection, last, seek_sums)
+        if key is None:
             return
-        audit.rows += len(totals)
-        last = totals[-1][0]
+        last = key
         yield last[0] / 256
+
+
+def check_sums_at_once(audit: Audit) -> Iterator[float]:
+    """:func:`check_scores` and :func:`check_totals` in one long step, where no node waits: all ratings are read once,
+    in two thirds of the time in all."""
+    with audit.snapshot() as connection:
+        sums = RatingSums()
+        ratings = connection.execute("SELECT key, value FROM ratings ORDER BY key")
+        while rows := ratings.fetchmany(_RATINGS_AT_ONCE):
+            sums.add(b"".join(chain.from_iterable(rows)))
+        last: bytes | None = b""
+        while last is not None:
+            last = _check_some_scores(audit, connection, last, sums.records_between)
+        last = b""
+        while last is not None:
+            last = _check_some_totals(audit, connection, last, sums.accounts_between, _ACCOUNTS_AT_ONCE)
+    yield 1.0
+
+
+def _check_some_scores(
+    audit: Audit, connection: sqlite3.Connection, after: bytes, sums_between: SumsBetween
+) -> bytes | None:
+    """Check the scores of the next records; returns the last one's hash, None if there was none."""
+    scores = true_scores(connection, after, _ROWS_A_STEP, sums_between)
+    for created, expected in scores:
+        score = connection.execute(
+            "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores WHERE created = ?", (created,)
+        ).fetchone()
+        if score != expected:
+            audit.found(f"table scores: the row of record {expected[0].hex()} is not what its ratings say")
+    audit.rows += len(scores)
+    return scores[-1][1][0] if scores else None
+
+
+def _check_some_totals(
+    audit: Audit, connection: sqlite3.Connection, after: bytes, sums_between: SumsBetween, limit: int = _ROWS_A_STEP
+) -> bytes | None:
+    """Check the totals of the next accounts; returns the last one's key, None if there was none."""
+    totals = true_totals(connection, after, limit, sums_between)
+    for key, expected in totals:
+        row = connection.execute("SELECT records, ratings, stars FROM totals WHERE key = ?", (key,)).fetchone()
+        # Who was invited and did nothing yet has no row.
+        if (row or (0, 0, 0)) != expected:
+            audit.found(f"table totals: the row of account {key.hex()} is not what its ratings say")
+    audit.rows += len(totals)
+    return totals[-1][0] if totals else None

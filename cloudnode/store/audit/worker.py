@@ -1,7 +1,8 @@
 """Who does the work of an audit: a portion at a time, in this process or in one of its own.
 
 In a process of its own an audit does not hold up the node by Python's lock, and gives way where processors are scarce:
-while all are busy it gets a tenth of what a process like the node gets. An urgent one gets as much as others.
+while all are busy it gets a tenth of what a process like the node gets. An urgent one gets as much as others, and two
+processes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +23,7 @@ import attrs
 
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.store.audit.phase import Audit, Phase
-from cloudnode.store.audit.phases import PHASES, PROCESS_PHASES, audit_steps
+from cloudnode.store.audit.phases import LANES, PHASES, PROCESS_PHASES, audit_steps
 from cloudnode.store.connection import connect
 
 NICE = 10
@@ -113,13 +115,23 @@ def _portion(audit: Audit, done: float | None) -> Portion:
     return Portion(done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn)
 
 
+def start_audit_process(path: str, genesis: Genesis, is_urgent: bool) -> AuditWorker:
+    """An audit in a process of its own; an urgent one in two where there are two processors."""
+    if not is_urgent:
+        return AuditProcess(path, genesis, NICE, tuple(PROCESS_PHASES))
+    if (os.cpu_count() or 1) == 1:
+        return AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES))
+    return AuditLanes([partial(AuditProcess, path, genesis, 0, phases) for phases in LANES])
+
+
 class AuditProcess:
     """An audit in a process of its own, which ends with this object, or with this process."""
 
-    def __init__(self, path: str, genesis: Genesis, is_urgent: bool) -> None:
+    def __init__(self, path: str, genesis: Genesis, nice: int, phases: Sequence[str]) -> None:
+        """:param phases: Names of :data:`~cloudnode.store.audit.phases.PROCESS_PHASES`."""
         root = str(Path(__file__).resolve().parents[3])
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cloudnode.store.audit.worker", path, str(0 if is_urgent else NICE)],
+            [sys.executable, "-m", "cloudnode.store.audit.worker", path, str(nice), ",".join(phases)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -134,8 +146,16 @@ class AuditProcess:
         self._process.stdin.flush()
 
     def work(self, seconds: float) -> Portion:
-        assert self._process.stdout is not None
+        self.begin_work(seconds)
+        return self.end_work()
+
+    def begin_work(self, seconds: float) -> None:
+        """Have it go on for so long, without waiting for it."""
         self._send(str(seconds))
+
+    def end_work(self) -> Portion:
+        """Wait for the end of :meth:`begin_work`."""
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
@@ -153,13 +173,61 @@ class AuditProcess:
                 pipe.close()
 
 
+class AuditLanes:
+    """An audit in several processes at once, each of which goes through some of the phases."""
+
+    def __init__(self, lanes: Iterable[Callable[[], AuditProcess]]) -> None:
+        self._portions: dict[AuditProcess, Portion] = {}
+        self._findings: list[str] = []
+        self._lanes: list[AuditProcess] = []
+        try:
+            for make in lanes:
+                self._lanes.append(make())
+        except OSError:
+            self.close()
+            raise
+
+    def work(self, seconds: float) -> Portion:
+        at_work = [lane for lane in self._lanes if lane not in self._portions or self._portions[lane].done is not None]
+        for lane in at_work:
+            lane.begin_work(seconds)
+        for lane in at_work:
+            self._portions[lane] = lane.end_work()
+        return self._portion()
+
+    def _portion(self) -> Portion:
+        portions = list(self._portions.values())
+        for portion in portions:
+            # In the order in which they came: who reads them remembers how many there were.
+            self._findings += [finding for finding in portion.findings if finding not in self._findings]
+        # What one lane found is put right before the others look for more.
+        is_over = any(portion.done is None and portion.findings for portion in portions)
+        going_on = [portion.done for portion in portions if portion.done is not None]
+        return Portion(
+            None if is_over or not going_on else sum(going_on, len(portions) - len(going_on)) / len(portions),
+            sum(portion.rows for portion in portions),
+            list(self._findings),
+            sorted({height for portion in portions for height in portion.heights}),
+            any(portion.is_torn for portion in portions),
+        )
+
+    def interrupt(self) -> None:
+        for lane in self._lanes:
+            lane.interrupt()
+
+    def close(self) -> None:
+        for lane in self._lanes:
+            lane.close()
+
+
 def main() -> None:
     """Audit the database that the first argument names, as the lines from standard input say."""
     with contextlib.suppress(OSError):  # a supervisor may forbid it
         os.nice(int(sys.argv[2]))
     lines = iter(sys.stdin)
     genesis = decode_genesis(bytes.fromhex(next(lines)))
-    audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, PROCESS_PHASES)
+    phases = {name: PROCESS_PHASES[name] for name in sys.argv[3].split(",")}
+    audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, phases)
     for line in lines:
         end = time.monotonic() + float(line)
         done = _advance(steps, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]

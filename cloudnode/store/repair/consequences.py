@@ -13,10 +13,11 @@ from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.checks import row_check
-from cloudnode.store.derived import scan_sums, true_scores, true_totals
+from cloudnode.store.derived import true_scores, true_totals
 from cloudnode.store.meta import meta_rows
 from cloudnode.store.repair.rowsup import RowsTrie
 from cloudnode.store.repair.since import recover_since
+from cloudnode.store.sums import RatingSums
 
 _RECORDS_A_STEP = 1000
 _ACCOUNTS_A_STEP = 100_000
@@ -63,21 +64,26 @@ def _greatest(connection: sqlite3.Connection, table: str, column: str, key: obje
     return until if isinstance(until, int) else None
 
 
-def mend_consequences(connection: sqlite3.Connection, genesis: Genesis, least: int, newest: int) -> dict[str, int]:
-    """Put right what follows from the state's rows; returns how many rows were written of each table."""
+def mend_consequences(
+    connection: sqlite3.Connection, genesis: Genesis, sums: RatingSums, least: int, newest: int
+) -> dict[str, int]:
+    """Put right what follows from the state's rows; returns how many rows were written of each table.
+
+    :param sums: Of the ratings as they are now.
+    """
     return {
-        "scores": _mend_scores(connection, least, newest),
-        "totals": _mend_totals(connection, genesis, least, newest),
+        "scores": _mend_scores(connection, sums, least, newest),
+        "totals": _mend_totals(connection, genesis, sums, least, newest),
         "system": _mend_settings(connection, newest),
         "epochs": _mend_epochs(connection),
         "meta": _mend_meta(connection, genesis),
     }
 
 
-def _mend_scores(connection: sqlite3.Connection, least: int, newest: int) -> int:
+def _mend_scores(connection: sqlite3.Connection, sums: RatingSums, least: int, newest: int) -> int:
     written = count = 0
     last = b""
-    while scores := true_scores(connection, last, _RECORDS_A_STEP):
+    while scores := true_scores(connection, last, _RECORDS_A_STEP, sums.records_between):
         for created, (hashed, *rest) in scores:
             row = connection.execute(
                 'SELECT hash, account, collection, ref, live, sum, count, rank, since, "check" FROM scores'
@@ -106,10 +112,12 @@ def _mend_scores(connection: sqlite3.Connection, least: int, newest: int) -> int
     return written
 
 
-def _mend_totals(connection: sqlite3.Connection, genesis: Genesis, least: int, newest: int) -> int:
+def _mend_totals(
+    connection: sqlite3.Connection, genesis: Genesis, sums: RatingSums, least: int, newest: int
+) -> int:
     written = 0
     last = b""
-    while totals := true_totals(connection, last, _ACCOUNTS_A_STEP, scan_sums):
+    while totals := true_totals(connection, last, _ACCOUNTS_A_STEP, sums.accounts_between):
         for key, true in totals:
             row = connection.execute(
                 'SELECT records, ratings, stars, since, "check" FROM totals WHERE key = ?', (key,)

@@ -21,12 +21,12 @@ import attrs
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.nodes import EMPTY_ENTRY, RECORDS, TABLES
+from cloudnode.formats.nodes import EMPTY_ENTRY, RATINGS, RECORDS, TABLES
 from cloudnode.formats.operation import Operation, decode_operation
 from cloudnode.ledger.chunks import Chunk, is_page
 from cloudnode.ledger.reading import Block
 from cloudnode.ledger.system import system_row
-from cloudnode.ledger.trie import InnerNode, entry_rows
+from cloudnode.ledger.trie import InnerNode, empty_prefixes, entry_rows, key_range
 from cloudnode.store.audit.records import record_is_sound
 from cloudnode.store.checks import row_check
 from cloudnode.store.repair.consequences import mend_consequences, write_nodes
@@ -38,6 +38,7 @@ from cloudnode.store.repair.rewind import rewind
 from cloudnode.store.repair.rowsup import RowsTrie, drop_misshapen
 from cloudnode.store.schema import RECORD_COLUMNS
 from cloudnode.store.states import StateRoot
+from cloudnode.store.sums import RatingSums
 from cloudnode.store.writer import BlockWriter
 
 CHUNK_ROWS = 512
@@ -98,6 +99,7 @@ class StateMending:
         self._genesis = genesis
         self._blocks: list[tuple[Block, list[Operation]]] = []
         self._tries: list[RowsTrie] = []
+        self._sums = RatingSums()
         self._replaced: dict[str, int] = {}
         self._dropped: set[int] = set()
         self._words_are_good = True
@@ -133,7 +135,8 @@ class StateMending:
             dropped = drop_misshapen(self._connection, number)
             if dropped and number == RECORDS:
                 self._words_are_good = False
-            trie = RowsTrie(self._connection, number, self.height)
+            on_rows = self._sums.add if number == RATINGS else None
+            trie = RowsTrie(self._connection, number, self.height, on_rows)
             self._tries.append(trie)
             trie.compare()
             read += trie.rows_read
@@ -148,19 +151,19 @@ class StateMending:
 
     def take_node(self, at: Difference, node: InnerNode) -> None:
         """Go on below a true inner node (:func:`cloudnode.ledger.chunks.read_node`)."""
-        # Rows under the slot, but not under the path that all true rows below it share, have no place.
-        for depth in range(len(at.slot), len(node.path)):
-            for digit in "0123456789abcdef":
-                if digit != node.path[depth]:
-                    self._differ(at.table, node.path[:depth] + digit, EMPTY_ENTRY)
-        for digit in "0123456789abcdef":
-            self._differ(at.table, node.path + digit, node.children.get(digit, EMPTY_ENTRY))
+        for prefix in empty_prefixes(at.slot, node):
+            self._differ(at.table, prefix, EMPTY_ENTRY)
+        for digit, entry in node.children.items():
+            self._differ(at.table, node.path + digit, entry)
 
     def take_rows(self, chunk: Chunk) -> None:
         """Replace the rows under a slot by true ones (:func:`cloudnode.ledger.chunks.read_chunk`)."""
         trie = self._tries[chunk.table]
-        keys, words_are_good = replace_rows(self._connection, trie, chunk, self._dropped)
+        present = dict(trie.rows(*key_range(chunk.slot)))
+        keys, words_are_good = replace_rows(self._connection, present, chunk, self._dropped)
         self._words_are_good = self._words_are_good and words_are_good
+        if chunk.table == RATINGS:
+            self._sums.replaced(keys, present, dict(chunk.rows))
         name = TABLES[chunk.table].name
         self._replaced[name] = self._replaced.get(name, 0) + len(keys)
         trie.replaced(keys)
@@ -178,7 +181,7 @@ class StateMending:
         before = connection.execute("SELECT root, preimage FROM states WHERE height = ?", (self.height,)).fetchone()
         least = self.height if lost else self._lowest()
         others = {"trie": write_nodes(connection, self._tries, least, self.height)}
-        others |= mend_consequences(connection, self._genesis, least, self.height)
+        others |= mend_consequences(connection, self._genesis, self._sums, least, self.height)
         if lost is not None:
             self._words_are_good = give_up_history(connection) and self._words_are_good
         connection.execute("DELETE FROM states WHERE height >= ?", (0 if lost else self.height,))

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from cloudnode.formats.nodes import RECORDS, SYSTEM, decode_window_value
 from cloudnode.ledger.chunks import Chunk
 from cloudnode.ledger.positions import position
 from cloudnode.ledger.system import system_row
-from cloudnode.ledger.trie import key_range
 from cloudnode.store.checks import row_check
-from cloudnode.store.repair.rowsup import RowsTrie
 from cloudnode.store.state import WINDOW
 
 _NAMES = {1: "ratings", 2: "window", 3: "accounts"}
 
 
 def replace_rows(
-    connection: sqlite3.Connection, trie: RowsTrie, chunk: Chunk, dropped: Collection[int]
+    connection: sqlite3.Connection, present: Mapping[bytes, bytes], chunk: Chunk, dropped: Collection[int]
 ) -> tuple[list[bytes], bool]:
     """Put true rows in the place of those that are there.
 
+    :param present: What is there, key and value.
     :param dropped: Positions of records that were removed for their content, whose words are still indexed.
     :return: The keys of all rows that changed, and whether the index of words is still right.
     """
-    present = dict(trie.rows(*key_range(chunk.slot)))
     true = dict(chunk.rows)
     gone = [key for key in present if key not in true]
     wrong = [key for key, value in true.items() if present.get(key) != value]

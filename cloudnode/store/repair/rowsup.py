@@ -7,11 +7,12 @@ It takes as much memory as a portion of the rows and the nodes that differ.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from os.path import commonprefix
 
 from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, TABLES
-from cloudnode.ledger.chunks import make_nodes
+from cloudnode.ledger.packed import make_packed_nodes
 from cloudnode.ledger.trie import InnerNode, Trie, entry_rows, key_range, node_entry, page_entry
 from cloudnode.store.state import ABOVE_ALL_KEYS, ROWS_SQL, WINDOW, first_window_key
 
@@ -39,16 +40,26 @@ def drop_misshapen(connection: sqlite3.Connection, table: int) -> int:
 class RowsTrie:
     """One table's trie as its rows make it (:class:`cloudnode.ledger.trie.TrieStore`).
 
-    Reads rows from SQL and nodes from SQL with what differs from it laid over; nothing is written.
+    Reads rows from SQL and nodes from SQL with what differs from it laid over; nothing is written. All rows must have
+    the table's sizes (:func:`drop_misshapen`).
 
     :ivar changes: By slot, the nodes that are not stored as they must be; None for one that must not be there.
     :ivar rows_read: How many rows :meth:`compare` has read.
     """
 
-    def __init__(self, connection: sqlite3.Connection, table: int, height: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        table: int,
+        height: int,
+        on_rows: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """:param on_rows: Called by :meth:`compare` with all rows, packed, some thousand at a time."""
         self.table = table
         self.changes: dict[str, bytes | None] = {}
         self.rows_read = 0
+        self._on_rows = on_rows
+        self._width = TABLES[table].key_size + TABLES[table].value_size
         self._connection = connection
         self._sql = ROWS_SQL[table]
         self._least = first_window_key(height) if table == WINDOW else b""
@@ -99,17 +110,23 @@ class RowsTrie:
         """The entry of all rows under a slot, and the inner node that it stands for, which the caller notes."""
         low, high = key_range(slot)
         bounds = (max(low, self._least), ABOVE_ALL_KEYS if high is None else high)
-        rows = self._connection.execute(f"{self._sql} LIMIT {_PORTION + 1}", bounds).fetchall()
-        if len(rows) <= _PORTION:
-            self.rows_read += len(rows)
-            entry, nodes = make_nodes(self.table, slot, rows)
+        if self._count(bounds) <= _PORTION:
+            packed = b"".join(chain.from_iterable(self._connection.execute(self._sql, bounds)))
+            self.rows_read += len(packed) // self._width
+            if self._on_rows is not None:
+                self._on_rows(packed)
+            entry, nodes = make_packed_nodes(self.table, slot, packed)
             top = nodes.pop(slot, None)
             for at, below in nodes.items():
                 self._note(at, below, made)
             return entry, top
-        (greatest,) = self._connection.execute(f"SELECT max(key) FROM ({self._keys_sql})", bounds).fetchone()
-        path = commonprefix((rows[0][0].hex(), greatest.hex()))
-        del rows
+        name, key = _KEYS[self.table]
+        rest = f"FROM {name} WHERE {key} >= ? AND {key} < ?"
+        # Each on its own: SQLite goes through all rows for both in one statement.
+        least, greatest = (
+            self._connection.execute(f"SELECT {end}({key}) {rest}", bounds).fetchone()[0] for end in ("min", "max")
+        )
+        path = commonprefix((least.hex(), greatest.hex()))
         children = {}
         for digit in "0123456789abcdef":
             entry, top = self._make(path + digit, made)
@@ -120,10 +137,12 @@ class RowsTrie:
         made_here = InnerNode(self.table, path, children).encode()
         return node_entry(made_here), made_here
 
-    @property
-    def _keys_sql(self) -> str:
+    def _count(self, bounds: tuple[bytes, bytes]) -> int:
+        """How many rows there are, or one more than a portion."""
         name, key = _KEYS[self.table]
-        return f"SELECT {key} AS key FROM {name} WHERE {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT 1"
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {name} WHERE {key} >= ? AND {key} < ? LIMIT {_PORTION + 1})"
+        (count,) = self._connection.execute(sql, bounds).fetchone()
+        return int(count)
 
     def entry(self, prefix: str) -> bytes:
         """The entry of all rows under any prefix, once :meth:`compare` is through."""

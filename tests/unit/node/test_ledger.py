@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,9 +13,11 @@ from cloudnode.formats.block import FINALIZE, Header
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Parameters
-from cloudnode.ledger.reading import FinalBlock
+from cloudnode.ledger.reading import Damage, FinalBlock
+from cloudnode.node import background_audit
 from cloudnode.node.ledger import LedgerConfig
 from cloudnode.node.pool import PoolLimits
+from cloudnode.store.connection import connect
 from cloudnode.store.damage import read_damage, write_damage
 from tests.unit.node.nodes import LedgerOnClock
 
@@ -247,6 +250,29 @@ class LedgerTests(SynchronousTestCase):
         height = node.ledger.head.height
         node.advance(30, step=1)
         self.assertEqual(node.ledger.head.height, height)
+
+    def test_what_to_repair(self) -> None:
+        """Of rows that a repair compares anyway the first finding is enough; of the log all damaged blocks are told."""
+        self.patch(background_audit, "HURRIED_BURST", 0.0)
+        for statement, is_at_once, damage in (
+            ("UPDATE records SET data = '{}' WHERE key = 'b'", True, Damage()),
+            ("UPDATE operations SET body = 'x'", False, Damage(heights=(2, 4))),
+        ):
+            node = LedgerOnClock(self.mktemp(), LedgerConfig(audit_interval=3600, audit_share=1.0))
+            self.successResultOf(Deferred.fromCoroutine(node.ledger.start()))
+            self.addCleanup(self.stop, node)
+            for name in ("a", "b"):
+                self.successResultOf(node.submit(node.put(name)))
+                node.advance(1)
+            node.advance(30)
+            told: list[tuple[bool, Damage | None]] = []
+            node.ledger.on_damage = lambda node=node, told=told: told.append(
+                (node.ledger.audit.progress < 1, node.ledger.damage)
+            )
+            with closing(connect(node.store.path)) as connection:
+                connection.execute(statement)
+            node.advance(20)
+            self.assertEqual(told[0], (is_at_once, damage))
 
     def test_damage_is_remembered(self) -> None:
         """A restart does not forget damage; once an audit finds the database sound, data is served again."""

@@ -9,6 +9,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.store.audit import state
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
 from cloudnode.store.audit.run import audit_database
@@ -101,6 +102,26 @@ class AuditTests(SynchronousTestCase):
             findings_of(self.network),
             ["table operations: the signatures of block 1 are not those that its header names"],
         )
+
+    def test_parts(self) -> None:
+        """A table that is gone through in many parts: sound, and then with each kind of thing in the wrong place."""
+        self.patch(state, "_ROWS_A_STEP", 33)
+        self.assertEqual(findings_of(self.network), [])
+        slot = "(SELECT max(slot) FROM trie WHERE slot LIKE '1%')"
+        stray = "(SELECT CAST(substr(max(key), 1, 63) || x'ff' AS BLOB) FROM ratings)"
+        for statement, sentence in (
+            ("DELETE FROM ratings WHERE key = (SELECT max(key) FROM ratings)", "one is missing"),
+            (f"INSERT INTO ratings VALUES ({stray}, (SELECT min(value) FROM ratings))", "table ratings"),
+            (f"UPDATE trie SET node = zeroblob(99) WHERE slot = {slot}", "is damaged"),
+            (f"DELETE FROM trie WHERE slot = {slot}", "is missing"),
+            (f"INSERT INTO trie SELECT '1zz', since, node, \"check\" FROM trie WHERE slot = {slot}", "trie"),
+            (f"INSERT INTO trie SELECT slot || '0a', since, node, 0 FROM trie WHERE slot = {slot}", "inner node"),
+            ("UPDATE ratings SET value = CAST(value AS TEXT) WHERE key = (SELECT max(key) FROM ratings)",
+             "none that this table can hold"),
+        ):  # fmt: skip
+            Path(self.network.path).write_bytes(self.sound)
+            self.alter(statement)
+            self.assertIn(sentence, "\n".join(findings_of(self.network)), statement)
 
     def test_any_flipped_byte(self) -> None:
         """One flipped byte in any live cell of any table or index is found."""

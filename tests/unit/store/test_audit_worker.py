@@ -1,0 +1,86 @@
+"""Audits in processes of their own, of which an urgent one has two."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from random import Random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.store.audit.phases import LANES, PROCESS_PHASES
+from cloudnode.store.audit.worker import AuditHere, AuditLanes, AuditProcess, AuditWorker, Portion
+from cloudnode.store.connection import connect
+from tests.unit.store.network import SmallNetwork, random_operation
+
+
+class AuditWorkerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = SmallNetwork(self.mktemp(), accounts=8)
+        random = Random(5)
+        for _ in range(10):
+            operations = [random_operation(self.network, random) for _ in range(25)]
+            self.network.block(*{operation.id: operation for operation in operations}.values())
+        self.network.store.close()
+
+    def lanes(self) -> AuditLanes:
+        return AuditLanes(
+            [lambda phases=phases: AuditProcess(self.network.path, self.network.genesis, 0, phases) for phases in LANES]
+        )
+
+    def finish(self, worker: AuditWorker) -> Portion:
+        with closing(worker):
+            while True:
+                portion = worker.work(0.05)
+                if portion.done is None:
+                    return portion
+                self.assertTrue(0 <= portion.done <= 1)
+
+    def alter(self, statement: str) -> None:
+        with closing(connect(self.network.path)) as connection:
+            self.assertEqual(connection.execute(statement).rowcount, 1)
+
+    def test_sound(self) -> None:
+        """Two processes look at as much as one, or as this one."""
+        path, genesis = self.network.path, self.network.genesis
+        portions = [
+            self.finish(worker)
+            for worker in (
+                self.lanes(), AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, True),
+            )
+        ]  # fmt: skip
+        self.assertEqual([portion.findings for portion in portions], [[], [], []])
+        self.assertEqual(len({portion.rows for portion in portions}), 1)
+
+    def test_first_lane(self) -> None:
+        """A record that is altered."""
+        self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT max(position) FROM records WHERE live)")
+        portion = self.finish(self.lanes())
+        self.assertIn("is altered", portion.findings[0])
+        self.assertEqual((portion.heights, portion.is_torn), ([], False))
+
+    def test_second_lane(self) -> None:
+        """An operation that is altered, and the block that it is in."""
+        self.alter("UPDATE operations SET body = 'x' WHERE position = (SELECT max(position) FROM operations)")
+        portion = self.finish(self.lanes())
+        self.assertIn("the body of 10:", portion.findings[0])
+        self.assertEqual(portion.heights, [10])
+
+    def test_both_lanes(self) -> None:
+        """What both find is told in the order in which it came, so that the first so many stay the first."""
+        self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT max(position) FROM records WHERE live)")
+        self.alter("UPDATE scores SET sum = sum + 1 WHERE created = (SELECT max(created) FROM scores)")
+        with closing(self.lanes()) as lanes:
+            told: list[str] = []
+            done: float | None = 0.0
+            while done is not None:
+                portion = lanes.work(0.001)
+                self.assertEqual(portion.findings[: len(told)], told)
+                told, done = portion.findings, portion.done
+        self.assertTrue(told)
+
+    def test_killed(self) -> None:
+        """A process that ends before its audit does is an error, not a finding; so is one that is interrupted."""
+        with closing(self.lanes()) as lanes:
+            lanes.interrupt()
+            with self.assertRaises(OSError):
+                lanes.work(1.0)
