@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,7 +26,7 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation, signatures_valid
 from cloudnode.ledger.reading import Accepted, AuditState, Block, Damage, FinalBlock, Head, Outcome, RepairState
 from cloudnode.node.background_audit import BackgroundAudit
-from cloudnode.node.checking import SignatureChecker
+from cloudnode.node.checking import Checked, SignatureChecker
 from cloudnode.node.following import Follower
 from cloudnode.node.ordering import Ordering, Role, ValidatorIdentity
 from cloudnode.node.pool import Pool, PoolLimits
@@ -42,6 +42,9 @@ from cloudnode.store.sqlite import SqliteStore
 from cloudnode.store.states import StateRoot
 
 State = Literal["starting", "serving", "syncing", "corrupt", "diverged", "repairing", "stopped"]
+
+Told = Callable[[Accepted | Failure], Any]
+"""Is called with what became of an operation that was to be taken."""
 
 DIVERGED = "diverged: "
 """What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
@@ -362,21 +365,25 @@ class Ledger:
             return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
         check_window(operation, self.head.height + 1)
         self._check_epoch(operation)
-        return self._check(operation)
+        done: Deferred[Accepted] = Deferred()
+        self._check(operation, done.callback)
+        return done
 
-    def relay(self, body: bytes, signature: bytes, needed: bool = False) -> Deferred[Accepted]:
+    def relay(self, body: bytes, signature: bytes, told: Told, needed: bool = False) -> None:
         """Take an operation from a peer, as :meth:`submit` but for one that is not valid yet: peers may be ahead.
 
+        :param told: Called with what the Deferred of :meth:`submit` fires with.
         :param needed: A block that is under way holds it, so it is taken even if the pool is full.
         :raises LedgerError: As :meth:`submit`.
         """
         operation = decode_operation(body, signature, self.genesis)
         height = self.head.height + 1
         if operation.id in self._pool or self._outcome_of(operation) is not None:
-            return succeed(Accepted(operation.id, self.head.height, operation.expiry))
+            told(Accepted(operation.id, self.head.height, operation.expiry))
+            return
         check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
         self._check_epoch(operation)
-        return self._check(operation, needed)
+        self._check(operation, told, needed)
 
     def _outcome_of(self, operation: Operation) -> Outcome | None:
         """:meth:`outcome` for many: no block below ``valid_from`` can hold it, so the disk is seldom asked."""
@@ -385,13 +392,13 @@ class Ledger:
             outcome = self.outcome(operation.id, operation.expiry)
         return outcome
 
-    def _check(self, operation: Operation, needed: bool = False) -> Deferred[Accepted]:
+    def _check(self, operation: Operation, told: Told, needed: bool = False) -> None:
         if not needed:
             self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
-        checking = self._checker.check(operation)
+        taking = partial(self._signature_checked, told, self.head.height)
         if isinstance(operation.action, Appoint):
-            checking.addCallback(self._check_appoint, self.epoch)
-        return checking.addCallback(self._checked, self.head.height)
+            taking = partial(self._check_appoint, self.epoch, taking)
+        self._checker.check(operation, taking)
 
     def _check_epoch(self, operation: Operation) -> None:
         action = operation.action
@@ -400,10 +407,21 @@ class Ledger:
             told = f"The epoch is {self.epoch.number} here, and this would end {action.epoch}: {advice}."
             raise LedgerError("appoint_epoch", told)
 
-    def _check_appoint(self, operation: Operation, epoch: Epoch) -> Deferred[Operation]:
+    def _check_appoint(self, epoch: Epoch, taking: Checked, operation: Operation, wrong: Failure | None) -> None:
         """Verify the approvals, up to a thousand signatures, in a thread."""
+        if wrong is not None:
+            taking(operation, wrong)
+            return
         checking = self._run_in_thread(check_appoint, operation.action, epoch)
-        return checking.addCallback(lambda _: operation)
+        checking.addCallbacks(lambda _: taking(operation, None), lambda failure: taking(operation, failure))
+
+    def _signature_checked(self, told: Told, height: int, operation: Operation, wrong: Failure | None) -> None:
+        accepted: Accepted | Failure
+        try:
+            accepted = self._checked(operation, height) if wrong is None else wrong
+        except LedgerError:
+            accepted = Failure()
+        told(accepted)
 
     def _checked(self, operation: Operation, height: int) -> Accepted:
         """Put an operation into the pool unless a block since ``height`` took it, sent by somebody else."""

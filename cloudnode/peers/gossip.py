@@ -8,17 +8,17 @@ one that offered it is asked. So a body comes to each node about once, whatever 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 
 import attrs
-from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.errors import CODES, LedgerError
 from cloudnode.formats.operation import Operation
-from cloudnode.ledger.reading import FinalBlock
+from cloudnode.ledger.reading import Accepted, FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import (
@@ -193,19 +193,26 @@ class OperationGossip:
             waiting = self._wanted.pop(operation_id, None)
             is_needed = waiting is not None and waiting.needed
             self._seen.add(operation_id)
-            try:
-                taking = self._ledger.relay(sent.body, sent.signature, is_needed)
-            except LedgerError as error:
-                self._refused(peer, operation_id, error)
-                continue
             self._checking[operation_id] = is_needed
-            taking.addBoth(self._checked, operation_id)
-            taking.addErrback(self._not_taken, peer, operation_id)
+            try:
+                told = partial(self._checked, peer, operation_id)
+                self._ledger.relay(sent.body, sent.signature, told, is_needed)
+            except LedgerError as error:
+                del self._checking[operation_id]
+                self._refused(peer, operation_id, error)
 
-    def _checked(self, result: object, operation_id: bytes) -> object:
-        if self._checking.pop(operation_id, False) and isinstance(result, Failure):
+    def _checked(self, peer: Peer, operation_id: bytes, result: Accepted | Failure) -> None:
+        is_needed = self._checking.pop(operation_id, False)
+        if not isinstance(result, Failure):
+            return
+        if is_needed:
             self.need((operation_id,), [peer for peer in self._peers() if operation_id in peer.known])
-        return result
+        result.trap(LedgerError)
+        assert isinstance(result.value, LedgerError)
+        try:
+            self._refused(peer, operation_id, result.value)
+        except PeerFault as fault:
+            peer.end(fault)
 
     def is_coming(self, operation_id: bytes) -> bool:
         """Whether somebody was asked for an operation, or it is here and its signature under check."""
@@ -248,14 +255,6 @@ class OperationGossip:
         peer.known.add_all(ids)
         for at in range(0, len(ids), BODIES_MAX):
             peer.send(Want(b"".join(ids[at : at + BODIES_MAX])))
-
-    def _not_taken(self, failure: Failure, peer: Peer, operation_id: bytes) -> None:
-        failure.trap(LedgerError, CancelledError)
-        if isinstance(failure.value, LedgerError):
-            try:
-                self._refused(peer, operation_id, failure.value)
-            except PeerFault as fault:
-                peer.end(fault)
 
     def _refused(self, peer: Peer, operation_id: bytes, error: LedgerError) -> None:
         if error.code in _FORM:

@@ -106,7 +106,8 @@ class AppointTests(SynchronousTestCase):
     def test_from_a_peer_that_is_ahead(self) -> None:
         """What a peer passes on for a later epoch is not taken, by no code that would name the peer a liar."""
         body, signature = self.appoint(make_key(7), epoch=1)
-        self.assertEqual(self.assertRaises(LedgerError, self.node.ledger.relay, body, signature).code, "appoint_epoch")
+        error = self.assertRaises(LedgerError, self.node.ledger.relay, body, signature, self.fail)
+        self.assertEqual(error.code, "appoint_epoch")
 
 
 class PoolTests(SynchronousTestCase):
