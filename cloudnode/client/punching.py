@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IStreamClientEndpoint
-from zope.interface import implementer
+from twisted.internet.defer import Deferred
 
 from cloudnode.client.address import parse_url
 from cloudnode.client.carrier import Carrier
@@ -24,9 +22,9 @@ from cloudnode.client.trust import Trust
 from cloudnode.client.websocket import WebSocketCarrier, connect_websocket
 from cloudnode.client.websocket_udp import WebSocketUdpCarrier
 from cloudnode.formats.keys import TLS, verify
+from cloudnode.reach.punching.adopting import ConnectedEndpoint
 from cloudnode.reach.punching.calling import Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.punching import Calls, Puncher
-from cloudnode.reach.punching.tcp import adopt
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import (
     Candidate,
@@ -154,44 +152,13 @@ class _TcpCall:
         trust = Trust(authorities=False, vouched=grant.certificates)
         self.done: Deferred[WebSocketCarrier] = Deferred.fromCoroutine(
             connect_websocket(
-                reactor, address, trust, timeout=CALL_SECONDS, through=_Connected(reactor, handle), is_eager=True
+                reactor, address, trust, timeout=CALL_SECONDS, through=ConnectedEndpoint(reactor, handle), is_eager=True
             )
         )
 
     def cancel(self) -> None:
         """Give up."""
         self.done.cancel()
-
-
-@implementer(IStreamClientEndpoint)
-class _Connected:
-    """The endpoint of a connection that is there already."""
-
-    def __init__(self, reactor: Any, handle: socket.socket) -> None:
-        self._reactor = reactor
-        self._handle = handle
-
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """Carry on with it."""
-        factory = _Remembering(protocolFactory)
-        try:
-            adopt(self._reactor, self._handle, factory)
-        except OSError as error:
-            return fail(error)
-        return succeed(factory.protocol)
-
-
-class _Remembering:
-    """A factory that remembers the one protocol which it made."""
-
-    def __init__(self, factory: Any) -> None:
-        self.protocol: Any = None
-        self._factory = factory
-
-    def buildProtocol(self, address: Any) -> Any:
-        """The connection's."""
-        self.protocol = self._factory.buildProtocol(address)
-        return self.protocol
 
 
 def _url(scheme: str, endpoint: Endpoint) -> str:

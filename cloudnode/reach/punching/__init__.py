@@ -18,6 +18,7 @@ On sockets:
 ``port``         probes beside the QUIC and STUN of one UDP socket
 ``spraying``     ``spreading`` on sockets
 ``connecting``   TCP sockets that share a local port
+``adopting``     connections that are there already
 ``calling``      seams: who calls on a path, and what a coordinator is to a requester
 ``udp``, ``tcp`` the requester's side of one attempt
 ``punching``     attempts one after the other, transports raced

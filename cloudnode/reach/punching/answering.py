@@ -18,12 +18,12 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from cloudnode.reach.punching.adopting import adopt
 from cloudnode.reach.punching.budgets import Budgets
 from cloudnode.reach.punching.connecting import OpenRun
 from cloudnode.reach.punching.port import ProbeEvents, ProbeRun, PunchPort
 from cloudnode.reach.punching.probing import Probing
 from cloudnode.reach.punching.spraying import ManySockets, Sprayer
-from cloudnode.reach.punching.tcp import adopt
 from cloudnode.reach.punching.tracing import Trace, Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
 from cloudnode.transports.quic.listener import QuicSocket
@@ -105,7 +105,7 @@ class PunchTarget:
         self._under_way: dict[str, _Attempt] = {}
         self._hit: dict[QuicSocket, IDelayedCall] = {}
         self._orders = Budgets(60.0, 2.0, 256)
-        self._spreads = Budgets(4.0, 0.1, 256)
+        self._spreads = Budgets(10.0, 0.3, 256)
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -145,6 +145,21 @@ class PunchTarget:
         self._under_way[username] = attempt
         attempt.timer = self._reactor.callLater(seconds, self._end, username)
         return None
+
+    def accepted(self, endpoint: Endpoint) -> None:
+        """A listener of this node's took a connection from an endpoint."""
+        for attempt in self._under_way.values():
+            run = attempt.run
+            if isinstance(run, OpenRun) and run.expects(endpoint) and attempt.path is None:
+                run.accepted(endpoint)
+                self._connected(attempt, run.plan.kind(endpoint))
+                return
+
+    def _connected(self, attempt: _Attempt, path: Candidate) -> None:
+        if attempt.path is None:
+            attempt.path = path
+            attempt.trace.packets = attempt.packets
+            self._tracer.opened(attempt.trace, path)
 
     def _refuse(self, attempt: _Attempt, reason: str) -> str:
         self._tracer.failed(attempt.trace, reason)
@@ -191,12 +206,9 @@ class PunchTarget:
         probing = Probing(strategy, candidates, self._reactor.seconds())
 
         def answered(endpoint: Endpoint) -> None:
-            if attempt.path is None:
-                attempt.path = Candidate(endpoint, probing.kind(endpoint))
-                if attempt.sprayer is not None:
-                    attempt.sprayer.stop()
-                attempt.trace.packets = attempt.packets
-                self._tracer.opened(attempt.trace, attempt.path)
+            if attempt.sprayer is not None:
+                attempt.sprayer.stop()
+            self._connected(attempt, Candidate(endpoint, probing.kind(endpoint)))
 
         events = ProbeEvents(lambda endpoint: None, answered)
         run = ProbeRun(self._reactor, self._port(quic_socket), probing, username, key, events)
@@ -246,10 +258,8 @@ class PunchTarget:
 
         def connected(handle: socket.socket, endpoint: Endpoint) -> None:
             adopt(self._reactor, handle, port.factory)
-            if attempt.path is None and isinstance(attempt.run, OpenRun):
-                attempt.path = attempt.run.plan.kind(endpoint)
-                attempt.trace.packets = attempt.packets
-                self._tracer.opened(attempt.trace, attempt.path)
+            if isinstance(attempt.run, OpenRun):
+                self._connected(attempt, attempt.run.plan.kind(endpoint))
 
         attempt.run = OpenRun(self._reactor, port.port, candidates, connected)
         return None
@@ -257,11 +267,6 @@ class PunchTarget:
     def _end(self, username: str) -> None:
         attempt = self._under_way.pop(username)
         attempt.trace.packets = attempt.packets
-        if isinstance(attempt.run, OpenRun):
-            taken = attempt.run.plan.taken
-            if taken is not None:
-                # The listener has the connection, and serves it.
-                self._tracer.opened(attempt.trace, taken)
         attempt.stop()
         self._tracer.failed(attempt.trace, "no answer came from the requester")
 

@@ -166,6 +166,10 @@ class OpenRun:
             each.cancel()
         self._under_way.clear()
 
+    def expects(self, endpoint: Endpoint) -> bool:
+        """Whether it is one that is connected to."""
+        return self.plan.kind(endpoint).kind != "reflexive"
+
     def accepted(self, endpoint: Endpoint) -> None:
         """The listener has a connection from there: no other is possible."""
         self.plan.connected(endpoint)

@@ -53,11 +53,11 @@ class CoordinatorLimits:
     wait: float = 3.0
     pending: int = 512
     pending_each: int = 8
-    burst: float = 30.0
-    refill: float = 0.5
+    burst: float = 40.0
+    refill: float = 1.0
     target_burst: float = 60.0
     target_refill: float = 2.0
-    spread_cost: float = 10.0
+    spread_cost: float = 4.0
 
 
 @attrs.frozen
@@ -236,9 +236,9 @@ def _private(endpoints: tuple[Endpoint, ...]) -> list[Candidate]:
 
 def _many(requester: Mapping, target: Mapping) -> Side:
     """Which side opens many sockets: the one whose NAT maps by the remote endpoint, as far as that is known."""
-    if target == "dependent" and requester != "dependent":
+    if target == "dependent":
         return "target"
-    return "requester"
+    return "target" if requester == "independent" and target == "unknown" else "requester"
 
 
 def judge_mapping(endpoints: list[Endpoint]) -> Mapping:

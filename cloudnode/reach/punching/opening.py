@@ -43,7 +43,6 @@ class _Way:
     candidate: Candidate
     due: float | None
     connecting_since: float | None = None
-    is_taken: bool = False
 
 
 class SimultaneousOpen:
@@ -93,22 +92,15 @@ class SimultaneousOpen:
         """
         way = self._ways[endpoint]
         way.connecting_since = None
-        if number in _TAKEN:
-            way.is_taken = True  # the listener has it, or will in a moment; if it has not, another is tried later
-            way.due = now + RETRY_MOST
-            return
-        way.due = now + self._random.uniform(RETRY_LEAST, RETRY_MOST)
+        # If it is taken, the listener has it, or will in a moment, and tells; if it does not, another one is tried.
+        least = RETRY_MOST if number in _TAKEN else RETRY_LEAST
+        way.due = now + self._random.uniform(least, RETRY_MOST)
 
     def connected(self, endpoint: Endpoint) -> None:
         """There is a connection: no other one is possible between these two ends."""
         way = self._ways.get(endpoint)
         if way is not None:
             way.connecting_since = way.due = None
-
-    @property
-    def taken(self) -> Candidate | None:
-        """A candidate with which the listener was found to have a connection; None if there is none."""
-        return next((way.candidate for way in self._ways.values() if way.is_taken), None)
 
     def kind(self, endpoint: Endpoint) -> Candidate:
         """The candidate of an endpoint; one that was not told is peer-reflexive."""

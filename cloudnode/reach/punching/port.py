@@ -21,7 +21,7 @@ from cloudnode.stun.message import BINDING, TRANSACTION_BYTES, Kind, Message, de
 from cloudnode.stun.transaction import make_request
 from cloudnode.transports.quic.listener import QuicSocket
 
-ASKED = (0.0, 0.008, 0.02, 0.045, 0.1, 0.25, 0.5, 1.0, 2.0)
+ASKED = (0.0, 0.002, 0.005, 0.012, 0.03, 0.07, 0.15, 0.35, 0.75, 1.5)
 """When a coordinator is asked, in seconds: it refuses credentials of which it has not heard yet, which come by another
 connection at the same time; so this is faster than RFC 8489 has it for a server that just does not answer."""
 
@@ -81,16 +81,11 @@ class PunchPort:
         if len(self._asked) >= TRANSACTIONS_MAX:
             del self._asked[next(iter(self._asked))]
         self._asked[transaction] = (key, answered)
-        self.socket.send_datagram(make_request(transaction, username=username, key=key), self._write(to), hops)
+        self.socket.write(make_request(transaction, username=username, key=key), to, hops)
 
     def forget(self, answered: Callable[[Message, Endpoint], None]) -> None:
         """Take no more answers for this receiver."""
         self._asked = {each: (key, to) for each, (key, to) in self._asked.items() if to != answered}
-
-    def _write(self, to: Endpoint) -> Endpoint:
-        """An endpoint as the socket has to write it."""
-        is_v6_socket = ":" in self.socket.host_address[0]
-        return (f"::ffff:{to[0]}", to[1]) if is_v6_socket and ":" not in to[0] else to
 
     def _received(self, datagram: bytes, source: Endpoint) -> None:
         if not self._take(datagram, source) and self._before is not None:
@@ -109,7 +104,7 @@ class PunchPort:
                 return False
             reply = self._server.answer(datagram, source, self._clock.seconds(), via=self)
             if reply is not None:
-                self.socket.send_datagram(reply.data, source)
+                self.socket.write(reply.data, source)
             return True
         if message.method != BINDING or message.transaction not in self._asked:
             return False

@@ -14,10 +14,12 @@ class Step:
     """One attempt.
 
     :ivar seconds: How long it may take from the order on.
+    :ivar assumed: What the requester says of its NAT where it does not know.
     """
 
     strategy: Strategy
     seconds: float
+    assumed: Mapping = "unknown"
 
 
 def next_step(
@@ -38,10 +40,14 @@ def next_step(
         return None
     if dependent == 1:
         return Step(Strategy.SPREAD, 6.5 + slow) if tried <= 2 else None
-    order = (Strategy.OPENER, Strategy.DIRECT)
+    order: tuple[Strategy, ...] = (Strategy.OPENER, Strategy.DIRECT)
     if "unknown" in (requester, target):
-        order = (Strategy.OPENER, Strategy.SPREAD)
+        # Whichever side's NAT is not known opens many sockets; if it is neither's, the requester's first.
+        order = (Strategy.OPENER, Strategy.SPREAD, Strategy.SPREAD)[: 2 + (requester == target)]
     if tried > len(order):
         return None
     strategy = order[tried - 1]
-    return Step(strategy, (6.5 if strategy is Strategy.SPREAD else 1.2) + slow)
+    if strategy is not Strategy.SPREAD:
+        return Step(strategy, 1.2 + slow)
+    assumed: Mapping = "unknown" if requester != "unknown" else "dependent" if tried == 2 else "independent"
+    return Step(strategy, 6.5 + slow, assumed)

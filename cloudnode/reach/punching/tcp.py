@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cloudnode.reach.punching.adopting import adopt
 from cloudnode.reach.punching.calling import Calling, CallTcp, Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.connecting import Accepting, Connecting, OpenRun
 from cloudnode.reach.punching.strategies import Step
@@ -198,14 +199,6 @@ class TcpAttempt:
         self._requesting.cancel()
         for calling in list(self._calls):
             calling.cancel()
-
-
-def adopt(reactor: Any, handle: socket.socket, factory: Any) -> Any:
-    """Let Twisted carry on with a connected socket, as if it had accepted it; the caller's own is closed."""
-    try:
-        return reactor.adoptStreamConnection(handle.fileno(), handle.family, factory)
-    finally:
-        handle.close()
 
 
 async def _request(via: Via, request: PunchRequest) -> Grant:

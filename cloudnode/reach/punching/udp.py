@@ -2,7 +2,7 @@
 
 QUIC starts with the order, without waiting for a probe's answer: it is the same packet that opens this side's NAT, and
 if the other side's is open already it has saved a round trip. If it was too early it is lost; so the first probe, and
-the first answer, that come from an endpoint start a call there unless the one before is answered by then.
+the first answer, that come from an endpoint start a call there, unless the one before is answered within moments.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from cloudnode.transports.quic.listener import QuicSocket
 
 CALLS_MAX = 6
 """Calls in one attempt, to all endpoints together."""
+
+GRACE = 0.03
+"""Seconds from a probe's answer to a call anew: the answer to the one before takes longer to make than a probe's."""
 
 CALLED_AT_ONCE = 2
 """So many candidates are called with the order; the others once something came from there."""
@@ -85,13 +88,15 @@ class UdpAttempt:
         self._sprayer: Sprayer | None = None
         self._calls: dict[Calling, Endpoint] = {}
         self._called: dict[Endpoint, Calling] = {}
+        self._checks: list[IDelayedCall] = []
         self._is_over = False
         self._socket = QuicSocket(reactor)
         self._socket.listen(0, "::" if ":" in via.host else "")
         self._port = PunchPort(reactor, self._socket)
         local = local_host(via.host)
         own = () if local is None else ((local, self._socket.host_address[1]),)
-        request = PunchRequest(node, "udp", step.strategy, self._username, self._key, own, mapping)
+        said = step.assumed if mapping == "unknown" else mapping
+        request = PunchRequest(node, "udp", step.strategy, self._username, self._key, own, said)
         # The deadline counts from the order; until then the coordinator has its own.
         self._timer: IDelayedCall = reactor.callLater(5.0 + step.seconds, self._too_late)
         self._requesting = Deferred.fromCoroutine(_request(via, request))
@@ -113,7 +118,7 @@ class UdpAttempt:
             )
             return
         probing = Probing(order.strategy, order.candidates, self._reactor.seconds())
-        events = ProbeEvents(self._heard, self._answered)
+        events = ProbeEvents(self._came, self._came)
         self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
         if order.strategy is Strategy.SPREAD:
             self._sprayer = Sprayer(
@@ -127,11 +132,12 @@ class UdpAttempt:
     def _refused(self, failure: Failure) -> None:
         self._fail(failure.value if isinstance(failure.value, Exception) else PunchFailed(str(failure.value)))
 
-    def _heard(self, endpoint: Endpoint) -> None:
-        self._begin_call(endpoint)
-
-    def _answered(self, endpoint: Endpoint) -> None:
-        self._begin_call(endpoint)
+    def _came(self, endpoint: Endpoint) -> None:
+        """A first probe, or answer, came from there: what is called there can arrive now."""
+        if endpoint not in self._called:
+            self._begin_call(endpoint)
+        elif not self._is_over:
+            self._checks.append(self._reactor.callLater(GRACE, self._begin_call, endpoint))
 
     def _socket_hit(self, handle: sockets.socket, endpoint: Endpoint) -> None:
         """One of many sockets was hit: go on with it alone."""
@@ -143,7 +149,7 @@ class UdpAttempt:
         handle.close()
         self._port = PunchPort(self._reactor, self._socket)
         probing = Probing(Strategy.DIRECT, [Candidate(endpoint, "observed")], self._reactor.seconds())
-        events = ProbeEvents(self._heard, self._answered)
+        events = ProbeEvents(self._came, self._came)
         self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
         self._begin_call(endpoint)
 
@@ -189,8 +195,9 @@ class UdpAttempt:
     def _finish(self, *, keep: bool) -> None:
         """Stop all that is under way; the socket too, unless a connection lives on it."""
         self._is_over = True
-        if self._timer.active():
-            self._timer.cancel()
+        for call in (self._timer, *self._checks):
+            if call.active():
+                call.cancel()
         self._observing.stop()
         self.mapping = judge_mapping(list(self._observing.mapped.values())) if self._observing.mapped else self.mapping
         self._trace.packets = self._observing.sent + sum(

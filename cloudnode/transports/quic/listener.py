@@ -7,9 +7,10 @@ A link's timer is lazy: it is moved only to an earlier time, and one that comes 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aioquic.quic.configuration import QuicConfiguration
@@ -82,30 +83,6 @@ class QuicSocket:
         _enlarge_receive_buffer(self._port)
         self._sender = DatagramSender(self._port, is_connected=False)
 
-    def send_datagram(self, datagram: bytes, addr: Address, hops: int | None = None) -> None:
-        """Send something that is not QUIC; what can't be sent just now is lost.
-
-        :param hops: After how many routers it ends (TTL of IPv4, hop limit of IPv6); None for the system's default.
-        """
-        transport: Any = self.demultiplexer.transport
-        if self._port is None or transport is None:
-            return
-        handle = transport.getHandle()
-        level, option = (
-            (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ":" in addr[0] else (socket.IPPROTO_IP, socket.IP_TTL)
-        )
-        usual = 0
-        try:
-            if hops is not None:
-                usual = handle.getsockopt(level, option)
-                handle.setsockopt(level, option, hops)
-            transport.write(datagram, addr)
-        except OSError as error:
-            self._log.debug("a datagram to {peer} was not sent: {error}", peer=addr, error=error)
-        finally:
-            if usual:
-                handle.setsockopt(level, option, usual)
-
     @property
     def host_address(self) -> Address:
         """Where the socket is bound; ("", 0) while it is not."""
@@ -129,6 +106,42 @@ class QuicSocket:
         self._sender = DatagramSender(transport, is_connected=True)
         self.demultiplexer.refused = self._peer_refused
         self.demultiplexer.stopped = self._socket_stopped
+
+    def write(self, datagram: bytes, addr: Address, hops: int | None = None) -> None:
+        """Send a datagram that is none of QUIC's, such as STUN's. One that can't be sent is lost.
+
+        :param addr: Of any family; a socket for IPv6 reaches IPv4 by addresses that are dressed as IPv6.
+        :param hops: After how many routers it ends (TTL of IPv4, hop limit of IPv6); None for the system's default.
+        """
+        if self._sender is None:
+            return
+        if ":" in self.host_address[0]:
+            addr = (addr[0] if ":" in addr[0] else f"::ffff:{addr[0]}", addr[1])
+        elif ":" in addr[0]:
+            return
+        self.counters.datagrams_sent += 1
+        self.counters.bytes_sent += len(datagram)
+        with self._limit_hops(addr[0], hops):
+            self._sender.send([(datagram, addr)])
+
+    @contextlib.contextmanager
+    def _limit_hops(self, host: str, hops: int | None) -> Iterator[None]:
+        """Let what is sent meanwhile end after so many routers."""
+        transport: Any = self.demultiplexer.transport
+        if hops is None or transport is None:
+            yield
+            return
+        is_ipv4 = ":" not in host or host.startswith("::ffff:")
+        option = (
+            (socket.IPPROTO_IP, socket.IP_TTL) if is_ipv4 else (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+        )
+        handle = transport.getHandle()
+        usual = handle.getsockopt(*option)
+        handle.setsockopt(*option, hops)
+        try:
+            yield
+        finally:
+            handle.setsockopt(*option, usual)
 
     def stop_serving(self) -> None:
         """Take no new connection, and close those that carry no link between nodes; the others live until they stop."""

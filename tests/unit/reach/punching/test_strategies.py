@@ -33,7 +33,10 @@ class StrategyTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """What is not known is tried."""
-        self.assertIn(Strategy.SPREAD, steps("udp", "independent", "unknown"))
+        self.assertEqual(steps("udp", "independent", "unknown").count(Strategy.SPREAD), 1)
+        self.assertEqual(steps("udp", "unknown", "unknown").count(Strategy.SPREAD), 2)
+        assumed = [step.assumed for tried in (2, 3) if (step := next_step(tried, "udp", "unknown", "unknown"))]
+        self.assertEqual(assumed, ["dependent", "independent"])
 
     def test_tcp(self) -> None:
         """Over TCP there is one strategy, tried twice."""

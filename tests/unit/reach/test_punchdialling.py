@@ -1,0 +1,57 @@
+"""Which nodes are punched for, and when again."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.stundata import Endpoint, StunData
+from cloudnode.reach.punchdialling import AGAIN_MOST, AGAIN_SECONDS, Retries, Wanted, find_wanted
+
+OWN, PEER, OTHER, FAR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
+
+
+def record(node: bytes, *observers: bytes, source: str = "stun") -> StunData:
+    """STUN data with a mapping at each observer's."""
+    endpoints = tuple(Endpoint("udp", "203.0.113.1", 40_000 + number, observer, source)  # type: ignore[arg-type]
+                      for number, observer in enumerate(observers))  # fmt: skip
+    return StunData(bytes(32), node, 1, 0, 60, endpoints)
+
+
+class FindTests(SynchronousTestCase):
+    def test_mutual_peer(self) -> None:
+        """A node whose mapping a peer with a STUN server sees."""
+        records = [record(FAR, PEER, OTHER)]
+        self.assertEqual(find_wanted(records, [PEER], OWN, [PEER]), [Wanted(FAR, (PEER,))])
+        self.assertEqual(find_wanted(records, [PEER], OWN, []), [])
+
+    def test_no_need(self) -> None:
+        """Neither this node itself, nor one that there is a link with, nor one that can be dialled."""
+        self.assertEqual(find_wanted([record(OWN, PEER), record(PEER, PEER)], [PEER], OWN, [PEER]), [])
+        self.assertEqual(find_wanted([record(FAR, PEER, source="interface")], [PEER], OWN, [PEER]), [])
+
+
+class RetriesTests(SynchronousTestCase):
+    def test_backoff(self) -> None:
+        """After each failure it takes twice as long, up to an hour; a success forgets them."""
+        retries = Retries()
+        now, pauses = 0.0, []
+        for _ in range(10):
+            retries.failed(FAR, now)
+            pause = AGAIN_SECONDS
+            while not retries.may_try(FAR, now + pause):
+                pause *= 2
+            pauses.append(min(pause, AGAIN_MOST))
+            now += pause
+        self.assertEqual(pauses[:3], [60.0, 120.0, 240.0])
+        self.assertEqual(pauses[-1], AGAIN_MOST)
+        self.assertFalse(retries.may_try(FAR, now - 7_000))
+        retries.reached(FAR)
+        self.assertTrue(retries.may_try(FAR, 0.0))
+
+    def test_bound(self) -> None:
+        """So many nodes are remembered, the last ones."""
+        retries = Retries(most=3)
+        for number in range(10):
+            retries.failed(bytes([number]) * 32, 0.0)
+        self.assertTrue(retries.may_try(bytes([6]) * 32, 0.0))
+        self.assertFalse(retries.may_try(bytes([7]) * 32, 0.0))
