@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -22,7 +22,7 @@ class Steps:
     """Seconds for so many operations.
 
     :ivar decode: Decoding and checking the form. :ivar verify: Verifying signatures, in one thread.
-    :ivar write: Executing and committing blocks of :data:`BLOCK`, indexes and trie and all.
+    :ivar write: Executing and committing blocks, indexes and trie and all.
     """
 
     count: int = 0
@@ -43,24 +43,30 @@ def open_ledger(path: Path) -> tuple[SqliteStore, Genesis, SigningKey]:
     return SqliteStore.open(str(path), genesis), genesis, key
 
 
-def run_steps(validator: Validator, genesis: Genesis, signed: Sequence[tuple[bytes, bytes]]) -> Steps:
+def run_steps(
+    validator: Validator,
+    genesis: Genesis,
+    signed: Sequence[tuple[bytes, bytes]],
+    block: int = BLOCK,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Steps:
     """Take operations all the way.
 
-    :param signed: Bodies and signatures.
+    :param signed: Bodies and signatures. :param block: How many go into a block. :param clock: Tells the seconds.
     :raises RuntimeError: An operation is refused.
     """
     steps = Steps()
-    for start in range(0, len(signed), BLOCK):
-        batch = signed[start : start + BLOCK]
-        began = time.perf_counter()
+    for start in range(0, len(signed), block):
+        batch = signed[start : start + block]
+        began = clock()
         operations = [decode_operation(body, signature, genesis) for body, signature in batch]
-        decoded = time.perf_counter()
+        decoded = clock()
         valid = all(signatures_valid(operations))
-        verified = time.perf_counter()
+        verified = clock()
         if not valid or any(validator.write(operations)):
             raise RuntimeError("an operation is refused")
         steps.count += len(batch)
         steps.decode += decoded - began
         steps.verify += verified - decoded
-        steps.write += time.perf_counter() - verified
+        steps.write += clock() - verified
     return steps
