@@ -3,8 +3,8 @@
 Every node of a network decodes, verifies, executes and commits every operation: there is no way around it for whoever
 believes nobody. So as many processes as the network has nodes do just that, at the same time, with the operations that
 ``bench_network`` sends and in blocks as large as the goal makes them: no link, no vote, no client, no answer. What a
-network reaches is less, and how much less is what the rest costs. Other work on the machine makes the rate smaller; what
-could be done at most follows from the processor time, which it makes only a little greater.
+network reaches is less, and how much less is what the rest costs. Other work on the machine makes the rate smaller;
+what could be done at most follows from the processor time, which it makes only a little greater.
 """
 
 from __future__ import annotations
