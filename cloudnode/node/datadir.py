@@ -132,6 +132,11 @@ class Datadir:
         return self.path / "peers.json"
 
     @property
+    def stun_data(self) -> Path:
+        """How other nodes are reached through NATs (it may not exist yet)."""
+        return self.path / "stun.json"
+
+    @property
     def evidence(self) -> Path:
         """What shows that others lied (it may not exist yet)."""
         return self.path / "evidence.json"

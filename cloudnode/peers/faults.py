@@ -8,14 +8,14 @@ FaultName = Literal[
     "malformed", "oversized", "unexpected", "flooding", "unanswered", "silent", "slow",
     "other_version", "other_network", "other_node", "itself", "wrong_proof",
     "wrong_block", "wrong_certificate", "wrong_body", "wrong_signature", "wrong_operation",
-    "wrong_state", "wrong_vote", "wrong_evidence", "going_away", "second_link", "refused",
+    "wrong_state", "wrong_vote", "wrong_evidence", "wrong_stun_data", "going_away", "second_link", "refused",
     "banned",
 ]  # fmt: skip
 
 LIES: frozenset[FaultName] = frozenset(
     ("malformed", "oversized", "unexpected", "flooding", "wrong_proof", "wrong_block", "wrong_certificate",
      "wrong_body", "wrong_signature", "wrong_operation", "wrong_state", "wrong_vote",
-     "wrong_evidence")
+     "wrong_evidence", "wrong_stun_data")
 )  # fmt: skip
 """Faults that no honest node of this version has: who has one is banned."""
 

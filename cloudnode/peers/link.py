@@ -49,6 +49,7 @@ class LinkLimits:
 
     :ivar handshake: From the channel's begin to the open link. :ivar answer: A question waits so long.
     :ivar ping_interval: So long after the last ping there is another. :ivar silence: Nothing at all came for so long.
+    :ivar doubt: The same where the network may be another one since.
     :ivar allowance: What a peer may send unasked at once, in the units of ``COSTS``. :ivar refill: More, a second.
     :ivar queue: Bytes that wait to be sent: beyond it the other side is too slow.
     :ivar room: Below so many bytes there is room for what can as well be left out.
@@ -58,6 +59,7 @@ class LinkLimits:
     answer: float = 30.0
     ping_interval: float = 20.0
     silence: float = 50.0
+    doubt: float = 6.0
     allowance: float = 10_000.0
     refill: float = 2_000.0
     queue: int = 24 * 1024 * 1024
@@ -179,6 +181,7 @@ class Link:
         self._last_request = 0
         self._heard = now
         self._handshake_until = now + limits.handshake
+        self._doubted: float | None = None
         self._pinged: tuple[int, float] | None = None
         self._ping_at = now
         self._ping_number = 0
@@ -200,6 +203,7 @@ class Link:
     def frame_received(self, frame: bytes, now: float) -> None:
         """Take a frame of the other side's."""
         self._now = self._heard = now
+        self._doubted = None
         try:
             for message in decode_frame(frame):
                 if isinstance(message, Hello):
@@ -222,7 +226,16 @@ class Link:
             self._fail(PeerFault("unanswered", f"a request got no answer in {self._limits.answer:g} s"))
         elif now - self._heard >= self._limits.silence:
             self._fail(PeerFault("silent", f"nothing came for {self._limits.silence:g} s"))
+        elif self._doubted is not None and now - self._doubted >= self._limits.doubt:
+            self._fail(PeerFault("silent", "nothing comes any more since the network has changed"))
         elif now >= self._ping_at:
+            self._ping()
+
+    def doubt(self, now: float) -> None:
+        """The network may be another one: see soon whether the other side is still there."""
+        self._now = now
+        if self.is_open and self._doubted is None:
+            self._doubted = now
             self._ping()
 
     def send(self, message: Message) -> None:

@@ -251,6 +251,11 @@ class Neighbourhood:
         """The open link with a node, if there is one."""
         return self._peers.get(node)
 
+    def doubt(self) -> None:
+        """The network may be another one: see soon which links are still good."""
+        for peer in self:
+            peer.doubt()
+
     def progress(self) -> Progress:
         """How far this node is."""
         target = self.download.target

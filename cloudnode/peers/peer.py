@@ -208,6 +208,11 @@ class Peer:
         self._link.end(fault)
         self._after()
 
+    def doubt(self) -> None:
+        """The network may be another one: see soon whether it is still there."""
+        self._link.doubt(self._clock.seconds())
+        self._after()
+
     def time_passed(self) -> None:
         """See what is due."""
         self._link.time_passed(self._clock.seconds())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
+from msgspec import structs
 from nacl.signing import VerifyKey
 
 from cloudnode.formats import nodes
@@ -17,13 +18,16 @@ from cloudnode.formats.errors import CODES, RESULTS, LedgerError
 from cloudnode.formats.evidence import decode_evidence, encode_evidence, first_epoch, judge
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import decode_genesis
+from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import DATA_BYTES_MAX, Appoint, Put, Rate, decode_operation
 from cloudnode.formats.receipt import Answer, Receipt
 from cloudnode.formats.strictjson import INTEGER_MAX, decode_strict
+from cloudnode.formats.stundata import StunData, is_local, read_stun_data, sign_stun_data
 from tests.fuzz.target import Check, Outcome, Target
 from tests.vectors.generate import DIRECTORY
 from tests.vectors.spelling import unspelled
 
+_STUN_KEY = SigningKey(b"\1" * 32)
 _NAMES = {code.name for code in CODES} | {result.code for result in RESULTS}
 
 JSON_WORDS = (
@@ -278,6 +282,19 @@ def _answer(data: bytes) -> Outcome:
     return "answer"
 
 
+def _stun_data(data: bytes) -> Outcome:
+    content = StunData.decode(data)
+    assert content.encode() == data
+    assert not any(is_local(each.address) for each in content.endpoints)
+    signed = sign_stun_data(_STUN_KEY, structs.replace(content, node=_STUN_KEY.public))
+    assert read_stun_data(signed.encode(), content.network).data == signed.data
+    return f"{len(content.endpoints)} endpoints"
+
+
+def _stun_data_seeds() -> list[bytes]:
+    return [seed[:-64] for seed in _hex_seeds("stundata.json", "accepted", "refused")()]
+
+
 def _evidence(data: bytes) -> Outcome:
     genesis = decode_genesis(vectors("evidence.json")["genesis"].encode())
     evidence = decode_evidence(data)
@@ -324,6 +341,8 @@ TARGETS = (
            or_refused(_receipt), _hex_seeds("receipts.json", "receipts", "refused")),
     Target("answer", "any bytes give a signed answer with these very bytes, or a named error",
            or_refused(_answer), _hex_seeds("answers.json", "answers", "refused")),
+    Target("stun-data", "any bytes give STUN data with these very bytes and public addresses, or a named error",
+           or_refused(_stun_data), _stun_data_seeds),
     Target("evidence", "any bytes give evidence with these very bytes against who signed it, or a named error",
            or_refused(_evidence), _hex_seeds("evidence.json", "accepted", "refused")),
     Target("address", "any text gives an account, collection and key that are written as this text, or a named error",

@@ -235,6 +235,21 @@ class OpenLinkTests(SynchronousTestCase):
         assert isinstance(closed, Closed)
         self.assertEqual(closed.fault.name, "silent")
 
+    def test_doubt(self) -> None:
+        """When the network may be another one, a peer has to answer within some seconds; one that does is kept."""
+        for answers in (True, False):
+            pair = self.open()
+            pair.dialler.doubt(pair.now)
+            pair.dialler.doubt(pair.now + 1)
+            if answers:
+                pair.now += 3
+                pair.run()
+            pair.dialler.time_passed(pair.now + 5)
+            self.assertEqual(pair.dialler.take_events(), [])
+            pair.dialler.time_passed(pair.now + 7)
+            faults = [event.fault.name for event in pair.dialler.take_events() if isinstance(event, Closed)]
+            self.assertEqual(faults, [] if answers else ["silent"])
+
     def test_round_trip(self) -> None:
         """The time to the other side and back is measured."""
         pair = self.open()

@@ -1,0 +1,91 @@
+"""Dial-backs: a node can't tell by itself whether it is reached from outside, so it asks a peer to try.
+
+A peer is only ever tried at the address at which its link is seen, in small numbers: so nobody can have this node send
+to anyone else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from cloudnode.peers.link import Allowance
+from cloudnode.peers.messages import DialBack, DialledBack
+from cloudnode.peers.peer import Peer
+
+BY_PEER_MAX, BY_PEER_SECOND = 12.0, 0.2
+"""Dial-backs that one peer can have at once, and then a second. After the first ones: one in five seconds."""
+
+IN_ALL_MAX, IN_ALL_SECOND = 60.0, 4.0
+PEERS_REMEMBERED = 1_000
+
+
+class Probe(Protocol):
+    """Tries a port by a handshake (:func:`cloudnode.transports.probing.probe`)."""
+
+    def __call__(
+        self, protocol: Literal["tcp", "udp"], host: str, port: int, certificates: tuple[bytes, ...]
+    ) -> Awaitable[None]:
+        """Raises whatever it likes if it can't be reached, or shows another certificate."""
+
+
+class DialBackServing:
+    """Does what peers ask for.
+
+    :ivar reached: Dial-backs that succeeded. :ivar failed: Those that did not. :ivar refused: Too many.
+    :ivar send_indication: Sends a Binding indication (transaction id, host, port) from the STUN server's UDP port;
+        None where there is no such server.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, probe: Probe) -> None:
+        self.reached = self.failed = self.refused = 0
+        self.send_indication: Callable[[bytes, str, int], None] | None = None
+        self._clock = clock
+        self._probe = probe
+        self._in_all = Allowance(IN_ALL_MAX, IN_ALL_SECOND, clock.seconds())
+        self._by_peer: dict[bytes, Allowance] = {}
+
+    def asked(self, peer: Peer, question: DialBack) -> None:
+        """Dial a peer back, and tell it what came of it."""
+        if not self._may(peer):
+            self.refused += 1
+            peer.send(DialledBack(question.request, "refused", ""))
+            return
+        Deferred.fromCoroutine(self._dial(peer, question)).addErrback(
+            lambda failure: self._log.failure("A dial-back failed", failure)
+        )
+
+    def _may(self, peer: Peer) -> bool:
+        """Whether there is room for one more; the bucket outlives the link, so that a new link fills no new one."""
+        now = self._clock.seconds()
+        allowance = self._by_peer.pop(peer.id, None) or Allowance(BY_PEER_MAX, BY_PEER_SECOND, now)
+        self._by_peer[peer.id] = allowance
+        if len(self._by_peer) > PEERS_REMEMBERED:
+            del self._by_peer[next(iter(self._by_peer))]
+        if not allowance.holds(1, now) or not self._in_all.holds(1, now):
+            return False
+        return allowance.take(1, now) and self._in_all.take(1, now)
+
+    async def _dial(self, peer: Peer, question: DialBack) -> None:
+        host = peer.address
+        try:
+            if question.way == "stun":
+                if self.send_indication is None or len(question.transaction) != 12:
+                    raise ValueError("there is no STUN server to send from, or no transaction id")
+                self.send_indication(question.transaction, host, question.port)
+            else:
+                await self._probe(question.way, host, question.port, question.certificates)
+        except Exception as error:
+            self._log.debug("{peer} is not reached at {way} port {port}: {error}",
+                            peer=peer, way=question.way, port=question.port, error=error)  # fmt: skip
+            self.failed += 1
+            peer.send(DialledBack(question.request, "failed", host))
+        else:
+            self.reached += 1
+            peer.send(DialledBack(question.request, "reached", host))
