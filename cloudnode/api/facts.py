@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
 
-from cloudnode.api.types import Hex32, Hex64, NodeId, Seconds
+from cloudnode.api.types import Hex, Hex32, Hex64, NodeId, Seconds
 
 TransportName = Literal["http", "ws", "ws-udp", "webtransport"]
 
@@ -34,6 +34,106 @@ class Certificate(Struct, frozen=True):
     not_before: Seconds
     not_after: Seconds
     signature: Hex64
+
+
+class StunEndpoint(Struct, frozen=True):
+    """Where a node says that it is reached from outside: it serves WebSocket there and takes links."""
+
+    transport: Literal["tcp", "udp"]
+    address: Annotated[str, Meta(description="A public IP address.")]
+    port: int
+    observer: Annotated[NodeId, Meta(description="The node that saw or reached it there.")]
+    source: Annotated[
+        Literal["stun", "interface", "router"],
+        Meta(description="A NAT's mapping, told by STUN; a port of the node's own; a port that the router forwards."),
+    ]
+
+
+class NatKind(Struct, frozen=True):
+    """The kind of a NAT (RFC 4787, RFC 5382); none: there is no NAT."""
+
+    mapping: Literal["unknown", "none", "endpoint-independent", "address-dependent", "address-and-port-dependent"]
+    filtering: Literal["unknown", "none", "endpoint-independent", "address-dependent", "address-and-port-dependent"]
+    ports: Annotated[Literal["unknown", "no", "yes"], Meta(description="Whether port numbers are kept.")]
+    hairpin: Annotated[
+        Literal["unknown", "no", "yes"],
+        Meta(description="Whether nodes behind it reach each other by their outer addresses."),
+    ]
+    syn: Annotated[
+        Literal["unknown", "accepted", "dropped", "reset"],
+        Meta(description="What becomes of TCP connections that nobody inside asked for."),
+    ]
+
+
+class StunRecord(Struct, frozen=True):
+    """STUN data of a node: what it says of how it is reached, signed by it."""
+
+    node: NodeId
+    sequence: Annotated[int, Meta(description="Of two records of a node the one with the greater sequence counts.")]
+    issued: Seconds
+    expiry: Seconds
+    mappings: list[StunEndpoint]
+    nat: NatKind
+    certificates: Annotated[
+        list[Certificate], Meta(description="Who is shown one of these at a mapping has reached the node.")
+    ]
+    record: Annotated[Hex, Meta(description="The signed bytes and the signature, docs/protocol.md, chapter 18.")]
+
+
+class SeenAddress(Struct, frozen=True):
+    """Where this node's STUN server saw a peer that proved who it is."""
+
+    node: NodeId
+    transport: Literal["tcp", "udp"]
+    address: str
+    port: int
+    first_seen: Seconds
+    last_seen: Seconds
+
+
+class StunMapping(Struct, frozen=True):
+    """An address that a NAT keeps for one of the node's sockets, as a peer's STUN server sees it."""
+
+    transport: Literal["tcp", "udp"]
+    local: Annotated[str, Meta(description="The socket's own address and port.")]
+    address: str
+    port: int
+    observer: NodeId
+    first_seen: Seconds
+    last_seen: Seconds
+    keepalive: Annotated[float, Meta(description="Seconds between keep-alives.")]
+    confirmed: Annotated[
+        bool | None,
+        Meta(description="Whether a node that the socket never sent to has reached it; null: not known."),
+    ]
+
+
+class ReachedInterface(Struct, frozen=True):
+    """An interface of the node's own that another node tried to reach."""
+
+    transport: Literal["tcp", "udp"]
+    port: int
+    address: Annotated[str, Meta(description="The address that was tried.")]
+    reached: bool
+    observer: NodeId
+    time: Seconds
+
+
+class StunServerPorts(Struct, frozen=True):
+    """Where the node answers STUN; 0: nowhere."""
+
+    udp: int
+    tcp: int
+
+
+class Stun(Struct, frozen=True):
+    """How the node is reached from outside; ``nat`` is null until its kind was measured."""
+
+    mappings: list[StunMapping]
+    nat: str | None
+    server: StunServerPorts
+    interfaces: list[ReachedInterface]
+    data: Annotated[StunRecord | None, Meta(description="What the node tells others of it.")]
 
 
 class PeerInterface(Struct, frozen=True):
@@ -69,6 +169,8 @@ class PeerInfo(Struct, frozen=True):
     bytesrecv: int
     interfaces: list[PeerInterface]
     validator: Annotated[Hex32 | None, Meta(description="The validator key that it has proven, or null.")]
+    stun: Annotated[StunRecord | None, Meta(description="Its STUN data, or null.")]
+    seen: Annotated[list[SeenAddress], Meta(description="Where this node's STUN server saw it.")]
 
 
 class Peers(Struct, frozen=True):
@@ -153,3 +255,12 @@ class NodeFacts(Protocol):
 
     def sync(self) -> SyncFacts:
         """How far the node is."""
+
+    def stun(self) -> Stun:
+        """How the node is reached from outside."""
+
+    def stun_records(self) -> Sequence[StunRecord]:
+        """The STUN data of all nodes that is known, this one's included."""
+
+    def seen_addresses(self) -> Sequence[SeenAddress]:
+        """Where this node's STUN server saw peers."""

@@ -47,9 +47,13 @@ from cloudnode.service.joining import check_joins, learn_genesis, unless_stopped
 from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
 from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
+from cloudnode.service.mappedports import MappedPorts
+from cloudnode.service.reach import NodeReach
+from cloudnode.service.reachfacts import ReachFacts
 from cloudnode.service.relaying import NodeRelaying
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
+from cloudnode.service.stun import StunService
 from cloudnode.store.aside import set_aside
 from cloudnode.store.audit.worker import start_audit_process
 from cloudnode.store.connection import DatabaseDamaged
@@ -103,14 +107,21 @@ async def start_node(
     evidence = _open_evidence(datadir, ledger, reactor, wall_time)
     shutdown.add("the evidence", evidence.stop)
     sockets: list[QuicSocket] = []
+    reaches: list[NodeReach] = []
     neighbourhood = _make_neighbourhood(config, datadir, ledger, evidence, joins, sockets, reactor, wall_time)
     # The sockets outlive the links, which go over them as well.
     shutdown.add(WS_UDP, lambda: gatherResults([each.stop() for each in sockets]), CONNECTION_SECONDS)
+    shutdown.add(
+        "the STUN-Client sockets",
+        lambda: gatherResults([Deferred.fromCoroutine(each.stop()) for each in reaches]),
+        CONNECTION_SECONDS,
+    )
     shutdown.add("the links", neighbourhood.stop)
     shutdown.add("the pool", lambda: _drain(ledger, reactor))
     certificates = _open_certificates(config, datadir, reactor)
-    node = _Node(config, reactor, ledger, evidence, certificates, neighbourhood, wall_time)
+    node = _Node(config, reactor, datadir, ledger, evidence, certificates, neighbourhood, wall_time)
     sockets.extend(node.sockets)
+    reaches.append(node.reach)
     listening = await node.serve(shutdown)
     neighbourhood.listening.extend(told_interfaces(listening))
     neighbourhood.start()
@@ -307,13 +318,14 @@ class _Stream:
 class _Node:
     """The API and the ports on a ledger that runs.
 
-    :ivar sockets: The QUIC sockets, open or not yet.
+    :ivar sockets: The QUIC sockets, open or not yet. :ivar reach: How it is reached through NATs.
     """
 
     def __init__(
         self,
         config: Config,
         reactor: Any,
+        datadir: Datadir,
         ledger: Ledger,
         evidence: EvidenceStore,
         keeper: CertificateKeeper,
@@ -336,6 +348,16 @@ class _Node:
         self._relaying = NodeRelaying(reactor, neighbourhood)
         self._websockets: list[WebSocketFactory] = []
         self._sniffers: list[SniffingFactory] = []
+        self.stun = StunService(config, reactor)
+        self._mapped = MappedPorts(
+            reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive
+        )
+        self.reach = NodeReach(
+            reactor, config.reach, config.reaching, neighbourhood, ledger.network, ledger.node_key, datadir.stun_data,
+            self._facts.certificates, self._mapped.make_quic, self._mapped.tcp, self.stun.credentials,
+            self.stun.attach, wall_time,
+        )  # fmt: skip
+        self._facts.reach = ReachFacts(self.reach, lambda: wall_time() - reactor.seconds())
         self.sockets = [self._make_socket() for _ in config.ws_udp]
         self._streams = [self._make_site(each) for each in config.http] + [self._make_ws(each) for each in config.ws]
         self._relayed = LiveConnections(self._make_sniffer(inside_tls=False))
@@ -357,6 +379,8 @@ class _Node:
         shutdown.add("the relay", self._relaying.stop)
         for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
             shutdown.add(f"{WS_UDP} at {address}", socket.stop_serving)
+        closing = partial(self._mapped.tcp.close, CONNECTION_SECONDS, clock)
+        shutdown.add("connections to mapped ports", closing)
         shutdown.add("the sessions", lambda: self._sessions.close(SESSION_SECONDS, clock))
         self._keeper.start()
         shutdown.add("the certificates", self._keeper.stop)
@@ -370,14 +394,17 @@ class _Node:
             listen_udp(socket, address, WS_UDP)
             bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
             self._facts.listening.append(bound)
+        self.reach.start(self._facts.listening, self.sockets, shutdown)
         return self._facts.listening
 
     def _make_site(self, endpoint: str) -> _Stream:
         gauges = make_gauges(
             {
-                "ws": lambda: [each.counters for each in self._websockets],
-                "tcp": lambda: [each.counters for each in self._sniffers],
-                "quic": lambda: [each.counters for each in self.sockets],
+                "ws": lambda: [each.counters for each in (*self._websockets, self._mapped.websockets)],
+                "tcp": lambda: [each.counters for each in (*self._sniffers, self._mapped.sniffer)],
+                "quic": lambda: [each.counters for each in (*self.sockets, *self._mapped.sockets)],
+                "stun": lambda: [self.stun.counters],
+                "mapping": lambda: [self.reach.mapping_counters()],
                 "peers": lambda: [self._neighbourhood.counters()],
                 "relay": lambda: [self._relaying.counters()],
             }
@@ -406,6 +433,7 @@ class _Node:
             websockets,
             self._reactor,
             None if inside_tls else RotatingTLS(self._keeper),
+            stun=self.stun.streams,
             peers=make_peer_factory(OVER_TCP, self._reactor, self._neighbourhood),
             relays=self._relaying.make_factory(OVER_TCP),
         )
@@ -415,11 +443,13 @@ class _Node:
 
     def _make_socket(self) -> QuicSocket:
         credentials = KeptCredentials(self._keeper)
-        return make_quic_server(
+        quic = make_quic_server(
             self._reactor, credentials, self._sessions, websocket_limits=self._message_limits,
             peers=make_peer_factory(OVER_QUIC, self._reactor, self._neighbourhood),
             relays=self._relaying.make_factory(OVER_QUIC),
         )  # fmt: skip
+        self.stun.attach(quic)
+        return quic
 
 
 def _is_tls(endpoint: str) -> bool:

@@ -21,6 +21,7 @@ from cloudnode.formats.checkpoint import Checkpoint, parse_checkpoint
 from cloudnode.peers.catchingup import SyncSetting
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
+from cloudnode.reach.settings import REACH_MODES, ReachMode, ReachSettings
 from cloudnode.store.pruning import HEIGHTS_KEPT
 
 LogFormat = Literal["text", "json"]
@@ -36,11 +37,11 @@ DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
 ALL = "all"
 
-SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "log-format", "log-level")
-TABLES = ("limits", "ledger", "peers")
+SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "reach", "log-format", "log-level")
+TABLES = ("limits", "ledger", "peers", "mappings")
 
 _T = TypeVar("_T")
-_Table = TypeVar("_Table", Limits, "LedgerSettings", PeerSettings)
+_Table = TypeVar("_Table", Limits, "LedgerSettings", PeerSettings, ReachSettings)
 
 
 class ConfigError(Exception):
@@ -86,7 +87,8 @@ class Config:
     :ivar sync: How a follower comes to the height of its peers.
     :ivar keep: How many blocks below the newest one are kept; None for all.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
-    :ivar peers: How many links it has.
+    :ivar peers: How many links it has. :ivar reach: Whether it keeps mappings of NATs.
+    :ivar reaching: How it does so.
     """
 
     datadir: Path
@@ -97,11 +99,13 @@ class Config:
     checkpoint: Checkpoint | None = None
     sync: SyncSetting = "auto"
     keep: int | None = None
+    reach: ReachMode = "auto"
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
     ledger: LedgerSettings = attrs.field(factory=LedgerSettings)
     peers: PeerSettings = attrs.field(factory=PeerSettings)
+    reaching: ReachSettings = attrs.field(factory=ReachSettings)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -137,11 +141,13 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         checkpoint=settings.read("checkpoint", _read_checkpoint, None),
         sync=cast(SyncSetting, settings.read("sync", _choice(SYNC_SETTINGS), "auto")),
         keep=settings.read("keep", _read_keep, None),
+        reach=cast(ReachMode, settings.read("reach", _choice(REACH_MODES), "auto")),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
         limits=settings.read_table("limits", Limits()),
         ledger=settings.read_table("ledger", LedgerSettings()),
         peers=settings.read_table("peers", PeerSettings()),
+        reaching=settings.read_table("mappings", ReachSettings()),
     )
 
 

@@ -10,12 +10,25 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from cloudnode.api.facts import Certificate, Interface, PeerInfo, PeerInterface, Peers, SyncFacts, ToldHash
+from cloudnode.api.facts import (
+    Certificate,
+    Interface,
+    PeerInfo,
+    PeerInterface,
+    Peers,
+    SeenAddress,
+    Stun,
+    StunRecord,
+    StunServerPorts,
+    SyncFacts,
+    ToldHash,
+)
 from cloudnode.formats.keys import TLS, SigningKey
 from cloudnode.peers.messages import Answer, GetSigned, Signed
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Peer
 from cloudnode.service.listening import Listening
+from cloudnode.service.reachfacts import ReachFacts
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.selfsigned import TLSCertificate
 
@@ -42,6 +55,7 @@ class ServiceFacts:
     """Facts about this node.
 
     :ivar started: When it started, unix seconds. :ivar listening: What listens; filled as ports are opened.
+    :ivar reach: How it is reached; None until that is put together.
     """
 
     def __init__(
@@ -57,6 +71,7 @@ class ServiceFacts:
         self._neighbourhood = neighbourhood
         self._wall_offset = wall_offset
         self.listening: list[Listening] = []
+        self.reach: ReachFacts | None = None
         self._keeper = keeper
         self._key = node_key
         self._shown: dict[bytes, Certificate] = {}
@@ -105,6 +120,18 @@ class ServiceFacts:
             total=0 if state is None else state.total,
         )
 
+    def stun(self) -> Stun:
+        """How the node is reached from outside."""
+        return Stun([], None, StunServerPorts(0, 0), [], None) if self.reach is None else self.reach.stun()
+
+    def stun_records(self) -> Sequence[StunRecord]:
+        """The STUN data of all nodes that is known."""
+        return [] if self.reach is None else self.reach.records()
+
+    def seen_addresses(self) -> Sequence[SeenAddress]:
+        """Where the STUN server saw peers."""
+        return [] if self.reach is None else self.reach.seen()
+
     def _describe(self, peer: Peer, offset: float, height: int) -> PeerInfo:
         hello = peer.hello
         return PeerInfo(
@@ -129,6 +156,8 @@ class ServiceFacts:
             bytesrecv=peer.received_bytes,
             interfaces=[PeerInterface(each.transport, each.host, each.port, each.secure) for each in hello.interfaces],
             validator=None if (key := self._neighbourhood.validators.key_of(peer)) is None else key.hex(),
+            stun=None if self.reach is None else self.reach.record_of(peer.id),
+            seen=[] if self.reach is None else self.reach.seen(peer.id),
         )
 
     def _sign(self, certificate: TLSCertificate) -> Certificate:

@@ -299,13 +299,26 @@ def module_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProces
 @pytest.fixture
 def lab() -> Iterator[natlab.Lab]:
     """Hosts in network namespaces; the test is skipped where there can be none, but never on a build server."""
+    check_lab()
+    with natlab.Lab() as opened:
+        yield opened
+
+
+@pytest.fixture
+def lab6() -> Iterator[natlab.Lab]:
+    """The same with IPv6 besides."""
+    check_lab()
+    with natlab.Lab(ipv6=True) as opened:
+        yield opened
+
+
+def check_lab() -> None:
+    """Skip the test where there can be no laboratory; on a build server it fails."""
     reason = natlab.unavailable_reason()
     if reason is not None:
         if os.environ.get("CI"):
             pytest.fail(f"{reason}: a build server must have root, iproute2, nftables and network namespaces")
         pytest.skip(reason)
-    with natlab.Lab() as opened:
-        yield opened
 
 
 @pytest.fixture

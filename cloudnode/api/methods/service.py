@@ -9,7 +9,18 @@ from twisted.python.failure import Failure
 
 from cloudnode import __version__
 from cloudnode.api.calls import Call
-from cloudnode.api.facts import Certificate, Interface, PeerInfo, Peers
+from cloudnode.api.facts import (
+    Certificate,
+    Interface,
+    PeerInfo,
+    Peers,
+    ReachedInterface,
+    SeenAddress,
+    Stun,
+    StunMapping,
+    StunRecord,
+    StunServerPorts,
+)
 from cloudnode.api.table import Method, NoParams
 from cloudnode.api.types import Hex32, Milliseconds, NodeId, Seconds
 from cloudnode.ledger.reading import RepairState
@@ -94,25 +105,21 @@ class Repair(Struct, frozen=True):
     finished: Seconds | None
 
 
-class StunMapping(Struct, frozen=True):
-    """An address that a NAT keeps for one of the node's sockets, as another peer observed it."""
+class StunParams(Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters of ``getstuninfo``."""
 
-    transport: Literal["tcp", "udp"]
-    local: str
-    address: str
-    port: int
-    observer: NodeId
-    first_seen: Seconds
-    last_seen: Seconds
-    keepalive: Annotated[int, Meta(description="Seconds between keep-alives.")]
-    confirmed: Annotated[bool, Meta(description="Whether someone outside reached it.")]
+    node: Annotated[NodeId | None, Meta(description="Tell of this node alone.")] = None
 
 
-class Stun(Struct, frozen=True):
-    """The node's mappings; ``nat`` is null until its kind was measured."""
+class StunInfo(Struct, frozen=True):
+    """How nodes are reached from outside: this one, and all whose STUN data is known."""
 
     mappings: list[StunMapping]
     nat: str | None
+    server: StunServerPorts
+    interfaces: list[ReachedInterface]
+    nodes: Annotated[list[StunRecord], Meta(description="The newest STUN data of each node, this one included.")]
+    seen: Annotated[list[SeenAddress], Meta(description="Where this node's STUN server saw its peers.")]
 
 
 class LimitsAnswer(Struct, frozen=True):
@@ -248,7 +255,7 @@ def _getnodeinfo(call: Call, params: NoParams) -> NodeInfo:
         repair=_repair(ledger.repair),
         interfaces=interfaces,
         certificates=list(served.facts.certificates()),
-        stun=Stun([], None),
+        stun=served.facts.stun(),
         limits=LimitsAnswer(**{name: getattr(limits, name) for name in LimitsAnswer.__struct_fields__}),
     )
 
@@ -257,8 +264,18 @@ def _getpeerinfo(call: Call, params: NoParams) -> list[PeerInfo]:
     return list(call.served.facts.peers())
 
 
-def _getstuninfo(call: Call, params: NoParams) -> Stun:
-    return Stun([], None)  # the truth until sockets are mapped
+def _getstuninfo(call: Call, params: StunParams) -> StunInfo:
+    facts = call.served.facts
+    own = facts.stun()
+
+    def told(node: str) -> bool:
+        return params.node in (None, node)
+
+    return StunInfo(
+        own.mappings, own.nat, own.server, own.interfaces,
+        [each for each in facts.stun_records() if told(each.node)],
+        [each for each in facts.seen_addresses() if told(each.node)],
+    )  # fmt: skip
 
 
 def _gettime(call: Call, params: NoParams) -> Time:
@@ -290,9 +307,9 @@ METHODS: tuple[Method[Any], ...] = (
     Method(
         "getstuninfo",
         "service",
-        "List the addresses that NATs keep for this node's sockets.",
-        NoParams,
-        Stun,
+        "Tell how this node, and all nodes whose STUN data it knows, are reached from outside.",
+        StunParams,
+        StunInfo,
         call=_getstuninfo,
         always=True,
     ),

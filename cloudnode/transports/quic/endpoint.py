@@ -194,9 +194,13 @@ class QuicEndpoint:
         if link in self._ids:
             self._drop(link, loss)
 
+    def admit_no_more(self) -> None:
+        """Take no new connection."""
+        self._credentials = None
+
     def stop_serving(self) -> None:
         """Take no new connection, and close those that carry no link between nodes."""
-        self._credentials = None
+        self.admit_no_more()
         for link in self.links:
             if link.application is None or not link.application.carries_nodes:
                 link.close(H3_NO_ERROR, "this node stops")

@@ -143,6 +143,10 @@ class QuicSocket:
         finally:
             handle.setsockopt(*option, usual)
 
+    def admit_no_more(self) -> None:
+        """Take no new connection; those that are open live on."""
+        self.endpoint.admit_no_more()
+
     def stop_serving(self) -> None:
         """Take no new connection, and close those that carry no link between nodes; the others live until they stop."""
         self.endpoint.stop_serving()

@@ -59,6 +59,7 @@ def make_quic_server(
     peers: IProtocolFactory | None = None,
     relays: IProtocolFactory | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    websockets: WebSocketFactory | None = None,
 ) -> QuicSocket:
     """Make the socket that serves WebSocket over HTTP/3 and WebTransport; ``listen`` binds it.
 
@@ -67,9 +68,10 @@ def make_quic_server(
     :param websocket_limits: What one WebSocket, and one WebTransport stream, may take.
     :param peers: Serves links between nodes. :param relays: Serves relayed streams.
     :param monotonic: Seconds of a clock that never goes back.
+    :param websockets: Serves the WebSockets, for several sockets that share one; a new one if None.
     :param stun: Takes the STUN datagrams that come to the socket; without it they are counted and dropped.
     """
-    websockets = WebSocketFactory(opener, reactor, "ws-udp", websocket_limits, secure=True)
+    websockets = websockets or WebSocketFactory(opener, reactor, "ws-udp", websocket_limits, secure=True)
 
     def accept(link: Link) -> Application:
         return Http3Server(

@@ -13,7 +13,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
-from cloudnode.api.facts import Certificate, Interface, OtherNode, PeerInfo, PeerInterface, Peers, SyncFacts
+from cloudnode.api.facts import (
+    Certificate,
+    Interface,
+    NatKind,
+    OtherNode,
+    PeerInfo,
+    PeerInterface,
+    Peers,
+    ReachedInterface,
+    SeenAddress,
+    Stun,
+    StunEndpoint,
+    StunMapping,
+    StunRecord,
+    StunServerPorts,
+    SyncFacts,
+)
 from cloudnode.api.limits import Limits
 from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
@@ -72,7 +88,7 @@ class Facts:
             PeerInfo(
                 "ef" * 32, "192.0.2.9:38082", "http,ws", True, 1_790_000_001, 1_790_000_001, 1_790_000_000, 0, 21_500,
                 "ws", "cloudnode 0.1.0", False, 3, False, 0, 5, 5, 2_048, 4_096,
-                [PeerInterface("ws", "", 38082, True)], None,
+                [PeerInterface("ws", "", 38082, True)], None, None, list(self.seen_addresses()),
             )
         ]  # fmt: skip
 
@@ -84,6 +100,26 @@ class Facts:
 
     def sync(self) -> SyncFacts:
         return SyncFacts(5, 0.0, 0.0, None)
+
+    def stun(self) -> Stun:
+        mapping = StunMapping(
+            "udp", "10.0.0.2:45001", "203.0.113.7", 40_001, "ef" * 32, 1_790_000_000, 1_790_000_001, 15.0, True
+        )
+        tried = ReachedInterface("tcp", 38082, "203.0.113.7", False, "ef" * 32, 1_790_000_001)
+        return Stun([mapping], None, StunServerPorts(38083, 38082), [tried], self._record("aa" * 32, "203.0.113.7"))
+
+    def stun_records(self) -> Sequence[StunRecord]:
+        return [self._record("aa" * 32, "203.0.113.7"), self._record("ef" * 32, "192.0.2.9")]
+
+    def seen_addresses(self) -> Sequence[SeenAddress]:
+        return [SeenAddress("ef" * 32, "udp", "192.0.2.9", 40_007, 1_790_000_000, 1_790_000_001)]
+
+    def _record(self, node: str, address: str) -> StunRecord:
+        return StunRecord(
+            node, 1_790_000_000_000, 1_790_000_000, 1_790_003_600,
+            [StunEndpoint("udp", address, 40_001, "ef" * 32, "stun")],
+            NatKind("endpoint-independent", "unknown", "no", "unknown", "unknown"), list(self.certificates()), "00",
+        )  # fmt: skip
 
 
 class MemoryConnection:

@@ -44,9 +44,17 @@ class NodeInfoTests(NodeTestCase):
         self.assertEqual(info["peers"], {"inbound": 0, "outbound": 1, "known": 3})
         self.assertEqual(info["limits"]["batch_length"], Limits().batch_length)
 
-    def test_nothing_made_up(self) -> None:
-        """There are no mappings, and none are told of."""
-        self.assertEqual(self.node.call("getstuninfo"), {"mappings": [], "nat": None})
+    def test_stun(self) -> None:
+        """How this node is reached is told with the STUN data of all nodes, or of one alone."""
+        info = self.node.call("getstuninfo")
+        own = self.node.call("getnodeinfo")["stun"]
+        self.assertEqual({name: info[name] for name in ("mappings", "nat", "server", "interfaces")},
+                         {name: own[name] for name in ("mappings", "nat", "server", "interfaces")})  # fmt: skip
+        self.assertEqual([each["node"] for each in info["nodes"]], ["aa" * 32, "ef" * 32])
+        self.assertEqual(info["nodes"][0], own["data"])
+        self.assertEqual([each["port"] for each in info["seen"]], [40_007])
+        one = self.node.call("getstuninfo", {"node": "aa" * 32})
+        self.assertEqual(([each["node"] for each in one["nodes"]], one["seen"]), (["aa" * 32], []))
 
     def test_peers(self) -> None:
         """A peer is told of with the fields that Pocketnet's tools read, and those of our own."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
 from cloudnode.peers.limits import PeerSettings
+from cloudnode.reach.settings import ReachSettings
 from cloudnode.service.config import SETTINGS, Config, LedgerSettings, make_config
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
@@ -24,7 +25,7 @@ class OperationsDocumentTests(SynchronousTestCase):
         self.assertEqual(config.http[0], "tcp:38081:interface=127.0.0.1")
         self.assertEqual(len(config.ws_udp), 2)
         self.assertEqual((config.limits, config.ledger), (Limits(), LedgerSettings()))
-        self.assertEqual(config.peers, PeerSettings())
+        self.assertEqual((config.peers, config.reaching), (PeerSettings(), ReachSettings()))
 
     def test_settings(self) -> None:
         """The table has every setting, with the default that it has."""

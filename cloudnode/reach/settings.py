@@ -1,0 +1,29 @@
+"""What an operator may set about how the node is reached."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from attrs.validators import ge, instance_of
+
+ReachMode = Literal["auto", "always", "never"]
+REACH_MODES: tuple[ReachMode, ...] = ("auto", "always", "never")
+
+
+@attrs.frozen
+class ReachSettings:
+    """Times in seconds.
+
+    :ivar sockets: STUN-Client sockets at most, of both protocols together.
+    :ivar keepalive: Between two keep-alives of a mapping, until the mapping's lifetime is learned.
+    :ivar keepalive_longest: Between two keep-alives at most, however long a mapping lives: a router that restarts is
+        noticed within two of them. :ivar linger: A socket whose peer is gone serves its open sessions so long.
+    :ivar dial_back: Between two questions whether an interface or a mapping is reached from outside.
+    """
+
+    sockets: int = attrs.field(default=128, validator=[instance_of(int), ge(0)])
+    keepalive: float = attrs.field(default=15.0, converter=float, validator=ge(0.1))
+    keepalive_longest: float = attrs.field(default=120.0, converter=float, validator=ge(0.1))
+    linger: float = attrs.field(default=3_600.0, converter=float, validator=ge(0))
+    dial_back: float = attrs.field(default=600.0, converter=float, validator=ge(0.1))

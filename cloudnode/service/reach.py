@@ -1,0 +1,223 @@
+"""Putting together how a node is reached: its mappings, and what is told of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IProtocolFactory
+
+from cloudnode.api.facts import Certificate
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.stundata import CertificateHash, Protocol
+from cloudnode.peers.messages import StunServer
+from cloudnode.peers.neighbourhood import Neighbourhood
+from cloudnode.peers.peer import Peer
+from cloudnode.reach.clientsockets import ClientSocket, TcpClientSocket, UdpClientSocket
+from cloudnode.reach.confirming import Confirming
+from cloudnode.reach.dialback import DialBackServing
+from cloudnode.reach.exchange import StunExchange
+from cloudnode.reach.keeper import MappingKeeper
+from cloudnode.reach.own import OwnStunData
+from cloudnode.reach.settings import ReachMode, ReachSettings
+from cloudnode.reach.silence import LifetimeProber
+from cloudnode.reach.stunfile import make_stun_file
+from cloudnode.service.listening import Listening
+from cloudnode.service.shutdown import Shutdown
+from cloudnode.stun.credentials import CredentialTable
+from cloudnode.stun.message import BINDING, Kind, Message, encode
+from cloudnode.transports.probing import probe
+from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.reuse import is_own_address
+from cloudnode.transports.stun.socket import StunSocket
+
+
+@attrs.define
+class MappingCounters:
+    """For metrics.
+
+    :ivar udp: :ivar tcp: Mappings that are known. :ivar sockets: STUN-Client sockets that are open. :ivar changes: How
+        often a mapping became another one. :ivar confirmed: Mappings that others reached.
+    :ivar keepalive_seconds: Between two keep-alives over UDP. :ivar records: Nodes whose STUN data is known.
+    :ivar seen: Addresses at which peers were seen. :ivar dialled_back: Peers that were, and were reached.
+    :ivar dial_backs_failed: Those that were not. :ivar dial_backs_refused: Those that asked for too many.
+    """
+
+    udp: int = 0
+    tcp: int = 0
+    sockets: int = 0
+    changes: int = 0
+    confirmed: int = 0
+    keepalive_seconds: float = 0.0
+    records: int = 0
+    seen: int = 0
+    dialled_back: int = 0
+    dial_backs_failed: int = 0
+    dial_backs_refused: int = 0
+
+
+class NodeReach:
+    """How a node is reached.
+
+    :ivar own: What this node says of itself. :ivar exchange: What nodes tell each other.
+    :ivar keeper: The mappings. :ivar confirming: Which ports are reached.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        mode: ReachMode,
+        settings: ReachSettings,
+        neighbourhood: Neighbourhood,
+        network: bytes,
+        key: SigningKey,
+        path: Path,
+        certificates: Callable[[], Iterable[Certificate]],
+        make_quic: Callable[[], QuicSocket],
+        tcp: IProtocolFactory,
+        credentials: CredentialTable,
+        attach: Callable[[QuicSocket], StunSocket],
+        wall_time: Callable[[], float],
+    ) -> None:
+        """
+        :param path: Where STUN data is kept. :param certificates: Those that the node shows.
+        :param make_quic: Makes a socket that serves, for each mapping. :param tcp: Serves TCP connections to mappings.
+        :param credentials: Those that the STUN server accepts. :param attach: Has STUN answered on a socket, and asked.
+        """
+        self._reactor = reactor
+        self._make_quic = make_quic
+        self._tcp = tcp
+        self._attach = attach
+        self._listening: list[Listening] = []
+        book, sightings, file = make_stun_file(path, network, key.public, wall_time)
+
+        def hashes() -> list[CertificateHash]:
+            return [_read_certificate(each) for each in certificates()]
+
+        self.own = OwnStunData(network, key, hashes, file.next_sequence)
+        self._dials_back = DialBackServing(reactor, partial(probe, reactor))
+        self.exchange = StunExchange(
+            reactor, neighbourhood, self.own, book, sightings, file, credentials, self._dials_back,
+            secret=os.urandom, wall_time=wall_time,
+        )  # fmt: skip
+        self.keeper = MappingKeeper(
+            reactor, mode, settings, self._make_sockets, self._probe_peer, is_own_address, self.exchange.changed,
+            neighbourhood.doubt,
+        )  # fmt: skip
+        self.confirming = Confirming(
+            reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
+            self.exchange.changed, settings.dial_back, include_local=mode == "always",
+        )  # fmt: skip
+        self._prober = LifetimeProber(reactor, self.keeper, os.urandom)
+        self._mode = mode
+        self.exchange.watchers.append(self.keeper)
+        self.own.add_source(self.keeper.endpoints)
+        self.own.add_source(self.confirming.endpoints)
+
+    # Life
+
+    def start(self, listening: Sequence[Listening], sockets: Sequence[QuicSocket], shutdown: Shutdown) -> None:
+        """Begin, when all ports are open and before there are links.
+
+        :param sockets: Those of the node's own ports, which answer STUN.
+        """
+        self._listening = list(listening)
+        own = [each for each in listening if each.port is not None and {"ws", "ws-udp"} & set(each.transports)]
+        udp = [each.port for each in own if each.protocol == "udp"]
+        tcp = [each.port for each in own if each.protocol == "tcp"]
+        self.exchange.server = (udp[0] or 0 if udp else 0, tcp[0] or 0 if tcp else 0)
+        if sockets:
+            self._dials_back.send_indication = partial(_send_indication, sockets)
+        self.keeper.serves_others = any(not ip_address(each.address.partition("%")[0]).is_loopback for each in own)
+        self.exchange.start()
+        shutdown.add("the STUN data", self.exchange.stop)
+        if self._mode != "never":
+            self.confirming.ports.extend((each.protocol, each.port) for each in own if each.port)
+            self.confirming.start()
+            shutdown.add("the dial-backs", self.confirming.stop)
+            self._prober.start()
+            shutdown.add("the search of the mappings' lifetime", self._prober.stop)
+        shutdown.add("the mappings", self.keeper.stop_serving)
+
+    async def stop(self) -> None:
+        """Close the STUN-Client sockets."""
+        await self.keeper.stop()
+
+    def mapping_counters(self) -> MappingCounters:
+        """For metrics."""
+        kept = [each for each in self.keeper if each.mapping.external is not None]
+        return MappingCounters(
+            udp=sum(each.socket.protocol == "udp" for each in kept),
+            tcp=sum(each.socket.protocol == "tcp" for each in kept),
+            sockets=len(self.keeper.sockets()),
+            changes=self.keeper.changes,
+            confirmed=sum(bool(each.confirmed) for each in kept),
+            keepalive_seconds=self.keeper.lifetime.interval,
+            records=len(self.exchange.book),
+            seen=len(self.exchange.sightings),
+            dialled_back=self._dials_back.reached,
+            dial_backs_failed=self._dials_back.failed,
+            dial_backs_refused=self._dials_back.refused,
+        )
+
+    # What the keeper needs
+
+    def _make_sockets(self, server: StunServer, host: str) -> list[ClientSocket]:
+        """STUN-Client sockets for a server, bound as the node's own ports are."""
+        sockets: list[ClientSocket] = []
+        udp, tcp = self._interface("udp", host), self._interface("tcp", host)
+        if server.udp_port and udp is not None:
+            quic = self._make_quic()
+            sockets.append(UdpClientSocket(quic, self._attach(quic), udp))
+        if server.tcp_port and tcp is not None:
+            sockets.append(TcpClientSocket(self._reactor, self._tcp, tcp))
+        return sockets
+
+    def _interface(self, protocol: Protocol, host: str) -> str | None:
+        """What a socket that talks with a host is bound to; None if the node serves nothing by which it could."""
+        is_ipv6 = ":" in host
+        for each in self._listening:
+            address = ip_address(each.address.partition("%")[0]) if each.port is not None else None
+            if address is None or each.protocol != protocol or not {"ws", "ws-udp"} & set(each.transports):
+                continue
+            if address.is_unspecified and (address.version == 6 or not is_ipv6):
+                return "::" if is_ipv6 else ""
+            if (address.version == 6) == is_ipv6:
+                return each.address
+        return None
+
+    async def _probe_peer(self, peer: Peer) -> None:
+        """Try the first interface of a peer that it says it serves at the address where it is seen."""
+        record = self.exchange.book.get(peer.id)
+        for each in peer.hello.interfaces:
+            if record is not None and each.transport in ("ws", "ws-udp") and each.host in ("", peer.address):
+                protocol: Protocol = "tcp" if each.transport == "ws" else "udp"
+                hashes = [certificate.hash for certificate in record.data.certificates]
+                await probe(self._reactor, protocol, peer.address, each.port, hashes)
+                return
+        raise ValueError("it tells no interface, or not by which certificate it is known")
+
+
+def _read_certificate(told: Certificate) -> CertificateHash:
+    return CertificateHash(
+        bytes.fromhex(told.hash), told.not_before, told.not_after, bytes.fromhex(told.signature)
+    )  # fmt: skip
+
+
+def _send_indication(sockets: Sequence[QuicSocket], transaction: bytes, host: str, port: int) -> None:
+    """Send a Binding indication from the first socket that can."""
+    data = encode(Message(BINDING, Kind.INDICATION, transaction, ()))
+    for socket in sockets:
+        bound = socket.host_address[0]
+        if (":" in bound) == (":" in host):
+            socket.write(data, (host, port))
+            return
+        if bound == "::":
+            socket.write(data, (f"::ffff:{host}", port))
+            return
+    raise ValueError("no socket can send there")

@@ -1,0 +1,42 @@
+"""A TCP port that listens and that connections go out from as well (:mod:`cloudnode.transports.stun.asking`).
+
+A NAT that maps independently of the endpoint maps both to one external port. So a connection to a STUN server
+tells where the listening socket is reached, and keeps it so.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+BACKLOG = 128
+
+
+def listen_reusable(reactor: Any, factory: IProtocolFactory, interface: str = "", port: int = 0) -> IListeningPort:
+    """Listen on a port from which others may connect.
+
+    :param interface: An IP address; empty for all of IPv4. :param port: 0 lets the system choose.
+    :raises OSError: It can't be.
+    """
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((interface, port))
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+        adopted: IListeningPort = reactor.adoptStreamPort(listening.fileno(), family, factory)
+    return adopted
+
+
+def is_own_address(address: str) -> bool:
+    """Whether an IP address is one of this machine's: whether a socket can be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((address, 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,294 @@
+"""Which peers get STUN-Client sockets, and what becomes of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.stundata import Protocol
+from cloudnode.peers.messages import StunServer
+from cloudnode.peers.peer import Peer
+from cloudnode.reach.asking import ServerAccess
+from cloudnode.reach.clientsockets import ClientSocket
+from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, NO_NAT_SECONDS, MappingKeeper
+from cloudnode.reach.mapping import FAILURES_MAX, External
+from cloudnode.reach.settings import ReachMode, ReachSettings
+from cloudnode.stun.errors import StunError
+
+SERVER = StunServer(3478, 3478, "name", b"\1" * 32)
+PUBLIC, OTHER, OWN = "203.0.113.7", "203.0.113.8", "198.51.100.1"
+
+
+@attrs.define(eq=False)
+class FakePeer:
+    """As much of a peer as is looked at."""
+
+    id: bytes
+    address: str = "192.0.2.1"
+    dialled: tuple[str, int] | None = ("192.0.2.1", 38082)
+
+
+class FakeSocket:
+    """A socket behind a router that the test plays (:class:`ClientSocket`)."""
+
+    def __init__(self, scene: Scene, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.local = ("10.0.0.2", next(scene.ports))
+        self.asked: list[tuple[float, ServerAccess]] = []
+        self.is_used = False
+        self.state = "open"
+        self._scene = scene
+
+    def ask(self, server: ServerAccess) -> Deferred[External]:
+        self.asked.append((self._scene.clock.seconds(), server))
+        done: Deferred[External] = Deferred()
+        seen = self._scene.see(self)
+        if seen is None:
+            self._scene.clock.callLater(5.5, done.errback, StunError("timed_out"))
+        else:
+            self._scene.clock.callLater(0.03, done.callback, seen)
+        return done
+
+    def admit_no_more(self) -> None:
+        self.state = "admits no more"
+
+    def stop_serving(self) -> None:
+        self.state = "serves no more"
+
+    def stop(self) -> Deferred[None]:
+        self.state = "stopped"
+        return succeed(None)
+
+
+class Scene:
+    """A keeper, a router and peers."""
+
+    def __init__(self, mode: ReachMode = "auto", settings: ReachSettings | None = None) -> None:
+        self.clock = Clock()
+        self.ports = iter(range(40_000, 60_000))
+        self.address = PUBLIC
+        self.shift = 0
+        self.is_down = False
+        self.made: list[FakeSocket] = []
+        self.probes: list[tuple[FakePeer, Deferred[None]]] = []
+        self.told = self.network_changes = 0
+        self.keeper = MappingKeeper(
+            self.clock, mode, settings or ReachSettings(), self.make, self.probe, lambda address: address == OWN,
+            self.count_told, self.count_network,
+        )  # fmt: skip
+        self._numbers = iter(range(1, 1000))
+
+    def see(self, socket: FakeSocket) -> External | None:
+        """Where the router maps a socket."""
+        return None if self.is_down else External(self.address, socket.local[1] + self.shift)
+
+    def make(self, server: StunServer, host: str) -> list[ClientSocket]:
+        made = [FakeSocket(self, "udp"), FakeSocket(self, "tcp")]
+        self.made += made
+        return cast(list[ClientSocket], made)
+
+    def probe(self, peer: Peer) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self.probes.append((cast(FakePeer, peer), done))
+        return done
+
+    def count_told(self) -> None:
+        self.told += 1
+
+    def count_network(self) -> None:
+        self.network_changes += 1
+
+    def peer(self, **how: Any) -> Peer:
+        """A peer that tells of its STUN server."""
+        made = cast(Peer, FakePeer(bytes((next(self._numbers),)) * 32, **how))
+        self.keeper.server_told(made, SERVER)
+        return made
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds * 20)):
+            self.clock.advance(0.05)
+
+    @property
+    def states(self) -> list[str]:
+        return [each.state for each in self.made]
+
+    @property
+    def endpoints(self) -> set[tuple[str, int]]:
+        return {(each.address, each.port) for each in self.keeper.endpoints()}
+
+
+class QualifyingTests(SynchronousTestCase):
+    def test_dialled(self) -> None:
+        """A peer that was dialled gets a socket over UDP and one over TCP, which are told once they are mapped."""
+        scene = Scene()
+        peer = scene.peer()
+        self.assertEqual([each.protocol for each in scene.made], ["udp", "tcp"])
+        scene.pass_time(0.1)
+        told = scene.keeper.endpoints()
+        self.assertEqual([(each.protocol, each.address, each.observer) for each in told],
+                         [("udp", PUBLIC, peer.id), ("tcp", PUBLIC, peer.id)])  # fmt: skip
+        [(_, access)] = scene.made[0].asked
+        self.assertEqual((access.address, access.username), (("192.0.2.1", 3478), "name"))
+
+    def test_dialled_by_it(self) -> None:
+        """A peer that dialled this node gets some when it was reached by a probe; a failed one is tried again later."""
+        scene = Scene()
+        peer = scene.peer(dialled=None)
+        self.assertEqual((scene.made, len(scene.probes)), ([], 1))
+        scene.probes[0][1].errback(OSError("refused"))
+        scene.keeper.record_came(peer)
+        self.assertEqual((scene.made, len(scene.probes)), ([], 1))
+        scene.pass_time(301)
+        scene.keeper.record_came(peer)
+        scene.probes[1][1].callback(None)
+        self.assertEqual(len(scene.made), 2)
+
+    def test_gone_while_probed(self) -> None:
+        """A peer that goes while it is probed gets none."""
+        scene = Scene()
+        peer = scene.peer(dialled=None)
+        scene.keeper.closed(peer)
+        self.assertEqual(scene.made, [])
+        self.assertEqual(scene.clock.getDelayedCalls(), [])
+
+    def test_modes(self) -> None:
+        """Peers on this machine get none by themselves, and nobody if the operator wants none."""
+        for mode, address, count in (
+            ("auto", "127.0.0.1", 0), ("auto", "::1", 0), ("always", "127.0.0.1", 2), ("never", "192.0.2.1", 0),
+        ):  # fmt: skip
+            scene = Scene(cast(ReachMode, mode))
+            scene.peer(address=address)
+            self.assertEqual(len(scene.made), count, (mode, address))
+        scene = Scene()
+        scene.keeper.serves_others = False
+        scene.peer()
+        self.assertEqual(scene.made, [])
+
+    def test_bound(self) -> None:
+        """There are no more sockets than allowed; when a peer goes, another one gets its place."""
+        scene = Scene(settings=ReachSettings(sockets=5))
+        first, second, third = scene.peer(), scene.peer(), scene.peer()
+        self.assertEqual(len(scene.made), 4)
+        scene.keeper.closed(first)
+        self.assertEqual(len(scene.made), 6)
+        self.assertEqual({each.peer for each in scene.keeper}, {second, third})
+
+    def test_no_nat(self) -> None:
+        """Where the external address is this machine's own, the sockets are closed, and for a while none opened."""
+        scene = Scene()
+        scene.address = OWN
+        scene.peer()
+        scene.pass_time(0.1)
+        self.assertEqual(set(scene.states), {"stopped"})
+        self.assertEqual((scene.keeper.no_nat, scene.endpoints), (OWN, set()))
+        scene.peer()
+        self.assertEqual(len(scene.made), 2)
+        scene.pass_time(NO_NAT_SECONDS)
+        scene.peer()
+        self.assertEqual(len(scene.made), 4)
+        always = Scene("always")
+        always.address = OWN
+        always.peer()
+        always.pass_time(1)
+        self.assertEqual(set(always.states), {"open"})
+
+
+class KeepingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.scene = Scene()
+        self.peers = [self.scene.peer() for _ in range(3)]
+        self.scene.pass_time(1)
+
+    def times(self, number: int) -> list[int]:
+        return [int(at) for at, _ in self.scene.made[number].asked]
+
+    def test_interval(self) -> None:
+        """Mappings are asked for at the interval: over UDP at what is learned, over TCP at the first."""
+        self.scene.keeper.lifetime.survived(60)
+        self.scene.keeper.learned()
+        self.scene.pass_time(75)
+        self.assertEqual(self.times(0), [0, 15, 69])
+        self.assertEqual(self.times(1), [0, 15, 30, 45, 60, 75])
+
+    def test_changed(self) -> None:
+        """A mapping that changed has all others asked for at once, is told, and the links are looked after."""
+        before, told = self.scene.endpoints, self.scene.told
+        self.scene.shift = 100
+        self.scene.pass_time(14.5)
+        self.assertEqual(len(self.scene.endpoints & before), 0)
+        self.assertEqual(len(self.scene.endpoints), 6)
+        self.assertGreater(self.scene.told, told)
+        self.assertEqual((self.scene.network_changes, self.scene.keeper.changes), (1, 6))
+        # It was one restart, however many mappings it concerned.
+        self.assertEqual(self.scene.keeper.lifetime.interval, 7.5)
+
+    def test_new_network(self) -> None:
+        """With another address the lifetime is learned anew, from the first interval on."""
+        self.scene.keeper.lifetime.survived(60)
+        self.scene.keeper.learned()
+        self.scene.address = OTHER
+        self.scene.pass_time(15)
+        self.assertEqual({address for address, _ in self.scene.endpoints}, {OTHER})
+        self.assertEqual(self.scene.keeper.lifetime.interval, 15)
+        self.assertEqual(self.scene.network_changes, 1)
+
+    def test_lost(self) -> None:
+        """What is not answered is told no more, and again as soon as it is."""
+        self.scene.is_down = True
+        self.scene.pass_time(15 + FAILURES_MAX * 7)
+        self.assertEqual(self.scene.endpoints, set())
+        self.scene.is_down = False
+        self.scene.pass_time(22)
+        self.assertEqual(len(self.scene.endpoints), 6)
+
+    def test_new_credential(self) -> None:
+        """A peer can give another credential; its mappings are asked for with that at once."""
+        self.scene.keeper.server_told(self.peers[0], StunServer(3478, 3479, "other", b"\2" * 32))
+        self.scene.pass_time(0.1)
+        for number, port in ((0, 3478), (1, 3479)):
+            _, access = self.scene.made[number].asked[-1]
+            self.assertEqual((access.username, access.address[1]), ("other", port))
+
+    def test_peer_goes(self) -> None:
+        """A peer's sockets take nothing new, are told no more, and are closed when nobody uses them."""
+        used = self.scene.made[0]
+        used.is_used = True
+        self.scene.keeper.closed(self.peers[0])
+        self.assertEqual(self.scene.states[:2], ["admits no more", "stopped"])
+        self.assertEqual(len(self.scene.endpoints), 4)
+        self.assertEqual(len(self.scene.keeper.sockets()), 5)
+        self.scene.pass_time(60)
+        self.assertEqual(used.state, "admits no more")
+        used.is_used = False
+        self.scene.pass_time(LINGER_LOOK_SECONDS + 1)
+        self.assertEqual(used.state, "stopped")
+
+    def test_lingering_ends(self) -> None:
+        """A socket that is used for ever is closed at some time."""
+        scene = Scene(settings=ReachSettings(linger=30))
+        peer = scene.peer()
+        scene.made[0].is_used = True
+        scene.keeper.closed(peer)
+        scene.pass_time(36)
+        self.assertEqual(scene.states, ["stopped", "stopped"])
+
+    def test_stop(self) -> None:
+        """After a stop nothing waits any more, whatever was under way."""
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: None,
+            lambda: self.scene.keeper.disturb(),
+            lambda: setattr(self.scene.made[0], "is_used", True) or self.scene.keeper.closed(self.peers[0]),
+        )
+        for step in steps:
+            step()
+        self.scene.peer(dialled=None)
+        self.scene.keeper.stop_serving()
+        self.successResultOf(Deferred.fromCoroutine(self.scene.keeper.stop()))
+        self.scene.pass_time(10)
+        self.assertEqual(set(self.scene.states), {"stopped"})
+        self.assertEqual(self.scene.clock.getDelayedCalls(), [])
