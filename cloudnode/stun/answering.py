@@ -64,14 +64,15 @@ _TAKEN = frozenset((USERNAME, MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256, PRIOR
 
 @attrs.define
 class StunCounters:
-    """What came to the STUN servers of a node, for metrics. Each only grows.
+    """What came to the STUN servers of a node, for metrics. Each only grows, but for ``connections``.
 
     :ivar requests_udp: :ivar requests_tcp: Binding requests. :ivar answers: Success responses.
     :ivar authenticated: Those of them to askers with a good integrity. :ivar refused: Error responses.
     :ivar limited: Requests passed over because their address (or username) had too many.
     :ivar passed_over: Messages that are no Binding request, or are broken.
-    :ivar connections: TCP connections taken. :ivar connections_refused: Those closed because there were too many.
-    :ivar connections_closed: Those closed for what they carried, or did not carry for too long.
+    :ivar connections: TCP connections now. :ivar connections_refused: Those closed because their address had too many,
+        or because newer ones came when all places were taken.
+    :ivar connections_closed: Those closed for what they carried, or for carrying nothing for too long.
     """
 
     requests_udp: int = 0
@@ -121,10 +122,12 @@ class Reply:
     """An answer to the source of a request.
 
     :ivar place: The socket that it has to go from; None: the one that the request came to.
+    :ivar is_known: Whether the asker authenticated itself.
     """
 
     data: bytes
     place: Place | None = None
+    is_known: bool = False
 
 
 class BindingServer:
@@ -181,7 +184,8 @@ class BindingServer:
             counters.authenticated += 1
             credential.observed(Observation(username, protocol, (source[0], source[1]), via))
         counters.answers += 1
-        return Reply(_encode(request, Kind.SUCCESS, _tell(request, source, to, place), key), to)
+        data = _encode(request, Kind.SUCCESS, _tell(request, source, to, place), key)
+        return Reply(data, to, credential is not None)
 
     def _find_credential(self, request: Message) -> tuple[str, Credential | None]:
         """The credential that a request's integrity was made with, and its username."""

@@ -35,7 +35,11 @@ class MessageSplitter:
         return self._take()
 
     def _take(self) -> Iterator[bytes]:
-        while len(self._rest) >= HEADER_BYTES:
+        while self._rest:
+            if self._rest[0] & 0xC0 or not COOKIE.startswith(self._rest[4:8]):
+                raise StunError("not_stun")
+            if len(self._rest) < HEADER_BYTES:
+                return
             size = self._read_size(self._rest)
             if len(self._rest) < size:
                 return
@@ -43,8 +47,6 @@ class MessageSplitter:
             yield whole
 
     def _read_size(self, header: bytes) -> int:
-        if header[0] & 0xC0 or header[4:8] != COOKIE:
-            raise StunError("not_stun")
         length = int.from_bytes(header[2:4], "big")
         if length & 3:
             raise StunError("wrong_length")

@@ -1,0 +1,200 @@
+"""STUN over TCP: the server's connections.
+
+A client may send any number of requests on a connection, and closes it when it likes (RFC 8489, section 6.2.2). A
+connection on which an asker authenticated itself keeps a mapping open and may be silent for long; another one is
+closed after a while. When all places are taken, the oldest connection of an unknown asker gives way; an address that
+has too many of these is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from attrs.validators import ge, gt, instance_of
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.python.failure import Failure
+
+from cloudnode.stun.answering import BindingServer
+from cloudnode.stun.attributes import Address
+from cloudnode.stun.errors import StunError
+from cloudnode.stun.framing import MessageSplitter
+from cloudnode.transports.addresses import address_group, peer_address
+from cloudnode.transports.timers import TimerWheel, WheelCall
+
+
+@attrs.frozen
+class StreamLimits:
+    """What STUN over TCP may take of a node.
+
+    :ivar message_bytes: Of one request. :ivar idle_seconds: After which a silent connection is closed.
+    :ivar known_idle_seconds: The same for askers that authenticated themselves: more than the 2 hours and 4 minutes
+        for which NATs have to keep a TCP mapping at least (RFC 5382, REQ-5).
+    :ivar connections: Of unknown askers, in all. :ivar connections_address: Those of one address.
+    """
+
+    message_bytes: int = attrs.field(default=2_048, validator=[instance_of(int), ge(20)])
+    idle_seconds: float = attrs.field(default=60.0, converter=float, validator=gt(0))
+    known_idle_seconds: float = attrs.field(default=7_500.0, converter=float, validator=gt(0))
+    connections: int = attrs.field(default=1_024, validator=[instance_of(int), ge(1)])
+    connections_address: int = attrs.field(default=32, validator=[instance_of(int), ge(1)])
+
+
+class StunStream(Protocol):
+    """One connection of a client.
+
+    :ivar group: Under what it is counted. :ivar is_known: Whether its asker authenticated itself.
+    :ivar heard: When something came last. :ivar call: Looks whether it was silent for too long.
+    """
+
+    transport: Any
+
+    def __init__(self, factory: StunStreamFactory, peer: IAddress) -> None:
+        self._streams = factory
+        self._splitter = MessageSplitter(factory.limits.message_bytes)
+        self._source: Address | None = None
+        self.group = address_group(peer_address(peer))
+        self.is_known = False
+        self.heard = 0.0
+        self.call: WheelCall | None = None
+
+    def connectionMade(self) -> None:
+        """Count the connection, or refuse it."""
+        peer = self.transport.getPeer()
+        host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+        if host is None or port is None or not self._streams.admit(self):
+            self.abort()  # what comes over a Unix socket has no address that could be told
+            return
+        self._source = (host, port)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Answer all whole requests, in order."""
+        if self._source is None:
+            return
+        replies = []
+        is_good = True
+        try:
+            for message in self._splitter.feed(data):
+                reply = self._streams.answer(self, message, self._source)
+                if reply is not None:
+                    replies.append(reply)
+        except StunError:
+            is_good = False
+        if replies:
+            self.transport.write(b"".join(replies))
+        if not is_good:
+            self._streams.close(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._streams.forget(self)
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._source = None
+        self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close the connection when what was answered is sent."""
+        self._source = None
+        self.transport.loseConnection()
+
+
+class StunStreamFactory(ServerFactory):
+    """Serves STUN on a TCP port, alone or behind :class:`~cloudnode.transports.sniff.SniffingFactory`."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        server: BindingServer,
+        limits: StreamLimits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """:param monotonic: Seconds of a clock that never goes back."""
+        self.limits = limits or StreamLimits()
+        self._server = server
+        self._counters = server.counters
+        self._monotonic = monotonic
+        self._wheel = TimerWheel(clock)
+        # All connections, and those of unknown askers, the oldest first.
+        self._streams: set[StunStream] = set()
+        self._unknown: dict[StunStream, None] = {}
+        self._groups: Counter[str] = Counter()
+
+    def buildProtocol(self, addr: IAddress | None) -> StunStream:
+        """A connection came."""
+        assert addr is not None
+        return StunStream(self, addr)
+
+    def close_all(self) -> None:
+        """Close every connection."""
+        for stream in list(self._streams):
+            stream.close()
+
+    def admit(self, stream: StunStream) -> bool:
+        """Take a connection in, unless its address has too many."""
+        if self._groups[stream.group] >= self.limits.connections_address:
+            self._counters.connections_refused += 1
+            return False
+        if len(self._unknown) >= self.limits.connections:
+            self._counters.connections_refused += 1
+            oldest = next(iter(self._unknown))
+            self.forget(oldest)
+            oldest.abort()
+        self._streams.add(stream)
+        self._unknown[stream] = None
+        self._groups[stream.group] += 1
+        self._counters.connections += 1
+        stream.heard = self._monotonic()
+        stream.call = self._wheel.call_later(self.limits.idle_seconds, self._look, stream)
+        return True
+
+    def answer(self, stream: StunStream, message: bytes, source: Address) -> bytes | None:
+        """The answer to a request, if there is one."""
+        stream.heard = self._monotonic()
+        reply = self._server.answer(message, source, stream.heard, protocol="tcp", via=stream.transport)
+        if reply is None:
+            return None
+        if reply.is_known and not stream.is_known:
+            stream.is_known = True
+            self._uncount_unknown(stream)
+        return reply.data
+
+    def close(self, stream: StunStream) -> None:
+        """Close a connection for what it carries."""
+        self._counters.connections_closed += 1
+        stream.close()
+
+    def forget(self, stream: StunStream) -> None:
+        """A connection is gone. Harmless when it is called again."""
+        if stream not in self._streams:
+            return
+        self._streams.remove(stream)
+        self._counters.connections -= 1
+        self._uncount_unknown(stream)
+        if stream.call is not None:
+            stream.call.cancel()
+
+    def _uncount_unknown(self, stream: StunStream) -> None:
+        if stream in self._unknown:
+            del self._unknown[stream]
+            self._groups[stream.group] -= 1
+            if not self._groups[stream.group]:
+                del self._groups[stream.group]
+
+    def _look(self, stream: StunStream) -> None:
+        """Close a connection that was silent for too long, or look again when it would be."""
+        allowed = self.limits.known_idle_seconds if stream.is_known else self.limits.idle_seconds
+        left = stream.heard + allowed - self._monotonic()
+        if left > 0:
+            stream.call = self._wheel.call_later(left, self._look, stream)
+            return
+        stream.call = None
+        self._counters.connections_closed += 1
+        stream.abort()

@@ -1,0 +1,103 @@
+"""STUN over TCP, over streams in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.stun.attributes import mapped_address
+from cloudnode.stun.framing import MessageSplitter
+from cloudnode.stun.integrity import check_integrity
+from cloudnode.stun.message import Message, decode
+from cloudnode.transports.stun.stream import StreamLimits, StunStreamFactory
+from tests.unit.transports.memory import PEER, MemoryTransport
+from tests.unit.transports.stun.servers import BARE, KEY, KNOWN, Scene, request
+
+
+def other(number: int) -> IPv4Address:
+    return IPv4Address("TCP", f"192.0.2.{number}", 40_000)
+
+
+class StreamTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.scene = Scene()
+        self.open_factory(StreamLimits(idle_seconds=60, known_idle_seconds=600, connections=4, connections_address=2))
+
+    def open_factory(self, limits: StreamLimits) -> None:
+        clock = self.scene.clock
+        self.factory = StunStreamFactory(clock, self.scene.server, limits, clock.seconds)
+        self.addCleanup(lambda: self.assertEqual(clock.getDelayedCalls(), []))
+        self.addCleanup(self.factory.close_all)
+
+    def connect(self, peer: IAddress = PEER) -> MemoryTransport:
+        return MemoryTransport(self.factory.buildProtocol(peer), peer)
+
+    def answers(self, transport: Any) -> list[Message]:
+        return [decode(each) for each in MessageSplitter(2_000).feed(transport.take())]
+
+    def test_several_requests(self) -> None:
+        """Any number of requests on a connection are answered in order, however they are cut."""
+        transport = self.connect()
+        stream = b"".join(map(request, range(20)))
+        for begin in range(0, len(stream), 7):
+            transport.deliver(stream[begin : begin + 7])
+        answers = self.answers(transport)
+        self.assertEqual([int.from_bytes(each.transaction, "big") for each in answers], list(range(20)))
+        self.assertEqual(mapped_address(answers[0]), ("192.0.2.1", 40_000))
+        self.assertEqual((self.scene.counters.requests_tcp, self.scene.counters.connections), (20, 1))
+
+    def test_known_asker(self) -> None:
+        """Who has a key is known, and where the connection comes from is told."""
+        transport = self.connect()
+        transport.deliver(KNOWN)
+        self.assertTrue(check_integrity(self.answers(transport)[0], KEY))
+        [seen] = self.scene.observed
+        self.assertEqual((seen.protocol, seen.address, seen.via), ("tcp", ("192.0.2.1", 40_000), transport))
+
+    def test_junk(self) -> None:
+        """What is no STUN closes the connection, after what was asked before it is answered."""
+        transport = self.connect()
+        transport.deliver(BARE + b"GET / HTTP/1.1\r\n\r\n")
+        self.assertEqual(len(self.answers(transport)), 1)
+        self.assertTrue(transport.is_closing)
+        transport = self.connect()
+        transport.deliver(BARE[:2] + b"\xff\xfc" + BARE[4:])
+        self.assertTrue(transport.is_closing)
+        self.assertEqual(self.scene.counters.connections_closed, 2)
+
+    def test_idle(self) -> None:
+        """A silent connection is closed after the time for it; that of a known asker after a much longer one."""
+        unknown, known = self.connect(), self.connect(other(2))
+        known.deliver(KNOWN)
+        self.scene.clock.pump([0.25] * 200)
+        unknown.deliver(BARE)
+        self.scene.clock.pump([0.25] * 200)
+        self.assertEqual((unknown.was_aborted, known.was_aborted), (False, False))
+        self.scene.clock.pump([0.25] * 45)
+        self.assertEqual((unknown.was_aborted, known.was_aborted), (True, False))
+        self.scene.clock.pump([0.25] * 2_000)
+        self.assertTrue(known.was_aborted)
+        self.assertEqual(self.scene.counters.connections, 0)
+
+    def test_places(self) -> None:
+        """An address has its places; in all the oldest unknown asker gives way, and known ones never do."""
+        known = self.connect()
+        known.deliver(KNOWN)
+        known.take()
+        mine = [self.connect(), self.connect(), self.connect()]
+        self.assertEqual([each.was_aborted for each in mine], [False, False, True])
+        others = [self.connect(other(number)) for number in (2, 3, 4)]
+        aborted = [each.was_aborted for each in (known, *mine, *others)]
+        self.assertEqual(aborted, [False, True, False, True, False, False, False])
+        self.assertEqual(self.scene.counters.connections_refused, 2)
+        self.assertEqual(self.scene.counters.connections, 5)
+
+    def test_no_address(self) -> None:
+        """A Unix socket has no address to tell."""
+        transport = self.connect(UNIXAddress(None))
+        self.assertTrue(transport.was_aborted)
+        transport.deliver(BARE)
+        self.assertEqual(self.scene.counters.requests_tcp, 0)
