@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from cloudnode.formats.stundata import Protocol as TransportProtocol
@@ -137,7 +138,9 @@ class TcpClientSocket:
         def connected(stream: AskingStream) -> Deferred[External]:
             self._connecting, self.stream = None, stream
             stream.lost.addCallback(lambda _: self._lost(stream))
-            return self._ask_on(stream, server)
+            # In the next turn, for it may be told before the transport is there.
+            later: Deferred[Any] = deferLater(self._reactor, 0, lambda: self._ask_on(stream, server))
+            return later
 
         def failed(failure: Failure) -> Deferred[External]:
             self._connecting = None

@@ -348,7 +348,7 @@ class _Node:
         self._relaying = NodeRelaying(reactor, neighbourhood)
         self._websockets: list[WebSocketFactory] = []
         self._sniffers: list[SniffingFactory] = []
-        self.stun = StunService(config, reactor)
+        self.stun = StunService(reactor)
         self._mapped = MappedPorts(
             reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive
         )
@@ -394,6 +394,7 @@ class _Node:
             listen_udp(socket, address, WS_UDP)
             bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
             self._facts.listening.append(bound)
+        self.stun.begin(shutdown)
         self.reach.start(self._facts.listening, self.sockets, shutdown)
         return self._facts.listening
 

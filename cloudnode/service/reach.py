@@ -33,6 +33,7 @@ from cloudnode.stun.credentials import CredentialTable
 from cloudnode.stun.message import BINDING, Kind, Message, encode
 from cloudnode.transports.probing import probe
 from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.quic.peers import choose_socket
 from cloudnode.transports.reuse import is_own_address
 from cloudnode.transports.stun.socket import StunSocket
 
@@ -211,13 +212,8 @@ def _read_certificate(told: Certificate) -> CertificateHash:
 
 def _send_indication(sockets: Sequence[QuicSocket], transaction: bytes, host: str, port: int) -> None:
     """Send a Binding indication from the first socket that can."""
-    data = encode(Message(BINDING, Kind.INDICATION, transaction, ()))
-    for socket in sockets:
-        bound = socket.host_address[0]
-        if (":" in bound) == (":" in host):
-            socket.write(data, (host, port))
-            return
-        if bound == "::":
-            socket.write(data, (f"::ffff:{host}", port))
-            return
-    raise ValueError("no socket can send there")
+    chosen = choose_socket(sockets, (host, port))
+    if chosen is None:
+        raise ValueError("no socket can send there")
+    socket, address = chosen
+    socket.write(encode(Message(BINDING, Kind.INDICATION, transaction, ())), address)
