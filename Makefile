@@ -31,7 +31,7 @@ export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help crashpoints simulate chaos run demo test check lint types unit integration bench docs install clean
+.PHONY: help natlab crashpoints simulate chaos run demo test check lint types unit integration bench docs install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -77,6 +77,13 @@ simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS
 
 chaos: $(TEST) ## Publish MovieLens while nodes are killed, stopped and cut off (CHAOS='--seed 1')
 	@$(BIN)/python -m tests.chaos --least 1500 --report $(LOGS)/chaos-report.txt $(CHAOS)
+
+natlab: RUNS = 10
+natlab: DELAYS = 5,30,100
+natlab: LOSS = 0
+natlab: PAIRS =
+natlab: $(TEST) ## Punch through every pair of NATs, real processes (RUNS=10 DELAYS=5,30,100 LOSS=0 PAIRS=)
+	@$(BIN)/python -m tests.natlab.matrix --runs $(RUNS) --delays $(DELAYS) --loss $(LOSS) --pairs '$(PAIRS)'
 
 crashpoints: $(TEST) ## Kill a validator at every call on its journal and database, in memory (minutes)
 	@CLOUDNODE_ALL_CRASHPOINTS=1 $(BIN)/trial --temp-directory $(LOGS)/trial-crashpoints tests.unit.peers.test_crashpoints

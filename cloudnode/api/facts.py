@@ -136,6 +136,88 @@ class Stun(Struct, frozen=True):
     data: Annotated[StunRecord | None, Meta(description="What the node tells others of it.")]
 
 
+PunchTransport = Literal["udp", "tcp"]
+PunchStrategy = Literal["direct", "opener", "spread"]
+PunchMapping = Literal["independent", "dependent", "unknown"]
+
+
+class PunchEndpoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """An IP address and a port."""
+
+    address: Annotated[str, Meta(min_length=2, max_length=64)]
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class PunchCandidate(Struct, frozen=True):
+    """Where the other side of a punch may be reached."""
+
+    address: str
+    port: int
+    kind: Annotated[
+        Literal["observed", "private", "predicted", "reflexive", "served"],
+        Meta(description="Seen by the coordinator; in the private network of both; following the one that was seen; "
+             "where a probe came from; a port of the node's own."),
+    ]  # fmt: skip
+
+
+class PunchParams(Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters of ``requestpunch``."""
+
+    node: Annotated[NodeId, Meta(description="The node that is to be reached.")]
+    username: Annotated[
+        str, Meta(pattern="^[!-~]{1,16}$(?!\\n)", description="Made up for this punch: the Binding request's USERNAME.")
+    ]
+    key: Annotated[Hex32, Meta(description="Made up for this punch: the key of its MESSAGE-INTEGRITY-SHA256.")]
+    transport: PunchTransport = "udp"
+    strategy: Annotated[
+        PunchStrategy,
+        Meta(description="direct: both send at once; opener: first packets that end on the way; spread: many ports."),
+    ] = "direct"
+    local: Annotated[
+        tuple[PunchEndpoint, ...],
+        Meta(max_length=4, description="Private endpoints of the socket, told behind the same NAT alone."),
+    ] = ()
+    mapping: Annotated[
+        PunchMapping, Meta(description="Whether the caller's NAT maps by the remote endpoint, as far as it knows.")
+    ] = "unknown"
+
+
+class PunchGranted(Struct, frozen=True):
+    """The caller's part in a punch; the other side is told its own at the same time."""
+
+    strategy: PunchStrategy
+    candidates: Annotated[list[PunchCandidate], Meta(description="The other side's, the likeliest first.")]
+    observed: Annotated[PunchEndpoint, Meta(description="Where the caller's socket was seen.")]
+    certificates: Annotated[
+        list[Certificate], Meta(description="What the other side shows, each signed with its key.")
+    ]
+    mapping: Annotated[PunchMapping, Meta(description="Whether the other side's NAT maps by the remote endpoint.")]
+    many: Annotated[
+        Literal["requester", "target"] | None, Meta(description="Which side opens many sockets, with strategy spread.")
+    ] = None
+
+
+class PunchAttempt(Struct, frozen=True):
+    """A punch that this node and a peer had a part in."""
+
+    role: Annotated[
+        Literal["requester", "coordinator", "target"],
+        Meta(description="This node's; the peer is the target, or for a target the coordinator."),
+    ]
+    transport: PunchTransport
+    strategy: PunchStrategy
+    began: Seconds
+    outcome: Annotated[
+        Literal["under way", "open", "failed", "told"],
+        Meta(description="told: both sides have their orders, which is all that a coordinator learns."),
+    ]
+    seconds: float
+    packets: Annotated[int, Meta(description="Probes, or over TCP connections, that this node sent.")]
+    candidates: list[PunchCandidate]
+    path: Annotated[PunchCandidate | None, Meta(description="Where it came through.")]
+    reason: Annotated[str, Meta(description="Why it failed; empty if it did not.")]
+
+
 class PeerInterface(Struct, frozen=True):
     """An interface that a peer says it serves."""
 
@@ -171,6 +253,7 @@ class PeerInfo(Struct, frozen=True):
     validator: Annotated[Hex32 | None, Meta(description="The validator key that it has proven, or null.")]
     stun: Annotated[StunRecord | None, Meta(description="Its STUN data, or null.")]
     seen: Annotated[list[SeenAddress], Meta(description="Where this node's STUN server saw it.")]
+    punches: Annotated[list[PunchAttempt], Meta(description="The last punches with it, the newest last.")]
 
 
 class Peers(Struct, frozen=True):
@@ -261,6 +344,12 @@ class NodeFacts(Protocol):
 
     def stun_records(self) -> Sequence[StunRecord]:
         """The STUN data of all nodes that is known, this one's included."""
+
+    def request_punch(self, params: PunchParams, address: str) -> Deferred[PunchGranted]:
+        """Coordinate a punch for a caller at an IP address.
+
+        :returns: Fails with ``ApiError``, whose name begins with ``punch_``. Cancelling it gives up.
+        """
 
     def seen_addresses(self) -> Sequence[SeenAddress]:
         """Where this node's STUN server saw peers."""

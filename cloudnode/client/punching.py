@@ -82,6 +82,7 @@ class _Stun(Struct, frozen=True):
 
 class _Interface(Struct, frozen=True):
     transport: str
+    protocol: str
     port: int
 
 
@@ -99,8 +100,11 @@ async def find_coordinator(client: Client) -> Via:
     info = (await client.call("getnodeinfo")).decode(_NodeInfo)
     round_trip = time.monotonic() - began
     host = socket.gethostbyname(parse_url(client.url).host)
-    udp: list[Endpoint] = [(host, info.stun.server.udp)] if info.stun.server.udp else []
-    udp += [(host, each.port) for each in info.interfaces if each.transport == "ws-udp"][:1]
+    ports = [info.stun.server.udp] if info.stun.server.udp else []
+    ports += [
+        each.port for each in info.interfaces if each.protocol == "udp" and each.transport in ("stun", "ws-udp")
+    ]
+    udp: list[Endpoint] = [(host, port) for port in dict.fromkeys(ports)][:2]
     if not udp and not info.stun.server.tcp:
         raise ConnectionFailed(f"{client.url} answers no STUN, so it can't help to reach a node behind a NAT.")
 

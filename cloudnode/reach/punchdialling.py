@@ -180,8 +180,9 @@ class PunchDialling:
         if server is None:
             raise PunchFailed("the peer told no STUN server")
         host = coordinator.address
-        udp: list[Endpoint] = [(host, server.udp_port)] if server.udp_port else []
-        udp += [(host, each.port) for each in coordinator.hello.interfaces if each.transport == "ws-udp"][:1]
+        ports = [server.udp_port] if server.udp_port else []
+        ports += [each.port for each in coordinator.hello.interfaces if each.transport == "ws-udp"]
+        udp: list[Endpoint] = [(host, port) for port in dict.fromkeys(ports)][:2]
 
         async def request(request: PunchRequest) -> Grant:
             answer = await coordinator.ask(

@@ -48,6 +48,7 @@ from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
 from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.mappedports import MappedPorts
+from cloudnode.service.punching import NodePunching, WatchedPort
 from cloudnode.service.reach import NodeReach
 from cloudnode.service.reachfacts import ReachFacts
 from cloudnode.service.relaying import NodeRelaying
@@ -352,13 +353,18 @@ class _Node:
         self._mapped = MappedPorts(
             reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive
         )
+        mapped_tcp = WatchedPort(self._mapped.tcp)
         self.reach = NodeReach(
             reactor, config.reach, config.reaching, neighbourhood, ledger.network, ledger.node_key, datadir.stun_data,
-            self._facts.certificates, self._mapped.make_quic, self._mapped.tcp, self.stun.credentials,
+            self._facts.certificates, self._mapped.make_quic, mapped_tcp, self.stun.credentials,
             self.stun.attach, wall_time,
         )  # fmt: skip
         self._facts.reach = ReachFacts(self.reach, lambda: wall_time() - reactor.seconds())
         self.sockets = [self._make_socket() for _ in config.ws_udp]
+        self._punching = self._facts.punching = NodePunching(
+            reactor, neighbourhood, self.reach, self.stun.credentials, self.sockets, self._mapped.make_quic, mapped_tcp,
+            wall_time,
+        )  # fmt: skip
         self._streams = [self._make_site(each) for each in config.http] + [self._make_ws(each) for each in config.ws]
         self._relayed = LiveConnections(self._make_sniffer(inside_tls=False))
         dial = Dialler(reactor, config.peers.dial_timeout, self.sockets)
@@ -396,6 +402,8 @@ class _Node:
             self._facts.listening.append(bound)
         self.stun.begin(shutdown)
         self.reach.start(self._facts.listening, self.sockets, shutdown)
+        self._punching.start()
+        shutdown.add("the punches", self._punching.stop)
         return self._facts.listening
 
     def _make_site(self, endpoint: str) -> _Stream:
@@ -408,6 +416,7 @@ class _Node:
                 "mapping": lambda: [self.reach.mapping_counters()],
                 "peers": lambda: [self._neighbourhood.counters()],
                 "relay": lambda: [self._relaying.counters()],
+                "punch": lambda: [self._punching.counters()],
             }
         )
         site = make_site(self._served, self._answerer, self._reactor, gauges)

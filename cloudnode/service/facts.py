@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
+from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import (
     Certificate,
     Interface,
     PeerInfo,
     PeerInterface,
     Peers,
+    PunchGranted,
+    PunchParams,
     SeenAddress,
     Stun,
     StunRecord,
@@ -28,6 +31,7 @@ from cloudnode.peers.messages import Answer, GetSigned, Signed
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Peer
 from cloudnode.service.listening import Listening
+from cloudnode.service.punching import NodePunching
 from cloudnode.service.reachfacts import ReachFacts
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.selfsigned import TLSCertificate
@@ -55,7 +59,7 @@ class ServiceFacts:
     """Facts about this node.
 
     :ivar started: When it started, unix seconds. :ivar listening: What listens; filled as ports are opened.
-    :ivar reach: How it is reached; None until that is put together.
+    :ivar reach: How it is reached; None until that is put together. :ivar punching: The same of its part in punches.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class ServiceFacts:
         self._wall_offset = wall_offset
         self.listening: list[Listening] = []
         self.reach: ReachFacts | None = None
+        self.punching: NodePunching | None = None
         self._keeper = keeper
         self._key = node_key
         self._shown: dict[bytes, Certificate] = {}
@@ -128,6 +133,12 @@ class ServiceFacts:
         """The STUN data of all nodes that is known."""
         return [] if self.reach is None else self.reach.records()
 
+    def request_punch(self, params: PunchParams, address: str) -> Deferred[PunchGranted]:
+        """Coordinate a punch for a caller."""
+        if self.punching is None:
+            return fail(ApiError("punch_not_offered"))
+        return self.punching.request(params, address)
+
     def seen_addresses(self) -> Sequence[SeenAddress]:
         """Where the STUN server saw peers."""
         return [] if self.reach is None else self.reach.seen()
@@ -158,6 +169,7 @@ class ServiceFacts:
             validator=None if (key := self._neighbourhood.validators.key_of(peer)) is None else key.hex(),
             stun=None if self.reach is None else self.reach.record_of(peer.id),
             seen=[] if self.reach is None else self.reach.seen(peer.id),
+            punches=[] if self.punching is None else self.punching.attempts_with(peer.id),
         )
 
     def _sign(self, certificate: TLSCertificate) -> Certificate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cloudnode import __version__
@@ -14,6 +15,8 @@ from cloudnode.api.facts import (
     Interface,
     PeerInfo,
     Peers,
+    PunchGranted,
+    PunchParams,
     ReachedInterface,
     SeenAddress,
     Stun,
@@ -278,6 +281,10 @@ def _getstuninfo(call: Call, params: StunParams) -> StunInfo:
     )  # fmt: skip
 
 
+def _requestpunch(call: Call, params: PunchParams) -> Deferred[PunchGranted]:
+    return call.hold(call.served.facts.request_punch(params, call.scope.caller.address))
+
+
 def _gettime(call: Call, params: NoParams) -> Time:
     now = call.served.wall_clock()
     return Time(int(now), int(now * 1000))
@@ -312,6 +319,19 @@ METHODS: tuple[Method[Any], ...] = (
         StunInfo,
         call=_getstuninfo,
         always=True,
+    ),
+    Method(
+        "requestpunch",
+        "service",
+        "Bring the caller and a linked node behind a NAT together: see docs/reach.md for what both do then.",
+        PunchParams,
+        PunchGranted,
+        call=_requestpunch,
+        always=True,
+        errors=(
+            "punch_unlinked", "punch_unmapped", "punch_not_offered", "punch_over_budget", "punch_unobserved",
+            "punch_hopeless", "punch_conflict",
+        ),
     ),
     Method("gettime", "service", "Tell this node's time.", NoParams, Time, call=_gettime, always=True),
     Method("ping", "service", 'Answer "pong".', NoParams, str, call=_ping, always=True),

@@ -108,9 +108,16 @@ class QuicEndpoint:
         self._unfinished: set[Link] = set()
         self._ready: dict[Link, None] = {}
         self._replies: list[Datagram] = []
-        self._tokens = QuicRetryTokenHandler()
+        self._made_tokens: QuicRetryTokenHandler | None = None
         self._gaps = GapBudget(limits.gap_bytes)
         self._gaps.evicted = self._gaps_evicted
+
+    @property
+    def _tokens(self) -> QuicRetryTokenHandler:
+        """Made when it is needed: the RSA key in it takes some 50 ms, which a client must not wait for."""
+        if self._made_tokens is None:
+            self._made_tokens = QuicRetryTokenHandler()
+        return self._made_tokens
 
     @property
     def links(self) -> list[Link]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
+from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import (
     Certificate,
     Interface,
@@ -21,6 +22,11 @@ from cloudnode.api.facts import (
     PeerInfo,
     PeerInterface,
     Peers,
+    PunchAttempt,
+    PunchCandidate,
+    PunchEndpoint,
+    PunchGranted,
+    PunchParams,
     ReachedInterface,
     SeenAddress,
     Stun,
@@ -66,6 +72,12 @@ def run_at_once(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
     return maybeDeferred(function, *arguments)
 
 
+ATTEMPT = PunchAttempt(
+    "target", "udp", "direct", 1_790_000_000, "open", 0.0461, 3, [PunchCandidate("198.51.100.9", 40_001, "observed")],
+    PunchCandidate("198.51.100.9", 40_001, "observed"), "",
+)  # fmt: skip
+
+
 class Facts:
     """Facts of a node that listens on two ports."""
 
@@ -73,6 +85,7 @@ class Facts:
 
     def __init__(self) -> None:
         self.linked: list[OtherNode] = []
+        self.punches: list[tuple[PunchParams, str]] = []
 
     def interfaces(self) -> Sequence[Interface]:
         return [
@@ -88,7 +101,7 @@ class Facts:
             PeerInfo(
                 "ef" * 32, "192.0.2.9:38082", "http,ws", True, 1_790_000_001, 1_790_000_001, 1_790_000_000, 0, 21_500,
                 "ws", "cloudnode 0.1.0", False, 3, False, 0, 5, 5, 2_048, 4_096,
-                [PeerInterface("ws", "", 38082, True)], None, None, list(self.seen_addresses()),
+                [PeerInterface("ws", "", 38082, True)], None, None, list(self.seen_addresses()), [ATTEMPT],
             )
         ]  # fmt: skip
 
@@ -113,6 +126,17 @@ class Facts:
 
     def seen_addresses(self) -> Sequence[SeenAddress]:
         return [SeenAddress("ef" * 32, "udp", "192.0.2.9", 40_007, 1_790_000_000, 1_790_000_001)]
+
+    def request_punch(self, params: PunchParams, address: str) -> Deferred[PunchGranted]:
+        self.punches.append((params, address))
+        if params.node != "ef" * 32:
+            return fail(ApiError("punch_unlinked"))
+        return succeed(
+            PunchGranted(
+                params.strategy, [PunchCandidate("192.0.2.9", 40_007, "observed")],
+                PunchEndpoint("198.51.100.9", 40_001), list(self.certificates()), "independent",
+            )
+        )  # fmt: skip
 
     def _record(self, node: str, address: str) -> StunRecord:
         return StunRecord(

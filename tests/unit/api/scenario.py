@@ -45,6 +45,7 @@ def example_params(node: MemoryNode, final: dict[str, Any]) -> dict[str, dict[st
         "getnodeinfo": {},
         "getpeerinfo": {},
         "getstuninfo": {},
+        "requestpunch": {"node": "ef" * 32, "username": "3f1c9a07d2b84e65", "key": "5a" * 32},
         "gettime": {},
         "ping": {},
         "getrecord": node.name("metropolis"),

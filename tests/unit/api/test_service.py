@@ -62,6 +62,20 @@ class NodeInfoTests(NodeTestCase):
         self.assertEqual((peer["addr"], peer["pingtime"], peer["inbound"]), ("192.0.2.9:38082", 21_500, False))
         self.assertEqual((peer["bytessent"], peer["interfaces"][0]["port"]), (2_048, 38082))
 
+    def test_punch(self) -> None:
+        """The caller's address goes to whoever coordinates, and the refusal's name comes back."""
+        params = {"node": "ef" * 32, "username": "3f1c9a07d2b84e65", "key": "5a" * 32, "strategy": "opener"}
+        granted = self.node.call("requestpunch", params)
+        self.assertEqual((granted["strategy"], granted["many"]), ("opener", None))
+        self.assertEqual(granted["candidates"], [{"address": "192.0.2.9", "port": 40_007, "kind": "observed"}])
+        [(asked, address)] = self.node.facts.punches
+        self.assertEqual((asked.transport, asked.mapping, address), ("udp", "unknown", "127.0.0.1"))
+        error = self.node.error("requestpunch", params | {"node": "aa" * 32})
+        self.assertEqual((error["code"], error["data"]["code"]), (-5, "punch_unlinked"))
+        for wrong in ({"username": "with space"}, {"key": "5a"}, {"local": [{"address": "10.0.0.1", "port": 0}]}):
+            error = self.node.error("requestpunch", params | wrong)
+            self.assertEqual(error["data"]["code"], "member_type", wrong)
+
     def test_time(self) -> None:
         """The clock is told in seconds and in milliseconds."""
         self.assertEqual(self.node.call("gettime"), {"time": 1_790_000_001, "milliseconds": 1_790_000_001_500})

@@ -1,0 +1,76 @@
+"""Paths through NATs: a part of the matrix (``make natlab``), what attempts leave behind, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.natlab import natlab
+from tests.natlab.matrix import PAIRS, Bench, Cell, Pair, open_bench
+
+CHOSEN = {
+    "port-restricted both": ("udp", "tcp", "udp+tcp"),
+    "port-restricted, resets": ("tcp",),
+    "port-restricted to public": ("udp",),
+    "same NAT, no hairpin": ("udp", "tcp"),
+    "sequential to port-restricted": ("udp",),
+}
+
+
+def find(name: str) -> Pair:
+    """A pair of the matrix."""
+    return next(pair for pair in PAIRS if pair.name == name)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_pair(lab: natlab.Lab, name: str) -> None:
+    """Real nodes and a real client, 10 ms one way: each transport succeeds within what the matrix wants."""
+    pair = find(name)
+    with open_bench(pair, delay=10.0) as bench:
+        for transports in CHOSEN[name]:
+            cell = Cell(pair, transports, [bench.run(transports) for _ in range(2)])
+            assert cell.is_good, (cell.row(), [run["attempts"] for run in cell.runs], bench.log())
+
+
+@pytest.fixture
+def bench(lab: natlab.Lab) -> Iterator[Bench]:
+    """Both sides behind port-restricted NATs."""
+    with open_bench(find("port-restricted both")) as opened:
+        yield opened
+
+
+def test_traces(bench: Bench) -> None:
+    """Coordinator and target tell of an attempt in ``getpeerinfo``, in the log and in the metrics."""
+    assert bench.run("udp")["path"] == "observed"
+    [peer] = bench.target.call("getpeerinfo")
+    [joined] = peer["punches"]
+    assert (joined["role"], joined["transport"], joined["outcome"]) == ("target", "udp", "open")
+    assert joined["path"]["kind"] in ("observed", "reflexive") and joined["packets"] > 0
+    [peer] = bench.coordinator.call("getpeerinfo")
+    [told] = peer["punches"]
+    assert (told["role"], told["outcome"]) == ("coordinator", "told")
+    assert "A udp punch as target" in bench.target.log
+    connection = bench.target.connect(10.0)
+    connection.request("GET", "/metrics")
+    metrics = connection.getresponse().read().decode()
+    connection.close()
+    assert "cloudnode_punch_joined 1.0" in metrics and "cloudnode_punch_opened 1.0" in metrics
+
+
+def test_refusals(bench: Bench) -> None:
+    """What can't be is refused by name, and a request without its Binding request expires."""
+
+    def refusal(node: str, **more: object) -> str:
+        params = {"node": node, "username": secrets.token_hex(8), "key": secrets.token_hex(32), **more}
+        connection = bench.coordinator.connect(10.0)
+        connection.request("POST", "/", json.dumps({"id": 1, "method": "requestpunch", "params": params}))
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return str(answer["error"]["data"]["code"])
+
+    assert refusal("ab" * 32) == "punch_unlinked"
+    assert refusal(bench.node, transport="tcp", strategy="spread") == "punch_hopeless"
+    assert refusal(bench.node) == "punch_unobserved"

@@ -1,0 +1,291 @@
+"""The matrix of hole punching: real nodes and a real client process, pairs of NAT kinds, delays, loss.
+
+``python -m tests.natlab.matrix`` prints for each pair of NATs, over UDP, over TCP and over both raced, how many runs
+succeeded, the median and the 95th percentile of the time from the request to the first API answer, the packets that the
+client sent to open the path, and which path it was. It ends with 1 if a cell is below what the pair can do (``PAIRS``).
+
+A delay is one way between any two of the three hosts, half of it on the uplink of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tests.integration.conftest import ROOT
+from tests.natlab import natlab
+from tests.natlab.nodes import LabNode
+
+Build = Callable[[natlab.Lab], tuple[Any, Any]]
+RUN_SECONDS = 60.0
+MAPPED_SECONDS = 30.0
+
+
+@attrs.frozen
+class Pair:
+    """A requester and a target.
+
+    :ivar build: Adds their hosts to a lab, requester first.
+    :ivar udp: :ivar tcp: Which share of punches has to succeed; None where theory allows no direct path.
+    :ivar seconds: How long one may take, for that share.
+    """
+
+    name: str
+    build: Build
+    udp: float | None = 1.0
+    tcp: float | None = 1.0
+    seconds: float = 10.0
+
+
+def _behind(requester: str | None, target: str | None, both: dict[str, Any] | None = None, **options: Any) -> Build:
+    """A host behind a router of each kind, or on the Internet itself.
+
+    :param both: Options of both routers. :param options: Of the one that is not port-restricted, or of the first.
+    """
+
+    def build(lab: natlab.Lab) -> tuple[Any, Any]:
+        hosts = []
+        for name, kind in (("requester", requester), ("target", target)):
+            if kind is None:
+                hosts.append(lab.public_host(name))
+                continue
+            chosen = dict(both or {})
+            if options and kind != "port-restricted":
+                chosen |= options
+            hosts.append(lab.nat(f"{name}-nat", kind=kind, **chosen).host(name))
+        return hosts[0], hosts[1]
+
+    return build
+
+
+def _both(kind: str, options: dict[str, Any] | None = None) -> Build:
+    """Both behind routers of one kind with the same options."""
+    return _behind(kind, kind, options)
+
+
+def _same(hairpin: bool) -> Build:
+    def build(lab: natlab.Lab) -> tuple[Any, Any]:
+        router = lab.nat("home", kind="port-restricted", hairpin=hairpin)
+        return router.host("requester"), router.host("target")
+
+    return build
+
+
+def _nested(lab: natlab.Lab) -> tuple[Any, Any]:
+    provider = lab.nat("provider", kind="port-restricted")
+    home = provider.nat("home", kind="port-restricted")
+    return home.host("requester"), lab.nat("office", kind="port-restricted").host("target")
+
+
+IN_ORDER = {"port_allocation": "sequential"}
+
+PAIRS = (
+    Pair("stranger to full cone", _behind(None, "full-cone")),
+    Pair("full cone to port-restricted", _behind("full-cone", "port-restricted")),
+    Pair("restricted both", _behind("restricted-cone", "restricted-cone")),
+    Pair("port-restricted both", _both("port-restricted")),
+    Pair("port-restricted, ports kept", _both("port-restricted", {"port_preserving": True})),
+    Pair("port-restricted, resets", _both("port-restricted", {"unsolicited_tcp": "rst"}), seconds=2.0),
+    Pair("port-restricted, poisoned", _both("port-restricted", {"poison_lifetime": 30}), seconds=2.0),
+    Pair("sequential to port-restricted", _behind("symmetric", "port-restricted", **IN_ORDER), 0.95, None),
+    Pair("port-restricted to sequential", _behind("port-restricted", "symmetric", **IN_ORDER), 0.95, None),
+    Pair("random to port-restricted", _behind("symmetric", "port-restricted"), 0.98, None),
+    Pair("port-restricted to random", _behind("port-restricted", "symmetric"), 0.98, None),
+    Pair("symmetric both", _behind("symmetric", "symmetric"), None, None),
+    Pair("public to port-restricted", _behind(None, "port-restricted")),
+    Pair("port-restricted to public", _behind("port-restricted", None)),
+    Pair("firewall to port-restricted", _behind("firewall", "port-restricted")),
+    Pair("same NAT, hairpin", _same(True)),
+    Pair("same NAT, no hairpin", _same(False)),
+    Pair("NAT behind NAT", _nested),
+    Pair("UDP blocked", _both("port-restricted", {"block_udp": True}), None, 1.0),
+)  # fmt: skip
+
+
+@attrs.frozen
+class Cell:
+    """What the runs of one pair over one choice of transports came to. :ivar runs: What each printed."""
+
+    pair: Pair
+    transports: str
+    runs: Sequence[dict[str, Any]]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Of those that succeeded."""
+        return sorted(run["seconds"] for run in self.runs if run["path"] is not None)
+
+    @property
+    def wanted(self) -> float | None:
+        """The share that has to succeed."""
+        shares = {"udp": self.pair.udp, "tcp": self.pair.tcp}
+        known = [share for name in self.transports.split("+") if (share := shares[name]) is not None]
+        return max(known, default=None)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is as the pair can do."""
+        wanted = self.wanted
+        if wanted is None:
+            return True
+        in_time = sum(seconds <= self.pair.seconds for seconds in self.seconds)
+        # Of n runs a share of 98 % allows one failure however few they are.
+        return in_time >= len(self.runs) - (0 if wanted == 1.0 else max(1, round((1 - wanted) * len(self.runs))))
+
+    def row(self) -> str:
+        """A line of the table."""
+        seconds, count = self.seconds, len(self.runs)
+        paths = Counter(f"{run['transport']} {run['path']} {run['strategy']}" for run in self.runs if run["path"])
+        packets = statistics.median(run["packets"] for run in self.runs)
+        numbers = ["-", "-"]
+        if seconds:
+            rank = min(len(seconds) - 1, int(0.95 * len(seconds)))
+            numbers = [f"{1000 * statistics.median(seconds):.0f} ms", f"{1000 * seconds[rank]:.0f} ms"]
+        wanted = "none" if self.wanted is None else f"{100 * self.wanted:.0f} %"
+        best = "; ".join(f"{path} x{times}" for path, times in paths.most_common(2)) or "no direct path"
+        mark = "" if self.is_good else "  BELOW"
+        return (
+            f"{self.pair.name:30} {self.transports:7} {len(seconds):3}/{count:<3} {wanted:>5} "
+            f"{numbers[0]:>8} {numbers[1]:>8} {packets:7.0f}  {best}{mark}"
+        )
+
+
+HEAD = f"{'pair':30} {'over':7} {'success':7} {'goal':>5} {'median':>8} {'p95':>8} {'packets':>7}  path"
+
+
+class Bench:
+    """A lab with a coordinator, and the two sides of a pair.
+
+    :ivar coordinator: :ivar target: The nodes. :ivar node: The target's key, in hex.
+    """
+
+    def __init__(self, lab: natlab.Lab, home: Path, pair: Pair) -> None:
+        self.coordinator = LabNode(lab.public_host("coordinator"), home / "coordinator")
+        self._host, target = pair.build(lab)
+        self.target = LabNode(target, home / "target", ["--join", self.coordinator.ws_url])
+        self._lab = lab
+        self._both = (self.coordinator, self.target)
+        try:
+            for node in self._both:
+                node.start()
+            self.node = str(self.target.call("getnodeinfo")["node"])
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait(self) -> None:
+        """Until the coordinator knows the target's STUN data, with mappings if it has any."""
+        deadline = time.monotonic() + MAPPED_SECONDS
+        is_mapped = False
+        while not is_mapped:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the target told no mapping in time")
+            time.sleep(0.05)
+            told = self.coordinator.call("getstuninfo", {"node": self.node})["nodes"]
+            own = self.target.call("getstuninfo")
+            mappings = {each["transport"] for each in own["mappings"]}
+            public = {each["transport"] for record in told for each in record["mappings"]}
+            is_private = self.target.address.startswith("10.")
+            is_mapped = bool(told) and (not is_private or (bool(mappings) and mappings <= public))
+
+    def impair(self, delay: float, loss: float) -> None:
+        """Delay and lose what is between the three hosts."""
+        for node in (*self._lab.hosts.values(), *self._lab.nats.values()):
+            if node.public_address == node.address:
+                node.link.impair(delay_ms=delay / 2, loss_percent=loss / 2)
+
+    def run(self, transports: str) -> dict[str, Any]:
+        """One run of the client."""
+        command = [sys.executable, "-m", "tests.natlab.requester", self.coordinator.ws_url, self.node]
+        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
+        done = self._host.run(
+            [*command, *transports.split("+")], env=environment, capture_output=True, text=True, timeout=RUN_SECONDS
+        )
+        if done.returncode or not done.stdout:
+            raise RuntimeError(f"the client failed: {done.stderr[-2000:]}")
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    def log(self) -> str:
+        """What the nodes wrote."""
+        return "".join(node.log for node in self._both)
+
+    def close(self) -> None:
+        """End the nodes."""
+        for node in reversed(self._both):
+            node.close()
+
+
+@contextmanager
+def open_bench(pair: Pair, delay: float = 0.0, loss: float = 0.0) -> Iterator[Bench]:
+    """A bench that is closed at the end."""
+    with natlab.Lab() as lab, tempfile.TemporaryDirectory() as home:
+        bench = Bench(lab, Path(home), pair)
+        try:
+            if delay or loss:
+                bench.impair(delay, loss)
+            yield bench
+        finally:
+            bench.close()
+
+
+def measure(pair: Pair, transports: Sequence[str], runs: int, delay: float, loss: float) -> Iterator[Cell]:
+    """Run all cells of a pair."""
+    with open_bench(pair, delay, loss) as bench:
+        for each in transports:
+            yield Cell(pair, each, [bench.run(each) for _ in range(runs)])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="tests.natlab.matrix", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=10, help="of each cell (10)")
+    parser.add_argument("--delays", default="15", help="milliseconds one way, several with commas (15)")
+    parser.add_argument("--loss", type=float, default=0.0, help="percent of the packets between two hosts (0)")
+    parser.add_argument("--over", default="udp,tcp,udp+tcp", help="transports, raced where joined by + (all)")
+    parser.add_argument("--pairs", default="", help="only those whose names contain one of these, with commas")
+    parser.add_argument("--json", type=Path, help="write all runs there")
+    chosen = parser.parse_args(arguments)
+    reason = natlab.unavailable_reason()
+    if reason is not None:
+        print(f"There is no laboratory on this machine: {reason}", file=sys.stderr)
+        return 1
+    wanted = chosen.pairs.split(",")
+    pairs = [pair for pair in PAIRS if any(part in pair.name for part in wanted)]
+    cells: list[Cell] = []
+    kept = []
+    for delay in map(float, chosen.delays.split(",")):
+        print(f"\n{delay:g} ms one way, {chosen.loss:g} % loss, {chosen.runs} runs a cell\n{HEAD}", flush=True)
+        for pair in pairs:
+            try:
+                for cell in measure(pair, chosen.over.split(","), chosen.runs, delay, chosen.loss):
+                    print(cell.row(), flush=True)
+                    cells.append(cell)
+                    kept.append({"pair": pair.name, "over": cell.transports, "delay": delay, "loss": chosen.loss,
+                                 "runs": list(cell.runs)})  # fmt: skip
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"{pair.name:30} failed: {error}", flush=True)
+                cells.append(Cell(pair, chosen.over.split(",")[0], [{"path": None, "packets": 0}]))
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(kept, indent=1))
+    bad = sum(not cell.is_good for cell in cells)
+    print(f"\n{len(cells)} cells, {bad} below their goal")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
