@@ -531,18 +531,46 @@ class RelayDeclined(Message, frozen=True, tag=47):
     reason: Annotated[str, Meta(max_length=100)]
 
 
+class NatProbe(Message, frozen=True, tag=36):
+    """Asks to be sent something, or called, at the address at which the receiver sees this link, from a new port.
+
+    :ivar way: ``udp``: one Binding indication. ``tcp``: a connection, closed as soon as it is open.
+    :ivar transaction: The indication's id.
+    """
+
+    request: RequestId
+    way: Literal["udp", "tcp"]
+    port: Port
+    transaction: Annotated[bytes, Meta(min_length=12, max_length=12)]
+
+
+class NatProbed(Message, frozen=True, tag=37):
+    """What came of it.
+
+    :ivar outcome: ``sent`` over UDP; over TCP ``accepted``, ``reset`` or ``dropped``; ``failed`` if it could not be
+        tried, ``refused`` if too much was asked for. :ivar host: The address that was tried.
+    """
+
+    request: RequestId
+    outcome: Literal["sent", "accepted", "reset", "dropped", "failed", "refused"]
+    host: Host
+
+
 AnyMessage = (
     Hello | Proof | Goodbye | Ping | Pong | GetGenesis | GenesisText | GetAddresses | Addresses | GetBlocks | Blocks
     | GetOperations | Operations | NewBlock | Offer | Want | Bodies | Have | Consensus | Standing | GetNodes | Nodes
     | GetState | State | GetEpochs | Epochs | GetProposed | GetSigned | Signed | Accusation | Holds
-    | StunServer | StunRecords | DialBack | DialledBack | RelayInvitation | RelayDeclined
+    | StunServer | StunRecords | DialBack | DialledBack | NatProbe | NatProbed | RelayInvitation | RelayDeclined
     | PunchLocal | PunchOrder | RequestPunch | Punched
 )  # fmt: skip
 
-Answer = GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack | Punched
+Answer = (
+    GenesisText | Addresses | Blocks | Operations | Nodes | State | Epochs | Signed | DialledBack | NatProbed
+    | Punched
+)  # fmt: skip
 Question = (
     GetGenesis | GetAddresses | GetBlocks | GetOperations | GetNodes | GetState | GetEpochs | GetProposed | GetSigned
-    | DialBack | RequestPunch
+    | DialBack | NatProbe | RequestPunch
 )  # fmt: skip
 
 ANSWERS: dict[type[Question], type[Answer]] = {
@@ -556,6 +584,7 @@ ANSWERS: dict[type[Question], type[Answer]] = {
     GetProposed: Operations,
     GetSigned: Signed,
     DialBack: DialledBack,
+    NatProbe: NatProbed,
     RequestPunch: Punched,
 }
 
@@ -569,6 +598,7 @@ _LIMITS: dict[type[Message], int] = {
     Consensus: 3 * _K * _K + 16, Standing: 40 * _K, GetProposed: 64,
     GetSigned: 32, Signed: 2 * _K, Accusation: EVIDENCE_BYTES_MAX + 16,
     StunServer: 128, StunRecords: STUN_RECORDS_MAX * (STUN_DATA_BYTES_MAX + 8), DialBack: 256, DialledBack: 128,
+    NatProbe: 64, NatProbed: 128,
     RelayInvitation: 128, RelayDeclined: 512,
     PunchLocal: 768, PunchOrder: 2 * _K, RequestPunch: _K, Punched: 2 * _K,
 }  # fmt: skip
@@ -579,7 +609,7 @@ LIMITS: dict[int, int] = {int(str(kind.__struct_config__.tag)): size for kind, s
 COSTS: dict[type[Message], int] = {
     GetAddresses: 200, GetGenesis: 200, GetBlocks: 50, GetOperations: 50, Ping: 20, GetNodes: 20, GetState: 30,
     GetEpochs: 50, NewBlock: 2, Offer: 2, Want: 2, Bodies: 2, Consensus: 4, Standing: 20, GetProposed: 50,
-    GetSigned: 50, Accusation: 60, StunServer: 20, StunRecords: 200, DialBack: 200,
+    GetSigned: 50, Accusation: 60, StunServer: 20, StunRecords: 200, DialBack: 200, NatProbe: 100,
     RelayInvitation: 30, RelayDeclined: 5,
     PunchLocal: 20, PunchOrder: 50, RequestPunch: 100,
 }  # fmt: skip

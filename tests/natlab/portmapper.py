@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import socket
 import tempfile
 import time
 import uuid
@@ -78,15 +77,17 @@ deny 0-65535 0.0.0.0/0 0-65535
 '''
 
     def _wait(self):
-        """Wait until it answers."""
+        """Wait until it says that it listens."""
+        ready = ('HTTP listening on port' if self._router.options.port_mapping == 'upnp'
+                 else 'Listening for NAT-PMP/PCP traffic')
         deadline = time.monotonic() + _START_TIME
-        while self._process.poll() is None and time.monotonic() < deadline:
-            with self._router.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                if probe.connect_ex((self._router._gateway, _PORT)) == 0:
-                    return
+        said = ''
+        while ready not in said:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise LabError(f'miniupnpd did not start: {said[-1000:]}')
             time.sleep(0.02)
-        with open(self._log) as log:
-            raise LabError(f'miniupnpd did not start: {log.read()[-1000:]}')
+            with open(self._log) as log:
+                said = log.read()
 
     def stop(self):
         """End it; the mappings that it made go with the router's rules."""

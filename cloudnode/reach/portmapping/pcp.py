@@ -1,0 +1,182 @@
+"""Talks PCP with the router, or NAT-PMP if it speaks that alone.
+
+A request is sent at 0, 0.25, 0.75 and 1.75 s and given up at 3.75 s: a router on the same wire that speaks either of
+these answers within milliseconds, and most routers speak neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import DatagramProtocol
+
+from cloudnode.formats.stundata import Protocol
+from cloudnode.reach.portmapping.gateway import Gateway
+from cloudnode.reach.portmapping.leases import Lease
+from cloudnode.reach.portmapping.packets import (
+    NONCE_BYTES,
+    PORT,
+    Granted,
+    PortMappingError,
+    make_pcp_map,
+    make_pmp_address,
+    make_pmp_map,
+    read_pcp_map,
+    read_pmp_address,
+    read_pmp_map,
+)
+
+FIRST_SECONDS = 0.25
+SENDINGS = 4
+
+_T = TypeVar("_T")
+
+
+class PcpClient:
+    """Asks one gateway.
+
+    Each mapping has a nonce of its own, by which the router knows who may change it.
+    """
+
+    def __init__(
+        self, reactor: Any, gateway: Gateway, random: Callable[[int], bytes], *, speaks_pcp: bool = True
+    ) -> None:
+        """
+        :param random: So many bytes that nobody can guess. :param speaks_pcp: Begin with PCP.
+        """
+        self._reactor = reactor
+        self._gateway = gateway
+        self._random = random
+        self._nonces: dict[tuple[Protocol, int], bytes] = {}
+        self._speaks_pcp = speaks_pcp
+
+    async def map(self, protocol: Protocol, port: int, wished: int, lifetime: int) -> Lease:
+        """Ask for a mapping, or renew it.
+
+        :param wished: The external port. :param lifetime: Seconds.
+        :raises PortMappingError: ``no_answer``, ``refused``, ``malformed``.
+        """
+        if self._speaks_pcp:
+            try:
+                granted = await self._ask_pcp(protocol, port, wished, lifetime)
+            except PortMappingError as error:
+                if error.name != "unsupported_version":
+                    raise
+                self._speaks_pcp = False
+            else:
+                assert granted.address is not None
+                return Lease(granted.address, granted.external_port, _checked(granted.lifetime), "pcp")
+        address = await self._ask(make_pmp_address(), read_pmp_address)
+        granted = await self._ask(
+            make_pmp_map(protocol, port, wished, lifetime), lambda data: _of(read_pmp_map(data, protocol), port)
+        )
+        return Lease(address, granted.external_port, _checked(granted.lifetime), "nat-pmp")
+
+    async def unmap(self, protocol: Protocol, port: int, external: int) -> None:
+        """Have a mapping deleted.
+
+        :raises PortMappingError: See :meth:`map`.
+        """
+        if self._speaks_pcp:
+            await self._ask_pcp(protocol, port, external, 0)
+        else:
+            await self._ask(make_pmp_map(protocol, port, 0, 0), lambda data: _of(read_pmp_map(data, protocol), port))
+
+    def _ask_pcp(self, protocol: Protocol, port: int, external: int, lifetime: int) -> Deferred[Granted]:
+        nonce = self._nonces.setdefault((protocol, port), self._random(NONCE_BYTES))
+        request = make_pcp_map(self._gateway.client, nonce, protocol, port, external, lifetime)
+        return self._ask(request, lambda data: _of(read_pcp_map(data, nonce, protocol), port))
+
+    def _ask(self, request: bytes, read: Callable[[bytes], _T | None]) -> Deferred[_T]:
+        exchange = _Exchange(self._reactor, self._gateway.address, request, read)
+        try:
+            self._reactor.listenUDP(0, exchange, interface=self._gateway.client)
+        except CannotListenError as error:
+            return fail(PortMappingError("no_gateway", f"this machine is in another network by now ({error})"))
+        return exchange.answered
+
+
+def _of(granted: Granted | None, port: int) -> Granted | None:
+    return granted if granted is not None and granted.internal_port == port else None
+
+
+def _checked(lifetime: int) -> int:
+    if not lifetime:
+        raise PortMappingError("malformed", "granted for no time")
+    return lifetime
+
+
+def _no_answer() -> PortMappingError:
+    return PortMappingError("no_answer", "the router speaks neither PCP nor NAT-PMP")
+
+
+class _Exchange(DatagramProtocol):
+    """One request and its answer, on a socket of its own."""
+
+    transport: Any
+
+    def __init__(self, reactor: Any, router: str, request: bytes, read: Callable[[bytes], Any]) -> None:
+        self.answered: Deferred[Any] = Deferred(lambda _: self._close())
+        self._reactor = reactor
+        self._router = router
+        self._request = request
+        self._read = read
+        self._sent = 0
+        self._timer: IDelayedCall | None = None
+
+    def startProtocol(self) -> None:
+        """The socket is bound. Connected, it hears of ICMP errors and of nobody else."""
+        self.transport.connect(self._router, PORT)
+        self._send()
+
+    def datagramReceived(self, datagram: bytes, addr: object) -> None:
+        """Take the answer."""
+        try:
+            answer = self._read(datagram)
+        except PortMappingError as error:
+            # What is malformed may not be the router's; wait for what is.
+            if error.name != "malformed":
+                self._finish(error)
+            return
+        if answer is not None:
+            self._finish(answer)
+
+    def connectionRefused(self) -> None:
+        """The router has nothing at that port."""
+        self._finish(_no_answer())
+
+    def stopProtocol(self) -> None:
+        """The socket is gone; the reactor takes one away when an ICMP error comes for it."""
+        self._finish(_no_answer())
+
+    def _send(self) -> None:
+        self._timer = None
+        if self._sent == SENDINGS:
+            self._finish(_no_answer())
+            return
+        self._timer = self._reactor.callLater(FIRST_SECONDS * 2**self._sent, self._send)
+        self._sent += 1
+        try:
+            self.transport.write(self._request)
+        except OSError:
+            return  # as if it were lost on its way
+
+    def _finish(self, outcome: Any) -> None:
+        if self.answered.called:
+            return
+        self._close()
+        if isinstance(outcome, PortMappingError):
+            self.answered.errback(outcome)
+        else:
+            self.answered.callback(outcome)
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.transport is not None:
+            self.transport.stopListening()
