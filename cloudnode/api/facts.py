@@ -65,6 +65,39 @@ class NatKind(Struct, frozen=True):
     ]
 
 
+class Nat(NatKind, frozen=True):
+    """The kind of NAT or firewall that this node is behind, as it found out together with its peers."""
+
+    udp: Annotated[Literal["unknown", "works", "blocked"], Meta(description="Whether UDP passes.")]
+    allocation: Annotated[
+        Literal["unknown", "sequential", "random"],
+        Meta(description="How the outer ports are chosen, where port numbers are not kept."),
+    ]
+    step: Annotated[int, Meta(description="From one sequential port to the next; else 0.")]
+    external: Annotated[str | None, Meta(description="The IP address at which others see this node.")]
+    lifetime_held: Annotated[
+        float | None, Meta(description="Seconds of silence that a UDP mapping has survived, as far as that was tried.")
+    ]
+    lifetime_lost: Annotated[float | None, Meta(description="Seconds of silence after which one was gone.")]
+    meaning: Annotated[str, Meta(description="What this means for the operator, in a sentence.")]
+    advice: Annotated[str, Meta(description="What could be done; empty if there is nothing.")]
+    observers: Annotated[int, Meta(description="How many peers' STUN servers answered.")]
+    round: Annotated[int, Meta(description="Of how many surveys since the node's start it is the newest.")]
+    checked: Annotated[Seconds, Meta(description="When this was found out.")]
+
+
+class ForwardedPort(Struct, frozen=True):
+    """A port of this node's that the router was asked to forward (PCP, NAT-PMP, UPnP-IGD)."""
+
+    transport: Literal["tcp", "udp"]
+    port: int
+    address: Annotated[str | None, Meta(description="The external address; null while it is not forwarded.")]
+    external_port: int | None
+    method: Annotated[Literal["pcp", "nat-pmp", "upnp"] | None, Meta(description="By what the router was asked.")]
+    confirmed: Annotated[bool, Meta(description="Whether a peer reached the node there.")]
+    trouble: Annotated[str | None, Meta(description="Why it is not forwarded, or was not at the last request.")]
+
+
 class StunRecord(Struct, frozen=True):
     """STUN data of a node: what it says of how it is reached, signed by it."""
 
@@ -127,10 +160,11 @@ class StunServerPorts(Struct, frozen=True):
 
 
 class Stun(Struct, frozen=True):
-    """How the node is reached from outside; ``nat`` is null until its kind was measured."""
+    """How the node is reached from outside; ``nat`` is null until its kind was found out."""
 
     mappings: list[StunMapping]
-    nat: str | None
+    nat: Nat | None
+    router: list[ForwardedPort]
     server: StunServerPorts
     interfaces: list[ReachedInterface]
     data: Annotated[StunRecord | None, Meta(description="What the node tells others of it.")]

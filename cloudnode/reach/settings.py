@@ -11,6 +11,10 @@ ReachMode = Literal["auto", "always", "never"]
 REACH_MODES: tuple[ReachMode, ...] = ("auto", "always", "never")
 
 
+PortMappingMode = Literal["auto", "never"]
+PORT_MAPPING_MODES: tuple[PortMappingMode, ...] = ("auto", "never")
+
+
 @attrs.frozen
 class ReachSettings:
     """Times in seconds.
@@ -20,6 +24,9 @@ class ReachSettings:
     :ivar keepalive_longest: Between two keep-alives at most, however long a mapping lives: a router that restarts is
         noticed within two of them. :ivar linger: A socket whose peer is gone serves its open sessions so long.
     :ivar dial_back: Between two questions whether an interface or a mapping is reached from outside.
+    :ivar lease: For so long the router is asked to forward ports; half of it is between two requests.
+    :ivar survey: Between two surveys of the kind of NAT; a changed address brings one by itself.
+    :ivar tries_second: What one peer can have tried a second to find out its own NAT, in the long run.
     """
 
     sockets: int = attrs.field(default=128, validator=[instance_of(int), ge(0)])
@@ -27,3 +34,6 @@ class ReachSettings:
     keepalive_longest: float = attrs.field(default=120.0, converter=float, validator=ge(0.1))
     linger: float = attrs.field(default=3_600.0, converter=float, validator=ge(0))
     dial_back: float = attrs.field(default=600.0, converter=float, validator=ge(0.1))
+    lease: int = attrs.field(default=7_200, validator=[instance_of(int), ge(1)])
+    survey: float = attrs.field(default=21_600.0, converter=float, validator=ge(0.1))
+    tries_second: float = attrs.field(default=0.2, converter=float, validator=ge(0))

@@ -355,7 +355,8 @@ class _Node:
         )
         mapped_tcp = WatchedPort(self._mapped.tcp)
         self.reach = NodeReach(
-            reactor, config.reach, config.reaching, neighbourhood, ledger.network, ledger.node_key, datadir.stun_data,
+            reactor, config.reach, config.port_mapping, config.reaching, neighbourhood, ledger.network,
+            ledger.node_key, datadir.stun_data,
             self._facts.certificates, self._mapped.make_quic, mapped_tcp, self.stun.credentials,
             self.stun.attach, wall_time,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from cloudnode.formats.checkpoint import Checkpoint, parse_checkpoint
 from cloudnode.peers.catchingup import SyncSetting
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
-from cloudnode.reach.settings import REACH_MODES, ReachMode, ReachSettings
+from cloudnode.reach.settings import PORT_MAPPING_MODES, REACH_MODES, PortMappingMode, ReachMode, ReachSettings
 from cloudnode.store.pruning import HEIGHTS_KEPT
 
 LogFormat = Literal["text", "json"]
@@ -37,7 +37,10 @@ DEFAULT_WS_UDP = ("38083",)
 NONE = "none"
 ALL = "all"
 
-SETTINGS = ("datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "reach", "log-format", "log-level")
+SETTINGS = (
+    "datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "reach", "port-mapping", "log-format",
+    "log-level",
+)  # fmt: skip
 TABLES = ("limits", "ledger", "peers", "mappings")
 
 _T = TypeVar("_T")
@@ -88,6 +91,7 @@ class Config:
     :ivar keep: How many blocks below the newest one are kept; None for all.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
     :ivar peers: How many links it has. :ivar reach: Whether it keeps mappings of NATs.
+    :ivar port_mapping: Whether the router is asked to forward ports.
     :ivar reaching: How it does so.
     """
 
@@ -100,6 +104,7 @@ class Config:
     sync: SyncSetting = "auto"
     keep: int | None = None
     reach: ReachMode = "auto"
+    port_mapping: PortMappingMode = "auto"
     log_format: LogFormat = "text"
     log_level: LogLevelName = "info"
     limits: Limits = attrs.field(factory=Limits)
@@ -142,6 +147,7 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         sync=cast(SyncSetting, settings.read("sync", _choice(SYNC_SETTINGS), "auto")),
         keep=settings.read("keep", _read_keep, None),
         reach=cast(ReachMode, settings.read("reach", _choice(REACH_MODES), "auto")),
+        port_mapping=cast(PortMappingMode, settings.read("port-mapping", _choice(PORT_MAPPING_MODES), "auto")),
         log_format=cast(LogFormat, settings.read("log-format", _choice(LOG_FORMATS), "text")),
         log_level=cast(LogLevelName, settings.read("log-level", _choice(LOG_LEVELS), "info")),
         limits=settings.read_table("limits", Limits()),

@@ -127,7 +127,7 @@ class ServiceFacts:
 
     def stun(self) -> Stun:
         """How the node is reached from outside."""
-        return Stun([], None, StunServerPorts(0, 0), [], None) if self.reach is None else self.reach.stun()
+        return Stun([], None, [], StunServerPorts(0, 0), [], None) if self.reach is None else self.reach.stun()
 
     def stun_records(self) -> Sequence[StunRecord]:
         """The STUN data of all nodes that is known."""

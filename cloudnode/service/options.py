@@ -10,7 +10,7 @@ from typing import Any
 from twisted.python import usage
 
 from cloudnode import __version__
-from cloudnode.reach.settings import REACH_MODES
+from cloudnode.reach.settings import PORT_MAPPING_MODES, REACH_MODES
 from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, SYNC_SETTINGS, Config, ConfigError, make_config
 
 _REPEATABLE = ("http", "ws", "ws-udp", "join")
@@ -61,6 +61,8 @@ class Options(usage.Options):
         ["keep", None, None, "How many blocks are kept below the newest one, 1000 or more, or all. Default: all"],
         ["reach", None, None, f"Whether ports are kept open in a NAT: {', '.join(REACH_MODES)}. Default: auto, where "
          "there is one"],
+        ["port-mapping", None, None, "Whether the router is asked to forward the node's ports, by PCP, NAT-PMP or "
+         f"UPnP: {', '.join(PORT_MAPPING_MODES)}. Default: auto"],
         ["log-format", None, None, f"{' or '.join(LOG_FORMATS)} (one object a line). Default: text"],
         ["log-level", None, None, f"Log what is at least {', '.join(LOG_LEVELS)}. Default: info"],
     ]  # fmt: skip
@@ -71,6 +73,7 @@ class Options(usage.Options):
             "config": usage.CompleteFiles("*.toml"),
             "sync": usage.CompleteList(list(SYNC_SETTINGS)),
             "reach": usage.CompleteList(list(REACH_MODES)),
+            "port-mapping": usage.CompleteList(list(PORT_MAPPING_MODES)),
             "log-format": usage.CompleteList(list(LOG_FORMATS)),
             "log-level": usage.CompleteList(list(LOG_LEVELS)),
         }
@@ -120,7 +123,9 @@ class Options(usage.Options):
 
         :raises UsageError: Something can't be used; one line.
         """
-        names = ("datadir", "checkpoint", "sync", "keep", "reach", "log-format", "log-level", *_REPEATABLE)
+        names = (
+            "datadir", "checkpoint", "sync", "keep", "reach", "port-mapping", "log-format", "log-level", *_REPEATABLE,
+        )  # fmt: skip
         given: dict[str, Any] = {name: self[name] for name in names if self.get(name) is not None}
         file = None if self["config"] is None else Path(self["config"])
         try:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.threads import deferToThreadPool
 
 from cloudnode.api.facts import Certificate
 from cloudnode.formats.keys import SigningKey
@@ -23,8 +25,14 @@ from cloudnode.reach.confirming import Confirming
 from cloudnode.reach.dialback import DialBackServing
 from cloudnode.reach.exchange import StunExchange
 from cloudnode.reach.keeper import MappingKeeper
+from cloudnode.reach.nat.deciding import NatReport
+from cloudnode.reach.nat.survey import AskedPeer, Survey
+from cloudnode.reach.nat.trying import NatTrying
+from cloudnode.reach.nat.watching import NatWatch
 from cloudnode.reach.own import OwnStunData
-from cloudnode.reach.settings import ReachMode, ReachSettings
+from cloudnode.reach.portmapping.keeping import PortMapper
+from cloudnode.reach.portmapping.ways import RouterWays
+from cloudnode.reach.settings import PortMappingMode, ReachMode, ReachSettings
 from cloudnode.reach.silence import LifetimeProber
 from cloudnode.reach.stunfile import make_stun_file
 from cloudnode.service.listening import Listening
@@ -47,6 +55,8 @@ class MappingCounters:
     :ivar keepalive_seconds: Between two keep-alives over UDP. :ivar records: Nodes whose STUN data is known.
     :ivar seen: Addresses at which peers were seen. :ivar dialled_back: Peers that were, and were reached.
     :ivar dial_backs_failed: Those that were not. :ivar dial_backs_refused: Those that asked for too many.
+    :ivar forwarded: Ports that the router forwards. :ivar forwarded_confirmed: Those that peers reached.
+    :ivar forward_requests: Requests to forward one, renewals included. :ivar forward_failures: Those in vain.
     """
 
     udp: int = 0
@@ -60,6 +70,10 @@ class MappingCounters:
     dialled_back: int = 0
     dial_backs_failed: int = 0
     dial_backs_refused: int = 0
+    forwarded: int = 0
+    forwarded_confirmed: int = 0
+    forward_requests: int = 0
+    forward_failures: int = 0
 
 
 class NodeReach:
@@ -73,6 +87,7 @@ class NodeReach:
         self,
         reactor: Any,
         mode: ReachMode,
+        port_mapping: PortMappingMode,
         settings: ReachSettings,
         neighbourhood: Neighbourhood,
         network: bytes,
@@ -107,7 +122,7 @@ class NodeReach:
             secret=os.urandom, wall_time=wall_time,
         )  # fmt: skip
         self.keeper = MappingKeeper(
-            reactor, mode, settings, self._make_sockets, self._probe_peer, is_own_address, self.exchange.changed,
+            reactor, mode, settings, self._make_sockets, self._probe_peer, is_own_address, self._mappings_changed,
             neighbourhood.doubt,
         )  # fmt: skip
         self.confirming = Confirming(
@@ -116,9 +131,25 @@ class NodeReach:
         )  # fmt: skip
         self._prober = LifetimeProber(reactor, self.keeper, os.urandom)
         self._mode = mode
+        self._wall_time = wall_time
+        self.trying = NatTrying(reactor, settings.tries_second)
+        neighbourhood.extensions.add(self.trying)
+        self.nat = NatWatch(
+            reactor, self._survey, self._external_addresses, self._nat_found, settings.survey,
+            include_local=mode == "always",
+        )  # fmt: skip
         self.exchange.watchers.append(self.keeper)
+        self.exchange.watchers.append(self.nat)
         self.own.add_source(self.keeper.endpoints)
         self.own.add_source(self.confirming.endpoints)
+        self._port_mapping = port_mapping
+        self._changes = 0
+        run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        self.ports = PortMapper(
+            reactor, RouterWays(reactor, run_in_thread, os.urandom), lambda: iter(neighbourhood),
+            lambda: [each.hash for each in hashes()], self.exchange.changed, settings.lease,
+        )  # fmt: skip
+        self.own.add_source(self.ports.endpoints)
 
     # Life
 
@@ -143,6 +174,11 @@ class NodeReach:
             shutdown.add("the dial-backs", self.confirming.stop)
             self._prober.start()
             shutdown.add("the search of the mappings' lifetime", self._prober.stop)
+            self.nat.start()
+            shutdown.add("the surveys of the NAT", self.nat.stop)
+        if self._port_mapping == "auto" and self.keeper.serves_others:
+            self.ports.start((each.protocol, each.port) for each in own if each.port)
+            shutdown.add("the ports that the router forwards", lambda: Deferred.fromCoroutine(self.ports.stop()))
         shutdown.add("the mappings", self.keeper.stop_serving)
 
     async def stop(self) -> None:
@@ -164,7 +200,32 @@ class NodeReach:
             dialled_back=self._dials_back.reached,
             dial_backs_failed=self._dials_back.failed,
             dial_backs_refused=self._dials_back.refused,
+            forwarded=sum(each.lease is not None for each in self.ports.ports),
+            forwarded_confirmed=sum(self.ports.is_confirmed(each) for each in self.ports.ports),
+            forward_requests=self.ports.requests,
+            forward_failures=self.ports.failures,
         )
+
+    # The kind of NAT
+
+    def _survey(self, peers: Sequence[AskedPeer]) -> Deferred[NatReport]:
+        survey = Survey(self._reactor, peers, is_own_address, os.urandom, self._wall_time)
+        return Deferred.fromCoroutine(survey.run())
+
+    def _external_addresses(self) -> set[str]:
+        seen = {each.mapping.external.address for each in self.keeper if each.mapping.external is not None}
+        return seen if self.keeper.no_nat is None else seen | {self.keeper.no_nat}
+
+    def _mappings_changed(self) -> None:
+        if self.keeper.changes != self._changes:
+            # The router may have been restarted, or be another one.
+            self._changes = self.keeper.changes
+            self.ports.disturb()
+        self.exchange.changed()
+
+    def _nat_found(self, report: NatReport) -> None:
+        self.own.nat = report.kind
+        self.exchange.changed()
 
     # What the keeper needs
 

@@ -8,6 +8,8 @@ import msgspec
 
 from cloudnode.api.facts import (
     Certificate,
+    ForwardedPort,
+    Nat,
     NatKind,
     ReachedInterface,
     SeenAddress,
@@ -20,6 +22,8 @@ from cloudnode.api.facts import (
 from cloudnode.formats.stundata import SignedStunData
 from cloudnode.reach.keeper import KeptMapping
 from cloudnode.reach.mapping import External
+from cloudnode.reach.nat.words import describe_nat
+from cloudnode.reach.portmapping.leases import WantedPort
 from cloudnode.reach.sightings import Sighting
 from cloudnode.service.reach import NodeReach
 
@@ -42,7 +46,8 @@ class ReachFacts:
                 for each in self._reach.keeper
                 if (external := each.mapping.external) is not None
             ],
-            None,
+            self._nat(),
+            [self._describe_port(each) for each in self._reach.ports.ports],
             StunServerPorts(*self._reach.exchange.server),
             [
                 ReachedInterface(
@@ -52,6 +57,27 @@ class ReachFacts:
             ],
             None if own is None else describe_record(own),
         )
+
+    def _describe_port(self, port: WantedPort) -> ForwardedPort:
+        lease = port.lease
+        confirmed = self._reach.ports.is_confirmed(port)
+        if lease is None:
+            return ForwardedPort(port.protocol, port.port, None, None, None, confirmed, port.trouble)
+        return ForwardedPort(
+            port.protocol, port.port, lease.address, lease.port, lease.method, confirmed, port.trouble
+        )  # fmt: skip
+
+    def _nat(self) -> Nat | None:
+        report, lifetime = self._reach.nat.report, self._reach.keeper.lifetime
+        if report is None:
+            return None
+        kind = report.kind
+        meaning, advice = describe_nat(report, is_forwarded=bool(self._reach.ports.endpoints()))
+        return Nat(
+            kind.mapping, kind.filtering, kind.ports, kind.hairpin, kind.syn, report.udp, report.allocation.order,
+            report.allocation.step, report.external, lifetime.held, lifetime.lost, meaning, advice, report.observers,
+            self._reach.nat.rounds, int(report.at),
+        )  # fmt: skip
 
     def records(self) -> list[StunRecord]:
         """The STUN data of all nodes."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.conftest import ROOT
+from tests.integration.conftest import ROOT, wait_until
 from tests.natlab import natlab
+from tests.natlab.natkinds import Case, run_behind, run_peers
+
+LEASE = 4
 
 
 @pytest.fixture
@@ -28,6 +35,59 @@ def translations(router: natlab.Router) -> str:
     """What miniupnpd has told the kernel."""
     done = router.run(["nft", "list", "chain", "inet", "natlab", "translate"], capture_output=True, text=True)
     return str(done.stdout)
+
+
+def answers(host: natlab.Host, address: str, port: int) -> bool:
+    """Whether the node answers a host's HTTP request at an address."""
+    with host.socket(socket.AF_INET, socket.SOCK_STREAM) as caller, contextlib.suppress(OSError):
+        caller.settimeout(1)
+        caller.connect((address, port))
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n")
+        return bool(caller.recv(100).startswith(b"HTTP/1.1 "))
+    return False
+
+
+@pytest.mark.parametrize("protocol", ["pcp", "upnp"])
+def test_forwarded(protocol: str, mapping_lab: natlab.Lab, tmp_path: Path) -> None:
+    """Both ports are forwarded, confirmed by a peer, told to all, renewed after the router's restart, and given up."""
+    lab = mapping_lab
+    case = Case("home", (("port-restricted", {"port_mapping": protocol}),), {})
+    stranger = lab.public_host("stranger")
+    with (
+        run_peers(lab, tmp_path) as peers,
+        run_behind(lab, tmp_path, case, peers, settings=f"lease = {LEASE}") as node,
+    ):
+        router = lab.nats["home-0"]
+
+        def ports() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = node.call("getnodeinfo")["stun"]["router"]
+            return found
+
+        wait_until(lambda: all(each["confirmed"] for each in ports()), 20, "confirmed ports")
+        assert {(each["transport"], each["port"], each["method"]) for each in ports()} == {
+            ("tcp", 38082, protocol),
+            ("udp", 38083, protocol),
+        }
+        tcp = next(each for each in ports() if each["transport"] == "tcp")
+        assert answers(stranger, tcp["address"], tcp["external_port"])
+        wait_until(lambda: node.call("getnodeinfo")["stun"]["nat"] is not None, 30, "the kind of NAT")
+        nat = node.call("getnodeinfo")["stun"]["nat"]
+        assert ("forwards" in nat["meaning"], nat["advice"]) == (True, "")
+
+        def told() -> list[str]:
+            records = peers[0].call("getstuninfo")["nodes"]
+            return [
+                each["transport"] for record in records for each in record["mappings"]
+                if each["source"] == "router" and each["address"] == router.public_address
+            ]  # fmt: skip
+
+        wait_until(lambda: sorted(told()) == ["tcp", "udp"], 10, "the STUN data at a peer")
+        lab.reboot(router)
+        assert "38082" not in translations(router)
+        wait_until(lambda: "38082" in translations(router), 3 * LEASE + 5, "the ports after the router's restart")
+        wait_until(lambda: answers(stranger, tcp["address"], tcp["external_port"]), 5, "an answer after it")
+        node.stop()
+        assert "38082" not in translations(router)
 
 
 @pytest.mark.parametrize("method", ["nat-pmp", "pcp", "upnp"])
@@ -50,3 +110,11 @@ def test_each_protocol(method: str, mapping_lab: natlab.Lab) -> None:
         asker.stdin.close()
         assert asker.wait(10) == 0
     assert "41000" not in translations(router)
+
+
+def test_never(mapping_lab: natlab.Lab, tmp_path: Path) -> None:
+    """Who does not want it asks no router."""
+    case = Case("home", (("port-restricted", {"port_mapping": "all"}),), {})
+    with run_behind(mapping_lab, tmp_path, case, [], arguments=["--port-mapping", "never"]) as node:
+        assert node.call("getnodeinfo")["stun"]["router"] == []
+        assert "dnat" not in translations(mapping_lab.nats["home-0"])

@@ -12,7 +12,9 @@ from cloudnode import __version__
 from cloudnode.api.calls import Call
 from cloudnode.api.facts import (
     Certificate,
+    ForwardedPort,
     Interface,
+    Nat,
     PeerInfo,
     Peers,
     PunchGranted,
@@ -118,7 +120,8 @@ class StunInfo(Struct, frozen=True):
     """How nodes are reached from outside: this one, and all whose STUN data is known."""
 
     mappings: list[StunMapping]
-    nat: str | None
+    nat: Nat | None
+    router: list[ForwardedPort]
     server: StunServerPorts
     interfaces: list[ReachedInterface]
     nodes: Annotated[list[StunRecord], Meta(description="The newest STUN data of each node, this one included.")]
@@ -275,7 +278,7 @@ def _getstuninfo(call: Call, params: StunParams) -> StunInfo:
         return params.node in (None, node)
 
     return StunInfo(
-        own.mappings, own.nat, own.server, own.interfaces,
+        own.mappings, own.nat, own.router, own.server, own.interfaces,
         [each for each in facts.stun_records() if told(each.node)],
         [each for each in facts.seen_addresses() if told(each.node)],
     )  # fmt: skip

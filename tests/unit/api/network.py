@@ -16,7 +16,9 @@ from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import (
     Certificate,
+    ForwardedPort,
     Interface,
+    Nat,
     NatKind,
     OtherNode,
     PeerInfo,
@@ -119,7 +121,15 @@ class Facts:
             "udp", "10.0.0.2:45001", "203.0.113.7", 40_001, "ef" * 32, 1_790_000_000, 1_790_000_001, 15.0, True
         )
         tried = ReachedInterface("tcp", 38082, "203.0.113.7", False, "ef" * 32, 1_790_000_001)
-        return Stun([mapping], None, StunServerPorts(38083, 38082), [tried], self._record("aa" * 32, "203.0.113.7"))
+        nat = Nat(
+            "endpoint-independent", "address-dependent", "no", "no", "dropped", "works", "unknown", 0, "203.0.113.7",
+            60.0, None, "Restricted-cone NAT: others reach this node once a common peer has told it of them.", "", 3, 1,
+            1_790_000_001,
+        )  # fmt: skip
+        forwarded = ForwardedPort("udp", 38083, None, None, None, False, "no_answer: the router does not answer")
+        return Stun(
+            [mapping], nat, [forwarded], StunServerPorts(38083, 38082), [tried], self._record("aa" * 32, "203.0.113.7")
+        )
 
     def stun_records(self) -> Sequence[StunRecord]:
         return [self._record("aa" * 32, "203.0.113.7"), self._record("ef" * 32, "192.0.2.9")]

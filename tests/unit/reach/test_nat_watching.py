@@ -1,0 +1,134 @@
+"""When a survey of the NAT is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.formats.stundata import NatKind
+from cloudnode.peers.messages import Interface, StunServer
+from cloudnode.reach.nat.deciding import NatReport
+from cloudnode.reach.nat.survey import AskedPeer
+from cloudnode.reach.nat.watching import GATHER_SECONDS, LOOK_SECONDS, PAUSE_SECONDS, NatWatch, choose_peers
+
+SERVER = StunServer(3478, 38082, "name", bytes(32))
+COMPLETE = NatKind("endpoint-independent", "address-dependent", syn="dropped")
+
+
+class Linked(SimpleNamespace):
+    """A peer, as far as it is looked at."""
+
+    __hash__ = object.__hash__
+
+
+def linked(host: str, *, dialled: bool = True, quic: int = 38083) -> Any:
+    """A peer at an address."""
+    hello = SimpleNamespace(interfaces=(Interface("ws", "", 38082, True), Interface("ws-udp", "", quic, True)))
+    return Linked(address=host, dialled=(host, 38082) if dialled else None, hello=hello)
+
+
+class WatchTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.rounds: list[tuple[Sequence[AskedPeer], Deferred[NatReport]]] = []
+        self.reports: list[NatReport] = []
+        self.external: set[str] = set()
+        self.watch = NatWatch(self.clock, self.make, lambda: self.external, self.reports.append, 600.0)
+        self.watch.start()
+
+    def make(self, peers: Sequence[AskedPeer]) -> Deferred[NatReport]:
+        self.rounds.append((peers, Deferred()))
+        return self.rounds[-1][1]
+
+    def tell(self, *hosts: str) -> None:
+        for host in hosts:
+            self.watch.server_told(linked(host), SERVER)
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.pump([LOOK_SECONDS] * round(seconds / LOOK_SECONDS))
+
+    def finish(self, kind: NatKind = COMPLETE, external: str = "203.0.113.1", observers: int = 3) -> None:
+        self.rounds[-1][1].callback(NatReport(kind, external=external, observers=observers))
+
+    def test_enough_peers_are_asked_at_once(self) -> None:
+        self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
+        self.pass_time(LOOK_SECONDS)
+        self.assertEqual([each.host for each in self.rounds[0][0]], ["198.51.100.1", "198.51.100.2", "198.51.100.3"])
+        self.assertEqual([each.other_port for each in self.rounds[0][0]], [38083] * 3)
+        self.finish()
+        self.assertEqual(self.reports[0].kind, COMPLETE)
+
+    def test_few_are_waited_for_and_asked_again_when_there_are_more(self) -> None:
+        self.tell("198.51.100.1")
+        self.pass_time(GATHER_SECONDS - LOOK_SECONDS)
+        self.assertEqual(self.rounds, [])
+        self.pass_time(LOOK_SECONDS)
+        self.finish(NatKind("endpoint-independent"), observers=1)
+        self.pass_time(60)
+        self.assertEqual(len(self.rounds), 1)
+        self.tell("198.51.100.2")
+        self.pass_time(LOOK_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+
+    def test_complete_reports_last_until_the_address_changes(self) -> None:
+        self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
+        self.pass_time(LOOK_SECONDS)
+        self.finish()
+        self.external = {"203.0.113.1"}
+        self.tell("198.51.100.4")
+        self.pass_time(500)
+        self.assertEqual(len(self.rounds), 1)
+        self.external = {"203.0.113.9"}
+        self.pass_time(LOOK_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+        self.finish(external="203.0.113.9")
+        self.pass_time(599)
+        self.assertEqual(len(self.rounds), 2)
+        self.pass_time(2)
+        self.assertEqual(len(self.rounds), 3)
+
+    def test_no_answer_says_nothing_and_is_tried_again(self) -> None:
+        self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
+        self.pass_time(LOOK_SECONDS)
+        self.finish(NatKind(), observers=0)
+        self.assertEqual((self.reports, self.watch.report), ([], None))
+        self.pass_time(PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+
+    def test_a_failure_is_logged_and_tried_again(self) -> None:
+        self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
+        self.pass_time(LOOK_SECONDS)
+        self.rounds[0][1].errback(OSError("no socket"))
+        self.pass_time(PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+
+    def test_stop_gives_a_round_up(self) -> None:
+        self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
+        self.pass_time(LOOK_SECONDS)
+        self.watch.stop()
+        self.assertTrue(self.rounds[0][1].called)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ChooseTest(SynchronousTestCase):
+    def test_each_address_once_reachable_ones_first(self) -> None:
+        called, same = linked("198.51.100.1", dialled=False), linked("198.51.100.2", dialled=False)
+        dialled, local = linked("198.51.100.2"), linked("127.0.0.1")
+        servers = dict.fromkeys((called, same, dialled, local), SERVER)
+        self.assertEqual([each.peer for each in choose_peers(servers)], [dialled, called])
+        self.assertIn(local, [each.peer for each in choose_peers(servers, include_local=True)])
+
+    def test_another_port_of_the_same_server(self) -> None:
+        quic = StunServer(38083, 38082, "name", bytes(32))
+        peers = {linked("198.51.100.1"): quic, linked("198.51.100.2"): SERVER}
+        self.assertEqual([(each.udp_port, each.other_port) for each in choose_peers(peers)],
+                         [(38083, 3478), (3478, 38083)])  # fmt: skip
+
+    def test_one_ip_version(self) -> None:
+        servers = dict.fromkeys((linked("2001:db8::1"), linked("2001:db8::2"), linked("198.51.100.1")), SERVER)
+        self.assertEqual([each.host for each in choose_peers(servers)], ["2001:db8::1", "2001:db8::2"])
