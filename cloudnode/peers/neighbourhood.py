@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 import attrs
-from twisted.internet.defer import FirstError, gatherResults
+from twisted.internet.defer import FirstError, TimeoutError, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
