@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.integration.conftest import wait_until
+from tests.integration.test_mappings import HomeNode, starting
 from tests.natlab import natlab
 from tests.natlab.natkinds import CASES, read_nat, survey_all
 from tests.natlab.nodes import LabNode
 
-SOME = ("firewall", "full-cone-hairpin", "restricted-cone", "port-restricted-rst", "symmetric-sequential", "no-udp")
+SOME = ("firewall", "full-cone-hairpin", "restricted-cone", "symmetric-sequential", "no-udp")
 
 
 def test_kinds(lab: natlab.Lab, tmp_path: Path) -> None:
@@ -27,3 +29,22 @@ def test_kinds(lab: natlab.Lab, tmp_path: Path) -> None:
     assert "UDP is blocked" in meanings["no-udp"]
     assert "foretold" in meanings["symmetric-sequential"]
     assert "firewall" in meanings["firewall"]
+
+
+def test_new_network(lab: natlab.Lab, tmp_path: Path) -> None:
+    """A node that is moved finds out anew, with nothing but the changed address to tell it."""
+    home, office = lab.nat("home", kind="full-cone"), lab.nat("office", kind="restricted-cone", unsolicited_tcp="rst")
+    with starting(tmp_path) as start:
+        server = start(lab.public_host("server"))
+        other = start(lab.public_host("other"), server)
+        node = start(home.host("node"), server, other, kind=HomeNode)
+
+        def found(field: str) -> object:
+            nat = read_nat(node)
+            return None if nat is None else nat[field]
+
+        wait_until(lambda: found("filtering") == "endpoint-independent", 30, "the kind of the first NAT")
+        assert (found("external"), found("syn")) == (home.public_address, "accepted")
+        node.host.change_network(office)
+        wait_until(lambda: found("external") == office.public_address, 60, "the kind of the second NAT")
+        assert (found("filtering"), found("syn")) == ("address-dependent", "reset")
