@@ -145,6 +145,7 @@ class Workshop:
             "--http", f"tcp:{post}:interface={HOST}",
             "--ws", f"tcp:{websocket}:interface={HOST}",
             "--ws-udp", f"{HOST}:{quic}",
+            *([] if "--stun" in arguments else ["--stun", "none"]),
             *arguments,
         ]  # fmt: skip
         ports = {"post": post, "get": post, "websocket": websocket, "quic": quic}

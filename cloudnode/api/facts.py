@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from cloudnode.api.types import Hex, Hex32, Hex64, NodeId, Seconds
 
-TransportName = Literal["http", "ws", "ws-udp", "webtransport"]
+TransportName = Literal["http", "ws", "ws-udp", "webtransport", "stun"]
 
 
 class Interface(Struct, frozen=True):

@@ -130,7 +130,8 @@ async def start_node(
         network=ledger.network.hex(),
         node=ledger.node_key.public.hex(),
         height=ledger.head.height,
-        urls=[each.url for each in listening],
+        # STUN has one URL for both protocols (RFC 7064).
+        urls=list(dict.fromkeys(each.url for each in listening)),
     )
 
 
@@ -319,7 +320,8 @@ class _Stream:
 class _Node:
     """The API and the ports on a ledger that runs.
 
-    :ivar sockets: The QUIC sockets, open or not yet. :ivar reach: How it is reached through NATs.
+    :ivar sockets: The QUIC sockets, open or not yet. :ivar stun: Answers STUN on all ports.
+    :ivar reach: How it is reached through NATs.
     """
 
     def __init__(
@@ -349,7 +351,7 @@ class _Node:
         self._relaying = NodeRelaying(reactor, neighbourhood)
         self._websockets: list[WebSocketFactory] = []
         self._sniffers: list[SniffingFactory] = []
-        self.stun = StunService(reactor)
+        self.stun = StunService(config, reactor)
         self._mapped = MappedPorts(
             reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive
         )
@@ -401,7 +403,8 @@ class _Node:
             listen_udp(socket, address, WS_UDP)
             bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
             self._facts.listening.append(bound)
-        self.stun.begin(shutdown)
+        self.stun.listen(shutdown)
+        self._facts.listening.extend(self.stun.listening)
         self.reach.start(self._facts.listening, self.sockets, shutdown)
         self._punching.start()
         shutdown.add("the punches", self._punching.stop)

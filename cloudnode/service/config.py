@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -23,6 +24,8 @@ from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.places import JoinAddress, JoinInvalid, parse_join
 from cloudnode.reach.settings import PORT_MAPPING_MODES, REACH_MODES, PortMappingMode, ReachMode, ReachSettings
 from cloudnode.store.pruning import HEIGHTS_KEPT
+from cloudnode.stun.limiting import RateLimits
+from cloudnode.transports.stun.stream import StreamLimits
 
 LogFormat = Literal["text", "json"]
 LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
@@ -38,13 +41,13 @@ NONE = "none"
 ALL = "all"
 
 SETTINGS = (
-    "datadir", "http", "ws", "ws-udp", "join", "checkpoint", "sync", "keep", "reach", "port-mapping", "log-format",
-    "log-level",
+    "datadir", "http", "ws", "ws-udp", "stun", "stun-alternate", "join", "checkpoint", "sync", "keep", "reach",
+    "port-mapping", "log-format", "log-level",
 )  # fmt: skip
-TABLES = ("limits", "ledger", "peers", "mappings")
+TABLES = ("limits", "ledger", "peers", "mappings", "stun-limits")
 
 _T = TypeVar("_T")
-_Table = TypeVar("_Table", Limits, "LedgerSettings", PeerSettings, ReachSettings)
+_Table = TypeVar("_Table", Limits, "LedgerSettings", PeerSettings, ReachSettings, "StunSettings")
 
 
 class ConfigError(Exception):
@@ -80,25 +83,59 @@ class LedgerSettings:
 
 
 @attrs.frozen
+class StunSettings:
+    """How much STUN this node answers.
+
+    :ivar requests_second: Answers a second and address in the long run. :ivar requests_burst: How many at once.
+    :ivar connections: TCP connections of unknown askers, in all. :ivar connections_address: Those of one address.
+    :ivar idle_seconds: After which a silent TCP connection of one is closed.
+    """
+
+    requests_second: float = attrs.field(default=100.0, converter=float, validator=ge(0.001))
+    requests_burst: int = attrs.field(default=500, validator=[instance_of(int), ge(1)])
+    connections: int = attrs.field(default=1_024, validator=[instance_of(int), ge(1)])
+    connections_address: int = attrs.field(default=32, validator=[instance_of(int), ge(1)])
+    idle_seconds: float = attrs.field(default=60.0, converter=float, validator=ge(0.001))
+
+    @property
+    def rate(self) -> RateLimits:
+        """What of it concerns requests."""
+        return RateLimits(self.requests_second, self.requests_burst)
+
+    @property
+    def streams(self) -> StreamLimits:
+        """What of it concerns TCP connections."""
+        return StreamLimits(
+            idle_seconds=self.idle_seconds,
+            connections=self.connections,
+            connections_address=self.connections_address,
+        )
+
+
+@attrs.frozen
 class Config:
     """Everything a node needs to know before it starts.
 
     :ivar datadir: Absolute path of the data directory.
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
+    :ivar stun: Addresses that serve STUN alone, over UDP and TCP; None for the usual port, if it is free.
+    :ivar stun_alternate: Another address of this machine, and another port, for the same (RFC 5780).
     :ivar join: Nodes of the network to join. :ivar checkpoint: A block that must be in the chain.
     :ivar sync: How a follower comes to the height of its peers.
     :ivar keep: How many blocks below the newest one are kept; None for all.
     :ivar limits: What one caller may ask of this node. :ivar ledger: What the node does for its ledger.
     :ivar peers: How many links it has. :ivar reach: Whether it keeps mappings of NATs.
     :ivar port_mapping: Whether the router is asked to forward ports.
-    :ivar reaching: How it does so.
+    :ivar reaching: How it does so. :ivar stun_limits: How much STUN is answered.
     """
 
     datadir: Path
     http: tuple[str, ...] = DEFAULT_HTTP
     ws: tuple[str, ...] = DEFAULT_WS
     ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
+    stun: tuple[UdpAddress, ...] | None = None
+    stun_alternate: UdpAddress | None = None
     join: tuple[JoinAddress, ...] = ()
     checkpoint: Checkpoint | None = None
     sync: SyncSetting = "auto"
@@ -111,6 +148,7 @@ class Config:
     ledger: LedgerSettings = attrs.field(factory=LedgerSettings)
     peers: PeerSettings = attrs.field(factory=PeerSettings)
     reaching: ReachSettings = attrs.field(factory=ReachSettings)
+    stun_limits: StunSettings = attrs.field(factory=StunSettings)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -137,11 +175,14 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
     :raises ConfigError: A value can't be used, or the file has a key that is not known.
     """
     settings = _Settings(given, {} if file is None else read_file(file), file)
+    stun: tuple[UdpAddress, ...] | None = settings.read("stun", _read_udp_addresses, None)
     return Config(
         datadir=settings.read("datadir", _read_datadir, default_datadir(environ, home)),
         http=settings.read("http", _read_endpoints, DEFAULT_HTTP),
         ws=settings.read("ws", _read_endpoints, DEFAULT_WS),
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
+        stun=stun,
+        stun_alternate=settings.read("stun-alternate", partial(_read_stun_alternate, stun), None),
         join=settings.read("join", _read_joins, ()),
         checkpoint=settings.read("checkpoint", _read_checkpoint, None),
         sync=cast(SyncSetting, settings.read("sync", _choice(SYNC_SETTINGS), "auto")),
@@ -154,6 +195,7 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
         ledger=settings.read_table("ledger", LedgerSettings()),
         peers=settings.read_table("peers", PeerSettings()),
         reaching=settings.read_table("mappings", ReachSettings()),
+        stun_limits=settings.read_table("stun-limits", StunSettings()),
     )
 
 
@@ -300,6 +342,23 @@ def parse_udp_address(text: str) -> UdpAddress:
     if not 0 <= number <= 65_535:
         raise ValueError(f"{text!r} is not a UDP port, as in 38083 or 127.0.0.1:38083")
     return UdpAddress(address, number)
+
+
+def _read_stun_alternate(stun: tuple[UdpAddress, ...] | None, value: Any) -> UdpAddress:
+    """``ADDRESS[:PORT]``; without a port, the one after that of the address that it is an alternate to."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text, ADDRESS[:PORT]")
+    if stun is None or len(stun) != 1 or ip_address(stun[0].host).is_unspecified or not 0 < stun[0].port < 65_535:
+        raise ValueError("it goes with one address and port that STUN is served at, as in --stun 192.0.2.1:3478")
+    try:
+        alternate = UdpAddress(str(ip_address(value.strip("[]"))), stun[0].port + 1)
+    except ValueError:
+        alternate = parse_udp_address(value)
+    if ip_address(alternate.host).version != ip_address(stun[0].host).version:
+        raise ValueError(f"{value!r} and {stun[0]} are of two families")
+    if alternate.host == stun[0].host or alternate.port in (0, stun[0].port):
+        raise ValueError(f"{value!r} has to differ from {stun[0]} in both its address and its port")
+    return alternate
 
 
 def _choice(choices: Sequence[str]) -> Callable[[Any], str]:

@@ -80,7 +80,8 @@ def told_interfaces(listening: Sequence[Listening]) -> list[Interface]:
     """What a node tells its peers that it serves; a port on all addresses is told without one."""
     told = []
     for each in listening:
-        if each.port is None:
+        # STUN's ports are told to each peer together with a key for it.
+        if each.port is None or "stun" in each.transports:
             continue
         address = ip_address(each.address.partition("%")[0])
         host = "" if address.is_unspecified else str(address)

@@ -37,12 +37,13 @@ class Listening:
 
     @property
     def url(self) -> str:
-        """Where it is reached from this machine."""
+        """Where it is reached from this machine (for STUN by RFC 7064, whose URIs have no slashes)."""
         if self.port is None:
             return f"unix:{self.address}"
         address = ip_address(self.address.partition("%")[0])
         host = "localhost" if address.is_unspecified else str(address)
-        return f"{self.scheme}://[{host}]:{self.port}" if ":" in host else f"{self.scheme}://{host}:{self.port}"
+        place = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return f"stun:{place}" if self.scheme == "stun" else f"{self.scheme}://{place}"
 
 
 async def listen_stream(reactor: IReactorCore, endpoint: str, factory: IProtocolFactory, what: str) -> IListeningPort:
@@ -54,7 +55,7 @@ async def listen_stream(reactor: IReactorCore, endpoint: str, factory: IProtocol
     try:
         return await serverFromString(reactor, endpoint).listen(factory)  # type: ignore[no-any-return]
     except Exception as error:
-        raise StartError(f"cannot serve {what} at {endpoint}: {_reason(error)}") from None
+        raise StartError(f"cannot serve {what} at {endpoint}: {reason(error)}") from None
 
 
 def listen_udp(socket: QuicSocket, address: UdpAddress, what: str) -> None:
@@ -65,7 +66,7 @@ def listen_udp(socket: QuicSocket, address: UdpAddress, what: str) -> None:
     try:
         socket.listen(address.port, address.host)
     except Exception as error:
-        raise StartError(f"cannot serve {what} at UDP {address}: {_reason(error)}") from None
+        raise StartError(f"cannot serve {what} at UDP {address}: {reason(error)}") from None
 
 
 def describe(host: IAddress, transports: Sequence[TransportName], scheme: str, *, secure: bool) -> Listening:
@@ -77,7 +78,7 @@ def describe(host: IAddress, transports: Sequence[TransportName], scheme: str, *
     return Listening(tuple(transports), scheme, "tcp", path, None, secure)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The system's words, without Twisted's around them."""
     if isinstance(error, CannotListenError):
         error = error.socketError if isinstance(error.socketError, Exception) else error

@@ -13,7 +13,7 @@ from cloudnode import __version__
 from cloudnode.reach.settings import PORT_MAPPING_MODES, REACH_MODES
 from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, SYNC_SETTINGS, Config, ConfigError, make_config
 
-_REPEATABLE = ("http", "ws", "ws-udp", "join")
+_REPEATABLE = ("http", "ws", "ws-udp", "stun", "join")
 
 _EXAMPLES = """
 HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
@@ -55,6 +55,8 @@ class Options(usage.Options):
         ["datadir", "d", None, "Where the data is kept. Default: $STATE_DIRECTORY, which systemd sets, else "
          "$XDG_DATA_HOME/cloudnode, else ~/.local/share/cloudnode"],
         ["config", "c", None, "A TOML file with further settings"],
+        ["stun-alternate", None, None, "ADDRESS[:PORT]: another address of this machine for STUN, so that clients find "
+         "out what kind of NAT they have (RFC 5780). Goes with --stun ADDRESS:PORT. Default port: the one after that"],
         ["checkpoint", None, None, "HEIGHT:HASH of a block that must be in the chain; another history is not followed"],
         ["sync", None, None, f"How a follower catches up: {', '.join(SYNC_SETTINGS)} (replay blocks, or fetch a recent "
          "state). Default: auto, what is sensible"],
@@ -99,6 +101,11 @@ class Options(usage.Options):
         """Serve WebSocket over HTTP/3 and WebTransport. Repeatable, or none. Default: 38083"""
         self.setdefault("ws-udp", []).append(address)
 
+    def opt_stun(self, address: str) -> None:
+        """Serve STUN at [ADDRESS:]PORT, over UDP and TCP. Repeatable, or none. Default: 3478, if it is free. The ports
+        for WebSocket answer STUN too."""
+        self.setdefault("stun", []).append(address)
+
     def opt_join(self, url: str) -> None:
         """Join the network of a node and follow it: its ws://, wss://, ws+udp:// or http:// URL, or
         cloudnode:NODE@HOST:PORT?network=HASH. Repeatable. Remembered nodes are found again without it."""
@@ -124,7 +131,8 @@ class Options(usage.Options):
         :raises UsageError: Something can't be used; one line.
         """
         names = (
-            "datadir", "checkpoint", "sync", "keep", "reach", "port-mapping", "log-format", "log-level", *_REPEATABLE,
+            "datadir", "stun-alternate", "checkpoint", "sync", "keep", "reach", "port-mapping", "log-format",
+            "log-level", *_REPEATABLE,
         )  # fmt: skip
         given: dict[str, Any] = {name: self[name] for name in names if self.get(name) is not None}
         file = None if self["config"] is None else Path(self["config"])

@@ -8,7 +8,9 @@ can use up a node's share by forging its address; and whoever granted the key is
 
 With a second address (RFC 5780) there are four sockets, one at each pair of an address and a port. Each has a
 :class:`Place`, answers tell OTHER-ADDRESS and RESPONSE-ORIGIN, and CHANGE-REQUEST says from which of them the answer is
-to come. Without one, CHANGE-REQUEST gets 420.
+to come. PADDING gets as much of it, and RESPONSE-PORT has the answer sent to another port of the source: whoever can
+forge an address can forge the port as well, so this gives nobody what they do not have. Without a second address all
+three get 420.
 """
 
 from __future__ import annotations
@@ -24,14 +26,17 @@ from cloudnode.stun.attributes import (
     CHANGED_ADDRESS,
     MAPPED_ADDRESS,
     OTHER_ADDRESS,
+    PADDING,
     PRIORITY,
     RESPONSE_ORIGIN,
+    RESPONSE_PORT,
     SOURCE_ADDRESS,
     USE_CANDIDATE,
     USERNAME,
     XOR_MAPPED_ADDRESS,
     Address,
     decode_change,
+    decode_port,
     decode_text,
     encode_address,
     encode_error,
@@ -60,6 +65,7 @@ UNKNOWN_ATTRIBUTE = 420
 
 # ICE's attributes say something to who is an ICE agent, and change nothing here.
 _TAKEN = frozenset((USERNAME, MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256, PRIORITY, USE_CANDIDATE))
+_TAKEN_WITH_PLACE = _TAKEN | {CHANGE_REQUEST, PADDING, RESPONSE_PORT}
 
 
 @attrs.define
@@ -70,6 +76,7 @@ class StunCounters:
     :ivar authenticated: Those of them to askers with a good integrity. :ivar refused: Error responses.
     :ivar limited: Requests passed over because their address (or username) had too many.
     :ivar passed_over: Messages that are no Binding request, or are broken.
+    :ivar unsent: Answers that could not be sent.
     :ivar connections: TCP connections now. :ivar connections_refused: Those closed because their address had too many,
         or because newer ones came when all places were taken.
     :ivar connections_closed: Those closed for what they carried, or for carrying nothing for too long.
@@ -82,6 +89,7 @@ class StunCounters:
     refused: int = 0
     limited: int = 0
     passed_over: int = 0
+    unsent: int = 0
     connections: int = 0
     connections_refused: int = 0
     connections_closed: int = 0
@@ -121,11 +129,13 @@ class Place:
 class Reply:
     """An answer to the source of a request.
 
+    :ivar to: Where it has to go: the source, or another port of it where that was asked for.
     :ivar place: The socket that it has to go from; None: the one that the request came to.
     :ivar is_known: Whether the asker authenticated itself.
     """
 
     data: bytes
+    to: Address
     place: Place | None = None
     is_known: bool = False
 
@@ -139,7 +149,8 @@ class BindingServer:
     def __init__(self, credentials: CredentialTable, limiter: RateLimiter, counters: StunCounters) -> None:
         self.credentials = credentials
         self.counters = counters
-        self._limiter = limiter
+        self.take = limiter.take
+        """Whether one more answer may be given; see :meth:`RateLimiter.take`."""
 
     def answer(
         self, data: bytes, source: Address, now: float, *, protocol: Protocol = "udp", via: Any = None,
@@ -169,23 +180,35 @@ class BindingServer:
         else:
             counters.requests_tcp += 1
         username, credential = self._find_credential(request)
-        if not self._limiter.take(packed if credential is None else username.encode(), now):
+        if not self.take(packed if credential is None else username.encode(), now):
             counters.limited += 1
             return None
+        if request.is_old and place is None and request.find(CHANGE_REQUEST) not in (None, bytes(4)):
+            # Clients of RFC 3489 take any answer, an error response too, for one from the changed address, and would
+            # call their NAT open.
+            counters.passed_over += 1
+            return None
         try:
-            refusal, to = self._check(request, credential, place)
+            refusal, origin = self._check(request, credential, place)
+            port = _read_response_port(request, place)
         except StunError:
-            refusal, to = [encode_error(BAD_REQUEST)], None
+            refusal, origin, port = [encode_error(BAD_REQUEST)], None, None
         key = None if credential is None else credential.key
         if refusal:
             counters.refused += 1
-            return Reply(_encode(request, Kind.ERROR, refusal, key))
+            return Reply(_encode(request, Kind.ERROR, refusal, key), source, place)
         if credential is not None:
             counters.authenticated += 1
             credential.observed(Observation(username, protocol, (source[0], source[1]), via))
         counters.answers += 1
-        data = _encode(request, Kind.SUCCESS, _tell(request, source, to, place), key)
-        return Reply(data, to, credential is not None)
+        data = _encode(request, Kind.SUCCESS, _tell(request, source, origin, place), key)
+        return Reply(data, source if port is None else (source[0], port), origin, credential is not None)
+
+    def count_bare(self, requests: int, answers: int) -> None:
+        """Count bare requests over UDP which a port answered by itself (:mod:`cloudnode.stun.bare`)."""
+        self.counters.requests_udp += requests
+        self.counters.answers += answers
+        self.counters.limited += requests - answers
 
     def _find_credential(self, request: Message) -> tuple[str, Credential | None]:
         """The credential that a request's integrity was made with, and its username."""
@@ -210,11 +233,11 @@ class BindingServer:
         )
         if has_integrity and credential is None:
             return [encode_error(BAD_REQUEST if request.get(USERNAME) is None else UNAUTHENTICATED)], None
-        unknown = request.unknown_required(_TAKEN if place is None else _TAKEN | {CHANGE_REQUEST})
+        unknown = request.unknown_required(_TAKEN if place is None else _TAKEN_WITH_PLACE)
         change = request.find(CHANGE_REQUEST)
         if request.is_old:
-            # RFC 3489's clients send it always, mostly with no flag set.
-            unknown = unknown if change is not None and place is None and decode_change(change) else ()
+            # They send CHANGE-REQUEST always, mostly with no flag set.
+            unknown = tuple(type for type in unknown if type != CHANGE_REQUEST)
         if unknown:
             return [encode_error(UNKNOWN_ATTRIBUTE), encode_unknown(unknown)], None
         if change is None or place is None:
@@ -222,16 +245,29 @@ class BindingServer:
         return [], place.change(decode_change(change))
 
 
-def _tell(request: Message, source: Address, to: Place | None, place: Place | None) -> list[Attribute]:
+def _read_response_port(request: Message, place: Place | None) -> int | None:
+    value = request.find(RESPONSE_PORT)
+    if value is None or place is None:
+        return None
+    if request.get(PADDING) is not None:
+        # RFC 5780, section 6.1: large answers go to the source alone.
+        raise StunError("attribute_value", "RESPONSE-PORT together with PADDING")
+    return decode_port(value)
+
+
+def _tell(request: Message, source: Address, origin: Place | None, place: Place | None) -> list[Attribute]:
     if request.is_old:
         found = [Attribute(MAPPED_ADDRESS, encode_address(source))]
         origin_type, other_type = SOURCE_ADDRESS, CHANGED_ADDRESS
     else:
         found = [Attribute(XOR_MAPPED_ADDRESS, encode_xor_address(source, request.transaction))]
         origin_type, other_type = RESPONSE_ORIGIN, OTHER_ADDRESS
-    if place is not None and to is not None:
-        found.append(Attribute(origin_type, encode_address(to.address)))
+    if place is not None and origin is not None:
+        found.append(Attribute(origin_type, encode_address(origin.address)))
         found.append(Attribute(other_type, encode_address(place.other)))
+        padding = request.find(PADDING)
+        if padding is not None:
+            found.append(Attribute(PADDING, bytes(len(padding))))
     return found
 
 

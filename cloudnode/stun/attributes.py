@@ -217,6 +217,24 @@ def decode_change(value: bytes) -> int:
     return value[3] & (CHANGE_IP | CHANGE_PORT)
 
 
+def encode_port(port: int) -> Attribute:
+    """RESPONSE-PORT."""
+    return Attribute(RESPONSE_PORT, port.to_bytes(2, "big") + b"\0\0")
+
+
+def decode_port(value: bytes) -> int:
+    """Read it; its last two bytes are padding, which some have in the length and some do not.
+
+    :raises StunError: It has another length, or is 0.
+    """
+    if len(value) not in (2, 4):
+        raise StunError("attribute_length", NAMES[RESPONSE_PORT])
+    port = int.from_bytes(value[:2], "big")
+    if not port:
+        raise StunError("attribute_value", NAMES[RESPONSE_PORT])
+    return port
+
+
 @attrs.frozen
 class PasswordAlgorithm:
     """How a password is hashed: MD5 is 1, SHA-256 is 2 (RFC 8489, section 18.5)."""

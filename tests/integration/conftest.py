@@ -81,12 +81,14 @@ class NodeProcess:
     address = "127.0.0.1"
 
     def __init__(
-        self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False, interfaces: bool = True
-    ) -> None:
+        self, home: Path, arguments: Sequence[str] = (), *, tac: bool = False, interfaces: bool = True,
+        usual_stun: bool = False,
+    ) -> None:  # fmt: skip
         """
         :param home: A directory of its own (created) with the data directory ``data`` and the logs in it.
         :param arguments: More options of ``twistd cloudnode``.
         :param tac: Run ``twistd -y node.tac`` in place of the plugin.
+        :param usual_stun: Serve STUN at its usual port, the same for all nodes, unless the arguments say where.
         :param interfaces: Serve on the free ports found; else the arguments say where.
         """
         home.mkdir(parents=True, exist_ok=True)
@@ -99,6 +101,7 @@ class NodeProcess:
         self.notify = self.make_notify_socket()
         self.arguments = list(arguments)
         self._interfaces = interfaces
+        self._usual_stun = usual_stun
         self._tac = tac
 
     # What differs where a node is not beside the test
@@ -159,6 +162,8 @@ class NodeProcess:
             options += ["--http", f"tcp:{self.http_port}:interface={self.address}"]
             options += ["--ws", f"tcp:{self.ws_port}:interface={self.address}"]
             options += ["--ws-udp", f"{self.address}:{self.ws_udp_port}"]
+        if "--stun" not in self.arguments and not self._usual_stun:
+            options += ["--stun", "none"]
         return [*options, *self.arguments]
 
     def spawn(self) -> subprocess.Popen[bytes]:

@@ -55,7 +55,7 @@ class NodePlan:
         """The arguments of ``twistd``."""
         options = ["--nodaemon", "--pidfile=", "cloudnode", "--datadir", str(self.datadir)]
         options += ["--http", f"tcp:{self.http}:interface={HOST}", "--ws", f"tcp:{self.ws}:interface={HOST}"]
-        options += ["--ws-udp", f"{HOST}:{self.ws_udp}"]
+        options += ["--ws-udp", f"{HOST}:{self.ws_udp}", "--stun", "none"]
         return options + [word for url in self.joins for word in ("--join", url)]
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.internet.tcp import makeBinding
@@ -71,6 +71,8 @@ class AskingStream(Protocol):
 
         :returns: Fires with the answer, or fails with :class:`StunError`. Cancelling it forgets the request.
         """
+        if self.lost.called:
+            return fail(StunError("disconnected"))
         return self._questions.ask(self._server, username=username, key=key, timing=timing)
 
     def dataReceived(self, data: bytes) -> None:

@@ -162,7 +162,7 @@ class StunSocket:
         elif self._server is not None:
             reply = self._server.answer(data, source, self._monotonic(), via=self._socket)
             if reply is not None:
-                self._socket.write(reply.data, source)
+                self._socket.write(reply.data, reply.to)
 
     def stop(self) -> None:
         """Neither answer nor ask any more; what was asked fails."""

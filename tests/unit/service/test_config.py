@@ -45,6 +45,27 @@ class ConfigTests(SynchronousTestCase):
             file.write_text(text)
         return make_config({name.replace("_", "-"): value for name, value in given.items()}, {}, HOME, file)
 
+    def test_stun(self) -> None:
+        """STUN is at one usual port unless told otherwise; a second address stands beside a single first one."""
+        self.assertEqual((self.make().stun, self.make(stun="none").stun), (None, ()))
+        config = self.make(stun=["192.0.2.1:3478"], stun_alternate="192.0.2.2")
+        self.assertEqual(config.stun, (UdpAddress("192.0.2.1", 3478),))
+        self.assertEqual(config.stun_alternate, UdpAddress("192.0.2.2", 3479))
+        config = self.make(stun=["[2001:db8::1]:9"], stun_alternate="[2001:db8::2]:7")
+        self.assertEqual(config.stun_alternate, UdpAddress("2001:db8::2", 7))
+        self.assertEqual(self.make("[stun-limits]\nrequests_burst = 7\n").stun_limits.rate.requests_burst, 7)
+        for stun, alternate, words in (
+            ([], "192.0.2.2", "it goes with one address and port"),
+            (["3478"], "192.0.2.2", "it goes with one address and port"),
+            (["192.0.2.1:1", "192.0.2.3:1"], "192.0.2.2", "it goes with one address and port"),
+            (["192.0.2.1:3478"], "192.0.2.1", "has to differ"),
+            (["192.0.2.1:3478"], "192.0.2.2:3478", "has to differ"),
+            (["192.0.2.1:3478"], "2001:db8::2", "of two families"),
+            (["192.0.2.1:3478"], "elsewhere", "is not"),
+        ):
+            given = {"stun": stun} if stun else {}
+            self.assertIn(words, self.refusal(stun_alternate=alternate, **given))
+
     def refusal(self, text: str | None = None, **given: Any) -> str:
         line = str(self.assertRaises(ConfigError, self.make, text, **given))
         self.assertNotIn("\n", line)

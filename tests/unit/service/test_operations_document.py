@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.api.limits import Limits
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.reach.settings import ReachSettings
-from cloudnode.service.config import SETTINGS, Config, LedgerSettings, make_config
+from cloudnode.service.config import SETTINGS, Config, LedgerSettings, StunSettings, make_config
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
 
@@ -26,6 +26,7 @@ class OperationsDocumentTests(SynchronousTestCase):
         self.assertEqual(len(config.ws_udp), 2)
         self.assertEqual((config.limits, config.ledger), (Limits(), LedgerSettings()))
         self.assertEqual((config.peers, config.reaching), (PeerSettings(), ReachSettings()))
+        self.assertEqual(config.stun_limits, StunSettings())
 
     def test_settings(self) -> None:
         """The table has every setting, with the default that it has."""

@@ -12,8 +12,10 @@ from cloudnode.stun.attributes import (
     ERROR_CODE,
     MAPPED_ADDRESS,
     OTHER_ADDRESS,
+    PADDING,
     PRIORITY,
     RESPONSE_ORIGIN,
+    RESPONSE_PORT,
     SOFTWARE,
     SOURCE_ADDRESS,
     UNKNOWN_ATTRIBUTES,
@@ -23,6 +25,7 @@ from cloudnode.stun.attributes import (
     decode_error,
     decode_unknown,
     encode_change,
+    encode_port,
     mapped_address,
 )
 from cloudnode.stun.credentials import Credential, CredentialTable, Observation
@@ -241,6 +244,23 @@ class SecondAddressTests(AnsweringTestCase):
             self.assertEqual(decode_address(decode(reply.data).find(RESPONSE_ORIGIN) or b""), expected)
             self.assertEqual(decode_address(decode(reply.data).find(OTHER_ADDRESS) or b""), ("192.0.2.2", 2))
 
+    def test_response_port(self) -> None:
+        """RESPONSE-PORT has the answer sent to another port of the source, and never to another address."""
+        reply = self.answer(request(encode_port(9)), place=self.place)
+        self.assertEqual(reply.to, (SOURCE[0], 9))
+        self.assertEqual(mapped_address(decode(reply.data)), SOURCE)
+        self.assertEqual(self.error_code(self.message(request(encode_port(9)))), 420)
+        zero = request(Attribute(RESPONSE_PORT, bytes(4)))
+        self.assertEqual(self.error_code(self.message(zero, place=self.place)), 400)
+
+    def test_padding(self) -> None:
+        """PADDING gets as much of it; together with RESPONSE-PORT it is refused."""
+        padding = Attribute(PADDING, b"x" * 1_200)
+        message = self.message(request(padding), place=self.place)
+        self.assertEqual(message.find(PADDING), bytes(1_200))
+        self.assertEqual(self.error_code(self.message(request(padding, encode_port(9)), place=self.place)), 400)
+        self.assertEqual(self.error_code(self.message(request(padding))), 420)
+
     def test_malformed(self) -> None:
         """A CHANGE-REQUEST that can't be read gets 400."""
         self.assertEqual(self.error_code(self.message(request(Attribute(3, b"12")), place=self.place)), 400)
@@ -260,7 +280,7 @@ class OldClientTests(AnsweringTestCase):
         self.assertEqual(mapped_address(message), SOURCE)
 
     def test_change(self) -> None:
-        """With a second address they are told it as they expect; without one a change gets 420."""
+        """With a second address they are told it as they expect; without one a change is passed over."""
         place = Place(ADDRESSES, 0, 0)
         reply = self.answer(self.old(encode_change(6)), place=place, old=True)
         assert reply.place is not None
@@ -268,4 +288,4 @@ class OldClientTests(AnsweringTestCase):
         message = decode(reply.data, old=True)
         self.assertEqual(decode_address(message.find(SOURCE_ADDRESS) or b""), ("192.0.2.2", 2))
         self.assertEqual(decode_address(message.find(CHANGED_ADDRESS) or b""), ("192.0.2.2", 2))
-        self.assertEqual(self.error_code(self.message(self.old(encode_change(6)), old=True)), 420)
+        self.assertIs(self.server.answer(self.old(encode_change(6)), SOURCE, 0.0, old=True), None)

@@ -1,0 +1,22 @@
+"""The bare Binding request over IPv4, answered by hand: what most clients send, and most of what a flood consists of.
+
+A server has few microseconds for each of these, which leaves no time for messages as values. What is here says the same
+as :mod:`cloudnode.stun.answering`, which a test compares.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from cloudnode.stun.message import COOKIE
+
+REQUEST = struct.Struct("!Q12s")
+"""A request: its head, and the transaction id."""
+REQUEST_HEAD = int.from_bytes(b"\x00\x01\x00\x00" + COOKIE, "big")
+
+ANSWER = struct.Struct("!Q12sIQ")
+"""An answer: its head, the transaction id, the attribute's head, and :data:`MASK` XOR the source (as a number: two zero
+bytes, the port's two, the address's four)."""
+ANSWER_HEAD = int.from_bytes(b"\x01\x01\x00\x0c" + COOKIE, "big")
+ATTRIBUTE_HEAD = 0x0020_0008
+MASK = int.from_bytes(b"\x00\x01" + COOKIE[:2] + COOKIE, "big")
