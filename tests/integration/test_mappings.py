@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -277,6 +278,8 @@ def test_session_survives(lab: natlab.Lab, start: Start, read: Callable[..., dic
     node.host.change_network(office)
     both("in another network", moves=True)
     assert {place.split(":")[0] for place in places.values()} == {office.public_address}
+    [interval] = re.findall(r"^cloudnode_mapping_keepalive_seconds (\S+)", metrics(node), re.MULTILINE)
+    assert float(interval) < 4, "the interval that was learned is longer than mappings live"
 
 
 def test_peer_goes(lab: natlab.Lab, start: Start) -> None:
