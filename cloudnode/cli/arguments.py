@@ -62,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _key(add, shared)
     _validators(add, shared)
-    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _compare):
+    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _doctor, _compare):
         declare(add)
     for declare in (_init, _audit, _demo, _completion):
         declare(add)
@@ -342,6 +342,17 @@ def _init(add: Add) -> None:
         metavar="WHO",
         type=values.admission,
         help="open, work:BITS, or invited:ACCOUNT[,ACCOUNT...] (open)",
+    )
+
+
+def _doctor(add: Add) -> None:
+    add(
+        "doctor",
+        "say how a node is reached from outside, why, and what to do",
+        "  cloudnode doctor\n  cloudnode doctor --node ws://192.168.1.5:38082\n",
+        "Tell in words which of a node's ports other nodes have reached, which ports its NAT keeps for it, of what "
+        "kind the NAT is, and what its operator can do. The node finds all this out by itself, with the nodes that it "
+        "is linked with.",
     )
 
 

@@ -1,0 +1,107 @@
+"""``cloudnode doctor``: from what a node knows of itself to what its operator reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cloudnode.cli.commands import doctor
+from cloudnode.cli.diagnosis import diagnose
+from tests.unit.cli.fakes import run_command
+
+NODE, OTHER = "ab" * 32, "cd" * 32
+NOW = 1_790_000_000
+
+
+def info(*, links: int = 2) -> dict[str, Any]:
+    interfaces = [
+        {"transport": transport, "protocol": protocol, "address": "0.0.0.0", "port": port, "secure": False}
+        for transport, protocol, port in (
+            ("http", "tcp", 38081), ("ws", "tcp", 38082), ("ws-udp", "udp", 38083), ("webtransport", "udp", 38083),
+        )
+    ]  # fmt: skip
+    return {"node": NODE, "time": NOW, "peers": {"inbound": 0, "outbound": links, "known": 9}, "interfaces": interfaces}
+
+
+def tried(port: int, reached: bool, transport: str = "tcp") -> dict[str, Any]:
+    return {
+        "transport": transport, "port": port, "address": "203.0.113.9", "reached": reached, "observer": OTHER,
+        "time": NOW - 300,
+    }  # fmt: skip
+
+
+def mapping(confirmed: bool | None = None) -> dict[str, Any]:
+    return {
+        "transport": "udp", "local": "192.168.1.5:40000", "address": "203.0.113.9", "port": 50_000, "observer": OTHER,
+        "first_seen": NOW - 60, "last_seen": NOW, "keepalive": 15.0, "confirmed": confirmed,
+    }  # fmt: skip
+
+
+def stun(*tries: dict[str, Any], mappings: tuple[dict[str, Any], ...] = (), kind: str = "unknown") -> dict[str, Any]:
+    nat = {"mapping": kind, "filtering": "unknown", "ports": "unknown", "hairpin": "unknown", "syn": "unknown"}
+    return {
+        "mappings": list(mappings), "nat": None, "server": {"udp": 3478, "tcp": 3478}, "interfaces": list(tries),
+        "nodes": [{"node": OTHER, "nat": nat | {"mapping": "none"}}, {"node": NODE, "nat": nat}], "seen": [],
+    }  # fmt: skip
+
+
+class DiagnosisTests(SynchronousTestCase):
+    def test_verdicts(self) -> None:
+        """The best way that is known to work decides; what nobody has tried is not called good or bad."""
+        shut = tried(38082, False)
+        for told, verdict in (
+            (stun(tried(38082, True)), "direct"),
+            (stun(shut, mappings=(mapping(True),), kind="endpoint-independent"), "direct"),
+            (stun(shut, mappings=(mapping(False),), kind="endpoint-independent"), "punched"),
+            (stun(shut, mappings=(mapping(),), kind="address-and-port-dependent"), "relayed"),
+            (stun(shut, mappings=(mapping(),)), "unknown"),
+            (stun(shut), "relayed"),
+            (stun(), "unknown"),
+        ):
+            self.assertEqual(diagnose(info(), told).verdict, verdict, told)
+        self.assertEqual(diagnose(info(links=0), stun()).verdict, "alone")
+
+    def test_ports(self) -> None:
+        """Each port once, with the best and newest that was found of it."""
+        told = stun(tried(38082, False), tried(38082, True), tried(38083, False, "udp"))
+        ports = diagnose(info(), told).interfaces
+        self.assertEqual([each.name for each in ports], ["http 38081/tcp", "ws 38082/tcp", "ws-udp 38083/udp"])
+        self.assertEqual([each.is_reached for each in ports], [None, True, False])
+        self.assertEqual(ports[1].why, "node cdcdcdcdcdcd reached it at 203.0.113.9 5 min ago")
+
+    def test_advice(self) -> None:
+        """What to do follows from what is the matter."""
+        shut = stun(tried(38082, False), mappings=(mapping(),), kind="address-and-port-dependent")
+        advice = " ".join(diagnose(info(), shut).advice)
+        for words in ("UPnP", "38081/tcp, 38082/tcp, 38083/udp", "symmetric"):
+            self.assertIn(words, advice)
+        self.assertEqual(diagnose(info(), stun(tried(38082, True))).advice, [])
+        self.assertIn("firewall", diagnose(info(), stun(tried(38082, True), tried(38081, False))).advice[0])
+        self.assertIn("--join", diagnose(info(links=0), stun()).advice[0])
+        off = stun(tried(38082, True)) | {"server": {"udp": 0, "tcp": 0}}
+        self.assertIn("--stun", diagnose(info(), off).advice[0])
+
+
+class DoctorTests(SynchronousTestCase):
+    def run_(self, *arguments: str) -> str:
+        home = Path(self.mktemp())
+        home.mkdir()
+        told = stun(tried(38082, False), mappings=(mapping(False),), kind="endpoint-independent")
+        methods = {"getnodeinfo": lambda _: info(), "getstuninfo": lambda _: told}
+        return run_command(doctor, ["doctor", *arguments], methods, home=home).out
+
+    def test_text(self) -> None:
+        """People read a summary first, then why, then what to do."""
+        out = self.run_()
+        self.assertIn("this node is reached directly with the help of a node that both know", out.splitlines()[0])
+        self.assertLess(out.index("ports"), out.index("what to do"))
+        self.assertIn("203.0.113.9:50000/udp for 192.168.1.5:40000", out)
+        self.assertIn("a port is mapped once, for everybody", out)
+
+    def test_json(self) -> None:
+        """Programs get the same as one object."""
+        told = json.loads(self.run_("--json"))
+        self.assertEqual((told["verdict"], told["interfaces"][1]["is_reached"]), ("punched", False))
