@@ -68,21 +68,23 @@ def diagnose(info: Mapping[str, Any], stun: Mapping[str, Any]) -> Diagnosis:
     :param info: The result of ``getnodeinfo``. :param stun: That of ``getstuninfo``.
     """
     links = info["peers"]["inbound"] + info["peers"]["outbound"]
-    own = next((each for each in stun["nodes"] if each["node"] == info["node"]), None)
-    nat = None if own is None else own["nat"]
+    nat = stun["nat"]
     interfaces = [_interface(each, stun["interfaces"], info["time"]) for each in _ports(info["interfaces"])]
-    verdict = _judge(links, interfaces, stun["mappings"], nat)
+    verdict = _judge(links, interfaces, [*stun["mappings"], *stun["router"]], nat)
     return Diagnosis(
         verdict,
         interfaces,
-        [_mapping(each) for each in stun["mappings"]],
-        _nat(nat, stun["nat"]),
+        [*map(_mapping, stun["mappings"]), *map(_forwarded, stun["router"])],
+        _nat(nat),
         _advise(verdict, interfaces, nat, stun["server"]),
     )
 
 
 def _judge(
-    links: int, interfaces: Sequence[Interface], mappings: Sequence[Mapping[str, Any]], nat: Mapping[str, str] | None
+    links: int,
+    interfaces: Sequence[Interface],
+    mappings: Sequence[Mapping[str, Any]],
+    nat: Mapping[str, Any] | None,
 ) -> Verdict:
     if any(each.is_reached for each in interfaces) or any(each["confirmed"] for each in mappings):
         return "direct"
@@ -122,10 +124,18 @@ def _mapping(mapping: Mapping[str, Any]) -> str:
     )
 
 
-def _nat(nat: Mapping[str, str] | None, sentence: str | None) -> list[str]:
-    lines = [] if sentence is None else [sentence]
+def _forwarded(port: Mapping[str, Any]) -> str:
+    own = f"{port['port']}/{port['transport']}"
+    if port["address"] is None:
+        return f"the router does not forward {own}: {port['trouble'] or 'not asked yet'}"
+    reached = "a node has reached it there" if port["confirmed"] else "no node has tried it yet"
+    return f"the router forwards {_place(port['address'], port['external_port'])} to {own} ({port['method']}); {reached}"
+
+
+def _nat(nat: Mapping[str, Any] | None) -> list[str]:
     if nat is None:
-        return lines or ["its kind has not been measured yet"]
+        return ["its kind has not been measured yet"]
+    lines = [nat["meaning"]]
     for member, words in _NAT_WORDS.items():
         if nat[member] in words:
             lines.append(f"{member}: {words[nat[member]]}")
@@ -134,11 +144,11 @@ def _nat(nat: Mapping[str, str] | None, sentence: str | None) -> list[str]:
     if nat["hairpin"] != "unknown":
         reach = "reach" if nat["hairpin"] == "yes" else "do not reach"
         lines.append(f"hairpin: nodes behind it {reach} each other by their outer addresses")
-    return lines or ["its kind has not been measured yet"]
+    return lines
 
 
 def _advise(
-    verdict: Verdict, interfaces: Sequence[Interface], nat: Mapping[str, str] | None, server: Mapping[str, int]
+    verdict: Verdict, interfaces: Sequence[Interface], nat: Mapping[str, Any] | None, server: Mapping[str, int]
 ) -> list[str]:
     if verdict == "alone":
         return ["Name a node of the network with --join, and look at this node's log for why it has no link."]
@@ -152,12 +162,8 @@ def _advise(
             "Nothing has to be done for this node to take part. To have it reached by anybody, and faster: switch on "
             f"UPnP or PCP at the router, or forward these ports to this machine: {ports}."
         )
-        if nat is not None and nat["mapping"] not in (*_OPEN, "unknown"):
-            advice.append(
-                "The NAT gives each destination another port (symmetric), which keeps holes from being punched: many "
-                "routers have a setting for it (\"full cone\", \"endpoint-independent\", \"NAT type open\"). With a "
-                "provider's NAT before the router ask for a public IPv4 address, or use IPv6."
-            )
+        if nat is not None and nat["advice"]:
+            advice.append(nat["advice"])
     elif shut:
         advice.append(f"Nobody gets in at {', '.join(shut)}: look whether a firewall keeps it, if it should be open.")
     if not server["udp"] and not server["tcp"]:

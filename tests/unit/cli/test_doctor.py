@@ -41,10 +41,20 @@ def mapping(confirmed: bool | None = None) -> dict[str, Any]:
 
 
 def stun(*tries: dict[str, Any], mappings: tuple[dict[str, Any], ...] = (), kind: str = "unknown") -> dict[str, Any]:
-    nat = {"mapping": kind, "filtering": "unknown", "ports": "unknown", "hairpin": "unknown", "syn": "unknown"}
+    nat = {
+        "mapping": kind, "filtering": "unknown", "ports": "unknown", "hairpin": "unknown", "syn": "unknown",
+        "meaning": "It is so.", "advice": "Try the setting." if kind == "address-and-port-dependent" else "",
+    }  # fmt: skip
     return {
-        "mappings": list(mappings), "nat": None, "server": {"udp": 3478, "tcp": 3478}, "interfaces": list(tries),
-        "nodes": [{"node": OTHER, "nat": nat | {"mapping": "none"}}, {"node": NODE, "nat": nat}], "seen": [],
+        "mappings": list(mappings), "nat": None if kind == "unknown" else nat, "router": [],
+        "server": {"udp": 3478, "tcp": 3478}, "interfaces": list(tries),
+    }  # fmt: skip
+
+
+def forwarded(address: str | None = "203.0.113.9", *, confirmed: bool = False) -> dict[str, Any]:
+    return {
+        "transport": "tcp", "port": 38082, "address": address, "external_port": 38082, "method": "upnp",
+        "confirmed": confirmed, "trouble": None if address else "it has no such protocol",
     }  # fmt: skip
 
 
@@ -76,13 +86,22 @@ class DiagnosisTests(SynchronousTestCase):
         """What to do follows from what is the matter."""
         shut = stun(tried(38082, False), mappings=(mapping(),), kind="address-and-port-dependent")
         advice = " ".join(diagnose(info(), shut).advice)
-        for words in ("UPnP", "38081/tcp, 38082/tcp, 38083/udp", "symmetric"):
+        for words in ("UPnP", "38081/tcp, 38082/tcp, 38083/udp", "Try the setting."):
             self.assertIn(words, advice)
         self.assertEqual(diagnose(info(), stun(tried(38082, True))).advice, [])
         self.assertIn("firewall", diagnose(info(), stun(tried(38082, True), tried(38081, False))).advice[0])
         self.assertIn("--join", diagnose(info(links=0), stun()).advice[0])
         off = stun(tried(38082, True)) | {"server": {"udp": 0, "tcp": 0}}
         self.assertIn("--stun", diagnose(info(), off).advice[0])
+
+
+    def test_router(self) -> None:
+        """A port that the router forwards counts once somebody came in by it."""
+        self.assertEqual(diagnose(info(), stun() | {"router": [forwarded(confirmed=True)]}).verdict, "direct")
+        told = diagnose(info(), stun(tried(38082, False)) | {"router": [forwarded(), forwarded(None)]})
+        self.assertNotEqual(told.verdict, "direct")
+        self.assertIn("forwards 203.0.113.9:38082 to 38082/tcp (upnp)", told.mappings[0])
+        self.assertIn("it has no such protocol", told.mappings[1])
 
 
 class DoctorTests(SynchronousTestCase):
