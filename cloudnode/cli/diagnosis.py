@@ -129,7 +129,8 @@ def _forwarded(port: Mapping[str, Any]) -> str:
     if port["address"] is None:
         return f"the router does not forward {own}: {port['trouble'] or 'not asked yet'}"
     reached = "a node has reached it there" if port["confirmed"] else "no node has tried it yet"
-    return f"the router forwards {_place(port['address'], port['external_port'])} to {own} ({port['method']}); {reached}"
+    outer = _place(port["address"], port["external_port"])
+    return f"the router forwards {outer} to {own} ({port['method']}); {reached}"
 
 
 def _nat(nat: Mapping[str, Any] | None) -> list[str]:
