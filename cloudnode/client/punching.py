@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import attrs
 from msgspec import Struct
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from cloudnode.client.address import parse_url
 from cloudnode.client.carrier import Carrier
 from cloudnode.client.client import OUTSTANDING, TIMEOUT, Client
 from cloudnode.client.errors import ConnectionFailed
+from cloudnode.client.relayed import connect_relayed
 from cloudnode.client.trust import Trust
 from cloudnode.client.websocket import WebSocketCarrier, connect_websocket
 from cloudnode.client.websocket_udp import WebSocketUdpCarrier
@@ -37,11 +40,14 @@ from cloudnode.reach.punching.values import (
     Transport,
 )
 from cloudnode.transports.quic.client import Attempt, WebSocketClient
-from cloudnode.transports.quic.connecting import VouchedCertificates
+from cloudnode.transports.quic.connecting import NameNotFound, VouchedCertificates, resolve
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.listener import QuicSocket
 
 CALL_SECONDS = 8.0
+
+RELAY_AFTER = 1.0
+"""Seconds after which a session begins over a relay; a punch that is to succeed at its first attempt has by then."""
 
 
 class _Place(Struct, frozen=True):
@@ -91,15 +97,38 @@ class _NodeInfo(Struct, frozen=True):
     interfaces: list[_Interface]
 
 
-async def find_coordinator(client: Client) -> Via:
-    """What a node that there is a connection with is as a coordinator.
+class _Record(Struct, frozen=True):
+    certificates: list[_Certificate]
+
+
+class _StunInfo(Struct, frozen=True):
+    nodes: list[_Record]
+
+
+@attrs.frozen
+class Mutual:
+    """A node that can bring this client and others together.
+
+    :ivar via: As a coordinator. :ivar relay: Connects to a node through it, or is None.
+    """
+
+    via: Via
+    relay: Callable[[bytes], Awaitable[Client]] | None
+
+
+async def find_coordinator(client: Client, reactor: Any) -> Mutual:
+    """What a node that there is a connection with can do to reach others.
 
     :raises ConnectionFailed: It answers no STUN, which a punch needs.
     """
     began = time.monotonic()
     info = (await client.call("getnodeinfo")).decode(_NodeInfo)
     round_trip = time.monotonic() - began
-    host = socket.gethostbyname(parse_url(client.url).host)
+    address = parse_url(client.url)
+    try:
+        [(host, _), *_] = await resolve(reactor, address.host, address.port)
+    except NameNotFound as error:
+        raise ConnectionFailed(f"{client.url} has no address: {error}.") from error
     ports = [info.stun.server.udp] if info.stun.server.udp else []
     ports += [
         each.port for each in info.interfaces if each.protocol == "udp" and each.transport in ("stun", "ws-udp")
@@ -120,20 +149,37 @@ async def find_coordinator(client: Client) -> Via:
         }
         return _read_grant((await client.call("requestpunch", params)).decode(_Granted), request)
 
+    async def relay(node: bytes) -> Client:
+        known = (await client.call("getstuninfo", {"node": node.hex()})).decode(_StunInfo)
+        hashes = [each for record in known.nodes for each in _read_certificates(record.certificates, node)]
+        failure = ConnectionFailed("The relay knows no certificate that the node's key vouches for.")
+        for certificate in hashes:
+            try:
+                return await connect_relayed(host, relays[0], node, certificate, reactor)
+            except ConnectionFailed as error:
+                failure = error
+        raise failure
+
     tcp = (host, info.stun.server.tcp) if info.stun.server.tcp else None
-    return Via(host, tuple(udp), tcp, request, round_trip)
+    relays = [each.port for each in info.interfaces if each.transport == "ws"]
+    return Mutual(Via(host, tuple(udp), tcp, request, round_trip), relay if relays else None)
+
+
+def _read_certificates(told: Sequence[_Certificate], node: bytes) -> list[bytes]:
+    """The hashes that a node's key vouches for."""
+    try:
+        return [
+            bytes.fromhex(each.hash)
+            for each in told
+            if verify(node, TLS, bytes.fromhex(each.hash), bytes.fromhex(each.signature))
+        ]
+    except ValueError:
+        return []
 
 
 def _read_grant(granted: _Granted, request: PunchRequest) -> Grant:
     """Check the certificates, which are all that has to be right: the rest only says where to try."""
-    try:
-        certificates = frozenset(
-            bytes.fromhex(each.hash)
-            for each in granted.certificates
-            if verify(request.node, TLS, bytes.fromhex(each.hash), bytes.fromhex(each.signature))
-        )
-    except ValueError:
-        certificates = frozenset()
+    certificates = frozenset(_read_certificates(granted.certificates, request.node))
     if not certificates:
         raise PunchFailed("the coordinator knows no certificate that the node's key vouches for")
     order = Order(
@@ -170,55 +216,141 @@ def _url(scheme: str, endpoint: Endpoint) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-class PunchedClient:
-    """A client that goes over a path of its own.
+class NodeClient:
+    """A client of a node that was named by its key.
 
-    :ivar client: :ivar path: How the node was reached.
+    :ivar client: Stays the same when a relayed session moves to a direct path.
+    :ivar path: How the node is reached; None while a relay carries the session.
     """
 
-    def __init__(self, client: Client, path: Path) -> None:
+    def __init__(self, client: Client, path: Path | None) -> None:
         self.client = client
         self.path = path
+        self._punching: Deferred[Path] | None = None
+
+    def go_on(self, punching: Deferred[Path]) -> None:
+        """Move to the direct path once there is one."""
+        self._punching = punching
+        punching.addCallbacks(self._opened, lambda failure: None)
+        self.client.lost.addBoth(self._lost)
+
+    def _opened(self, path: Path) -> None:
+        self._punching = None
+        carrier, url = _carry(path)
+        self.path = path
+        self.client.move(carrier, url)
+
+    def _lost(self, reason: Any) -> Any:
+        if self._punching is not None:
+            self._punching.cancel()
+        return reason
+
+
+def _carry(path: Path) -> tuple[Carrier, str]:
+    connection, scheme = path.connection, "ws+udp" if path.transport == "udp" else "wss"
+    carrier: Carrier = WebSocketUdpCarrier(connection) if isinstance(connection, WebSocketClient) else connection
+    return carrier, _url(scheme, path.candidate.endpoint)
 
 
 async def connect_node(
     node: bytes,
-    via: Via,
+    mutual: Mutual,
     reactor: Any,
     *,
     transports: Sequence[Transport] = ("udp", "tcp"),
+    relay_after: float | None = RELAY_AFTER,
     timeout: float = TIMEOUT,
     outstanding: int = OUTSTANDING,
     tracer: Tracer | None = None,
-) -> PunchedClient:
+) -> NodeClient:
     """Connect to a node by its key, through one that it has a link with.
 
-    :param node: The node's key. :param via: From :func:`find_coordinator`.
+    :param node: The node's key. :param mutual: From :func:`find_coordinator`.
     :param transports: What to punch over; the first has a head start.
+    :param relay_after: After so many seconds without a path the mutual node relays, and the session moves when there is
+        a direct path after all; None for no relay.
     :param timeout: Seconds that a call waits. :param outstanding: Calls on their way at once.
     :param tracer: Keeps what was tried; None for one that is not kept.
-    :raises ConnectionFailed: There is no path; the text says what was tried.
+    :raises ConnectionFailed: There is no way to it; the text says what was tried.
     """
     limits = QuicLimits(handshake_seconds=CALL_SECONDS)
 
     def call_udp(quic_socket: QuicSocket, endpoint: Endpoint, grant: Grant) -> Attempt:
-        return Attempt(
+        attempt = Attempt(
             reactor, endpoint[0], _url("wss", endpoint), endpoint, VouchedCertificates(grant.certificates), limits,
             time.monotonic, quic_socket, is_eager=True,
         )  # fmt: skip
+        attempt.done.addCallback(_stop_with, quic_socket)
+        return attempt
 
     def call_tcp(handle: socket.socket, endpoint: Endpoint, grant: Grant) -> _TcpCall:
         return _TcpCall(reactor, handle, endpoint, grant)
 
     puncher = Puncher(reactor, tracer or Tracer(time.time))
-    try:
-        path = await puncher.open(via, node, Calls(call_udp, call_tcp), transports=transports)
-    except PunchFailed as error:
-        raise ConnectionFailed(f"Cannot reach the node {node.hex()} through {via.host}: {error}.") from error
-    connection = path.connection
-    carrier: Carrier = WebSocketUdpCarrier(connection) if isinstance(connection, WebSocketClient) else connection
-    scheme = "ws+udp" if path.transport == "udp" else "wss"
-    client = Client(
-        carrier, reactor, url=_url(scheme, path.candidate.endpoint), outstanding=outstanding, timeout=timeout
+    punching = Deferred.fromCoroutine(
+        puncher.open(mutual.via, node, Calls(call_udp, call_tcp), transports=transports)
     )
-    return PunchedClient(client, path)
+    seconds = None if mutual.relay is None else relay_after
+    try:
+        path = await _wait(punching, seconds, reactor)
+    except PunchFailed as error:
+        if mutual.relay is None or relay_after is None:
+            raise ConnectionFailed(f"Cannot reach the node {node.hex()} through {mutual.via.host}: {error}.") from error
+        return NodeClient(await mutual.relay(node), None)
+    if path is not None:
+        carrier, url = _carry(path)
+        return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), path)
+    assert mutual.relay is not None
+    try:
+        relayed = NodeClient(await mutual.relay(node), None)
+    except ConnectionFailed as refused:
+        # There is no relay: what is under way is all there is.
+        try:
+            path = await punching
+        except PunchFailed as error:
+            raise ConnectionFailed(
+                f"Cannot reach the node {node.hex()} through {mutual.via.host}: {error}; relay: {refused}"
+            ) from error
+        carrier, url = _carry(path)
+        return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), path)
+    except BaseException:
+        punching.addErrback(lambda _: None)
+        punching.cancel()
+        raise
+    relayed.go_on(punching)
+    return relayed
+
+
+async def _wait(punching: Deferred[Path], seconds: float | None, reactor: Any) -> Path | None:
+    """The path, or None if it takes longer than so many seconds; punching goes on then.
+
+    :raises PunchFailed: There is none.
+    """
+    if seconds is None:
+        return await punching
+    first: Deferred[Path | None] = Deferred(lambda _: punching.cancel())
+    timer = reactor.callLater(seconds, first.callback, None)
+
+    def came(result: Any) -> Any:
+        if first.called:
+            return result
+        timer.cancel()
+        if isinstance(result, Failure):
+            first.errback(result)
+        else:
+            first.callback(result)
+        return None
+
+    punching.addBoth(came)
+    return await first
+
+
+def _stop_with(websocket: WebSocketClient, quic_socket: QuicSocket) -> WebSocketClient:
+    """Close a socket with the one connection on it."""
+
+    def stop(result: Any) -> Any:
+        quic_socket.stop()
+        return result
+
+    websocket.closed.addBoth(stop)
+    return websocket

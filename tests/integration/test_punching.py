@@ -35,6 +35,22 @@ def test_pair(lab: natlab.Lab, name: str) -> None:
             assert cell.is_good, (cell.row(), [run["attempts"] for run in cell.runs], bench.log())
 
 
+def test_relay(lab: natlab.Lab) -> None:
+    """Two NATs that map by the remote endpoint: a relay carries the session."""
+    with open_bench(find("symmetric both"), delay=10.0) as bench:
+        run = bench.run("udp+tcp+relay")
+        assert run["path"] == "relay" and run["seconds"] < 4.0, run
+
+
+def test_relayed_session_moves(lab: natlab.Lab) -> None:
+    """One such NAT: the session begins over a relay, and the same client goes on over the direct path."""
+    with open_bench(find("sequential to port-restricted"), delay=10.0) as bench:
+        run = bench.run("udp+move")
+        assert run["path"] in ("relay", "observed"), run
+        if run["path"] == "relay":
+            assert run["moved"]["transport"] == "udp", run
+
+
 @pytest.fixture
 def bench(lab: natlab.Lab) -> Iterator[Bench]:
     """Both sides behind port-restricted NATs."""

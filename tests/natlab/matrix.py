@@ -131,6 +131,8 @@ class Cell:
     @property
     def wanted(self) -> float | None:
         """The share that has to succeed."""
+        if "relay" in self.transports:
+            return 1.0
         shares = {"udp": self.pair.udp, "tcp": self.pair.tcp}
         known = [share for name in self.transports.split("+") if (share := shares[name]) is not None]
         return max(known, default=None)
@@ -158,12 +160,12 @@ class Cell:
         best = "; ".join(f"{path} x{times}" for path, times in paths.most_common(2)) or "no direct path"
         mark = "" if self.is_good else "  BELOW"
         return (
-            f"{self.pair.name:30} {self.transports:7} {len(seconds):3}/{count:<3} {wanted:>5} "
+            f"{self.pair.name:30} {self.transports:13} {len(seconds):3}/{count:<3} {wanted:>5} "
             f"{numbers[0]:>8} {numbers[1]:>8} {packets:7.0f}  {best}{mark}"
         )
 
 
-HEAD = f"{'pair':30} {'over':7} {'success':7} {'goal':>5} {'median':>8} {'p95':>8} {'packets':>7}  path"
+HEAD = f"{'pair':30} {'over':13} {'success':7} {'goal':>5} {'median':>8} {'p95':>8} {'packets':>7}  path"
 
 
 class Bench:
@@ -256,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=10, help="of each cell (10)")
     parser.add_argument("--delays", default="15", help="milliseconds one way, several with commas (15)")
     parser.add_argument("--loss", type=float, default=0.0, help="percent of the packets between two hosts (0)")
-    parser.add_argument("--over", default="udp,tcp,udp+tcp", help="transports, raced where joined by + (all)")
+    parser.add_argument("--over", default="udp,tcp,udp+tcp+relay", help="transports, raced where joined by + (all)")
     parser.add_argument("--pairs", default="", help="only those whose names contain one of these, with commas")
     parser.add_argument("--json", type=Path, help="write all runs there")
     chosen = parser.parse_args(arguments)

@@ -1,7 +1,8 @@
 """A client process that reaches a node by its key, through another node: prints how it went, as one line of JSON.
 
-``python -m tests.natlab.requester COORDINATOR_URL NODE [TRANSPORT ...]``. The time counts from the request for the
-punch, which a connection to the coordinator is there for already, to the first API answer over the new path.
+``python -m tests.natlab.requester COORDINATOR_URL NODE [TRANSPORT ...]``; among the transports ``relay`` allows a
+relay, and ``move`` waits until its session moves to a direct path. The time counts from the request for the punch, for
+which a connection to the coordinator is there already, to the first API answer from the node.
 """
 
 from __future__ import annotations
@@ -13,29 +14,50 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 
 from cloudnode.client.connecting import connect
 from cloudnode.client.errors import ClientError
 from cloudnode.client.punching import connect_node, find_coordinator
+from cloudnode.reach.punching.calling import Path
 from cloudnode.reach.punching.tracing import Tracer
+
+
+def describe(path: Path | None) -> dict[str, Any]:
+    """A path in words."""
+    if path is None:
+        return {"transport": "tcp", "path": "relay", "strategy": "relay"}
+    return {"transport": path.transport, "path": path.candidate.kind, "strategy": path.strategy.value}
 
 
 async def reach(reactor: Any, url: str, node: str, transports: Sequence[Any]) -> dict[str, Any]:
     """Reach the node, ask it something, and tell."""
     tracer = Tracer(time.time)
     coordinator = await connect(url, reactor)
-    via = await find_coordinator(coordinator)
+    mutual = await find_coordinator(coordinator, reactor)
+    relay_after = 1.0 if {"relay", "move"} & set(transports) else None
+    wait = "move" in transports
+    transports = [each for each in transports if each not in ("relay", "move")]
     began = time.monotonic()
     told: dict[str, Any] = {"transport": None, "path": None, "strategy": None}
     try:
-        reached = await connect_node(bytes.fromhex(node), via, reactor, transports=transports, tracer=tracer)
+        reached = await connect_node(
+            bytes.fromhex(node), mutual, reactor, transports=transports, relay_after=relay_after, tracer=tracer
+        )
         await reached.client.call("gettime")
         told["seconds"] = time.monotonic() - began
         answer = await reached.client.call("getnodeinfo")
         assert answer.result["node"] == node, "another node answered"
-        path = reached.path
-        told |= {"transport": path.transport, "path": path.candidate.kind, "strategy": path.strategy.value}
+        told |= describe(reached.path)
+        if reached.path is None and wait:
+            # A relayed session moves on when there is a direct path, with the same client.
+            for _ in range(1_200):
+                if reached.path is not None:
+                    break
+                await deferLater(reactor, 0.01)
+                await reached.client.call("gettime")
+            told["moved"] = None if reached.path is None else describe(reached.path)
+            told["moved_seconds"] = time.monotonic() - began
         await reached.client.close()
     except ClientError as error:
         told |= {"seconds": time.monotonic() - began, "error": str(error)}

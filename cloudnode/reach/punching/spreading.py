@@ -19,7 +19,7 @@ SOCKETS = 256
 PROBES_MAX = 1_400
 """Probes to as many ports that the other side sends: 1,024 reach 98.3 %, these 99.6 %, if packets are lost."""
 
-PROBES_SECOND = 250.0
+PROBES_SECOND = 400.0
 SOCKETS_SECOND = 1_000.0
 
 IN_ORDER = 64

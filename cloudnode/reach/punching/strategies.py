@@ -39,7 +39,7 @@ def next_step(
     if dependent == 2:
         return None
     if dependent == 1:
-        return Step(Strategy.SPREAD, 6.5 + slow) if tried <= 2 else None
+        return Step(Strategy.SPREAD, 4.2 + slow) if tried <= 2 else None
     order: tuple[Strategy, ...] = (Strategy.OPENER, Strategy.DIRECT)
     if "unknown" in (requester, target):
         # Whichever side's NAT is not known opens many sockets; if it is neither's, the requester's first.
@@ -50,4 +50,4 @@ def next_step(
     if strategy is not Strategy.SPREAD:
         return Step(strategy, 1.2 + slow)
     assumed: Mapping = "unknown" if requester != "unknown" else "dependent" if tried == 2 else "independent"
-    return Step(strategy, 6.5 + slow, assumed)
+    return Step(strategy, 4.2 + slow, assumed)

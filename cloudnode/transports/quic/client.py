@@ -79,7 +79,11 @@ class WebSocketClient:
 
     def close(self, code: int = 1000, reason: str = "") -> Deferred[None]:
         """Close the WebSocket and its connection. Fires when they are closed."""
-        self._protocol.sendClose(code, reason or None)
+        if self._protocol.state == self._protocol.STATE_CONNECTING:
+            # The request for it is on its way: there is nothing yet to close in order.
+            self._link.close(H3_NO_ERROR, "")
+        else:
+            self._protocol.sendClose(code, reason or None)
         return self.closed
 
 
