@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Throw damaged bytes at every parser.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all of them by default; see --list")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each target (default: %(default)s)")
+    parser.add_argument("--runs", type=int, help="so many inputs for each target, however long it takes")
     parser.add_argument("--seed", type=int, help="repeats a run; a new one each time by default")
     parser.add_argument("--input", type=Path, help="replay this file against the one target named")
     parser.add_argument("--list", action="store_true", help="list the targets and what holds for them")
@@ -37,12 +38,12 @@ def main(arguments: list[str]) -> int:
         return 0
     seed = int(time.time()) if given.seed is None else given.seed
     print(f"seed {seed}")
-    return max([_run(name, seed, given.seconds) for name in given.targets or TARGETS])
+    return max([_run(name, seed, given.seconds, given.runs) for name in given.targets or TARGETS])
 
 
-def _run(name: str, seed: int, seconds: float) -> int:
+def _run(name: str, seed: int, seconds: float, runs: int | None) -> int:
     try:
-        report = run(TARGETS[name], seed, seconds=seconds)
+        report = run(TARGETS[name], seed, runs=runs, seconds=seconds if runs is None else None)
     except Broken as broken:
         _DIRECTORY.mkdir(parents=True, exist_ok=True)
         path = _DIRECTORY / f"{name}-{sha256(broken.data).hexdigest()[:16]}"

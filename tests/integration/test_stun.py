@@ -10,9 +10,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import attrs
+import psutil
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
@@ -25,6 +27,8 @@ from cloudnode.stun.transaction import make_request
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.stun.asking import connect_stun
 from cloudnode.transports.stun.socket import StunSocket
+from tests.fuzz.mutation import Mutator
+from tests.fuzz.targets import TARGETS
 from tests.integration.conftest import NodeProcess, wait_until
 
 MakeNode = Callable[..., NodeProcess]
@@ -323,3 +327,33 @@ def test_junk(plain: StunNode) -> None:
     assert len(ask(("127.0.0.1", plain.port))[0]) == 32
     assert metric(plain.node, "cloudnode_stun_passed_over") == before + 6
     assert "Traceback" not in plain.node.log
+
+
+def test_fuzz(make_node: MakeNode) -> None:
+    """Damaged datagrams, tens of thousands (or CLOUDNODE_STUN_DATAGRAMS), leave a node and its memory as before."""
+    datagrams = int(os.environ.get("CLOUDNODE_STUN_DATAGRAMS", "40000"))
+    [port] = find_free_ports(1)
+    node = make_node("--stun", f"127.0.0.1:{port}").start()
+    places = [("127.0.0.1", port), ("127.0.0.1", node.ws_udp_port)]
+    target = TARGETS["stun"]
+    mutator = Mutator(Random(1), target.words)
+    seeds = target.seeds()
+    process = psutil.Process(node.pid)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        handle.bind(("127.0.0.8", 0))
+
+        def send(count: int) -> None:
+            for number in range(count):
+                handle.sendto(mutator.mutate(seeds)[:1_400], places[number % 2])
+                if not number % 50:
+                    # No faster than it takes them: what the kernel drops would test nothing.
+                    assert ask(places[number // 50 % 2], bind=f"127.0.2.{number // 50 % 250 + 1}")
+
+        send(5_000)
+        before, files = process.memory_info().rss, process.num_fds()
+        send(datagrams)
+        grown = process.memory_info().rss - before
+    assert grown < 4 * 1_048_576, f"{grown:,} bytes more"
+    assert process.num_fds() <= files
+    assert metric(node, "cloudnode_stun_passed_over") > datagrams / 4
+    assert "Traceback" not in node.log

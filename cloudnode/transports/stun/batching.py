@@ -31,8 +31,9 @@ from cloudnode.stun.bare import ANSWER, ANSWER_HEAD, ATTRIBUTE_HEAD, MASK, REQUE
 from cloudnode.transports.stun.datagrams import StunDatagrams
 
 BATCH = 64
-ROUNDS = 8
-"""Batches that are taken before the reactor gets its turn: a few milliseconds."""
+ROUNDS = 16
+"""Batches taken before the reactor gets its turn: some milliseconds at most. Its turn costs as much as the answers
+to ten requests, so the socket is asked again until it is empty."""
 REQUEST_SLOT = 2_048
 ANSWER_SLOT = 256
 NAME_SLOT = 32
@@ -78,17 +79,15 @@ _WORDS = HEADER_BYTES // 4
 _LENGTH_WORD = _Header.length.offset // 4
 
 
-class Batch:
-    """The tables of a socket, and what is answered to what stands in them.
+class Tables:
+    """Slots for datagrams and the kernel's headers that point to them.
 
     :ivar incoming: :ivar outgoing: The kernel's headers. :ivar requests: :ivar answers: :ivar names: The slots.
     """
 
-    def __init__(self, datagrams: StunDatagrams, family: int, *, with_control: bool = False) -> None:
+    def __init__(self, family: int, *, with_control: bool = False) -> None:
         """:param with_control: Whether the kernel tells where datagrams came to."""
-        self._datagrams = datagrams
         self._is_ipv4 = family == socket.AF_INET
-        self._clears_interface = with_control and self._is_ipv4
         self.requests = bytearray(BATCH * REQUEST_SLOT)
         self.answers = bytearray(BATCH * ANSWER_SLOT)
         self.names = bytearray(BATCH * NAME_SLOT)
@@ -120,6 +119,25 @@ class Batch:
     def refresh(self) -> None:
         """Make the incoming headers ready for the kernel."""
         ctypes.memmove(self.incoming, self._fresh, len(self._fresh))
+
+    def put_answer(self, index: int, data: bytes) -> None:
+        """Write into a slot that is sent."""
+        begin = index * ANSWER_SLOT
+        self.answers[begin : begin + len(data)] = data
+        self._sizes[2 * index + 1] = len(data)
+
+    def answer_bytes(self, index: int) -> int:
+        """The length of what stands in a slot that is sent."""
+        return self._sizes[2 * index + 1]
+
+
+class Batch(Tables):
+    """What is answered to the datagrams in the tables of a server's socket."""
+
+    def __init__(self, datagrams: StunDatagrams, family: int, *, with_control: bool = False) -> None:
+        super().__init__(family, with_control=with_control)
+        self._datagrams = datagrams
+        self._clears_interface = with_control and self._is_ipv4
 
     def answer(self, count: int) -> list[tuple[int, int]]:
         """Answer the first datagrams of the table.
@@ -158,10 +176,6 @@ class Batch:
         datagrams.server.count_bare(bare, answered)
         return runs
 
-    def answer_bytes(self, index: int) -> int:
-        """The length of the answer in a slot of a run."""
-        return self._sizes[2 * index + 1]
-
     def _answer_other(self, index: int, length: int, now: float) -> bool:
         """Answer what needs a closer look; True if the answer stands in its slot."""
         begin = index * REQUEST_SLOT
@@ -169,13 +183,10 @@ class Batch:
         reply = self._datagrams.decide(bytes(self._requests[begin : begin + length]), addr, now)
         if reply is None:
             return False
-        size = len(reply.data)
-        if reply.place != self._datagrams.place or reply.to != addr or size > ANSWER_SLOT:
+        if reply.place != self._datagrams.place or reply.to != addr or len(reply.data) > ANSWER_SLOT:
             self._datagrams.send(reply)
             return False
-        begin = index * ANSWER_SLOT
-        self.answers[begin : begin + size] = reply.data
-        self._sizes[2 * index + 1] = size
+        self.put_answer(index, reply.data)
         return True
 
     def _read_source(self, index: int) -> tuple[str, int]:
@@ -225,8 +236,6 @@ class BatchedPort(udp.Port):
                     self._send_run(descriptor, begin, end)
             except Exception:
                 self._log.failure("datagrams could not be answered")
-            if count < BATCH:
-                return
 
     def _send_run(self, descriptor: int, begin: int, end: int) -> None:
         """Send answers. Those that can't be sent are lost: clients ask again."""
@@ -242,7 +251,7 @@ class BatchedPort(udp.Port):
             begin += lost
 
 
-def _load_calls() -> Any:
+def load_calls() -> Any:
     """The C library's two calls; None where it has none of them, or its structures may be others."""
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
@@ -256,7 +265,7 @@ def _load_calls() -> Any:
     return library
 
 
-_CALLS = _load_calls()
+CALLS = load_calls()
 
 
 def listen_stun(reactor: Any, port: int, datagrams: StunDatagrams, interface: str = "") -> IListeningPort:
@@ -265,10 +274,10 @@ def listen_stun(reactor: Any, port: int, datagrams: StunDatagrams, interface: st
     :param interface: An IP address; empty for all of IPv4, ``::`` for all of both families.
     :raises twisted.internet.error.CannotListenError: The port is taken or may not be used.
     """
-    if _CALLS is None:
+    if CALLS is None:
         opened: IListeningPort = reactor.listenUDP(port, datagrams, interface, REQUEST_SLOT)
         return opened
-    batched = BatchedPort(port, datagrams, interface, reactor, _CALLS)
+    batched = BatchedPort(port, datagrams, interface, reactor, CALLS)
     batched.startListening()
     return batched
 

@@ -61,6 +61,7 @@ class StunStream(Protocol):
         self.is_known = False
         self.heard = 0.0
         self.call: WheelCall | None = None
+        self._write_some: Callable[[bytes], int | Exception] | None = None
 
     def connectionMade(self) -> None:
         """Count the connection, or refuse it."""
@@ -70,6 +71,8 @@ class StunStream(Protocol):
             self.abort()  # what comes over a Unix socket has no address that could be told
             return
         self._source = (host, port)
+        # What is over TCP itself has it; TLS does not.
+        self._write_some = getattr(self.transport, "writeSomeData", None)
 
     def dataReceived(self, data: bytes) -> None:
         """Answer all whole requests, in order."""
@@ -85,12 +88,24 @@ class StunStream(Protocol):
         except StunError:
             is_good = False
         if replies:
-            self.transport.write(b"".join(replies))
+            self._write(b"".join(replies))
         if not is_good:
             self._streams.close(self)
 
+    def _write(self, data: bytes) -> None:
+        """Send at once what the system takes; Twisted would begin with it in the reactor's next turn."""
+        if self._write_some is not None:
+            written = self._write_some(data)
+            if written == len(data):
+                return
+            # The reader does not keep up, or the connection is gone: from now on the transport waits for it.
+            self._write_some = None
+            data = data[written:] if isinstance(written, int) else data
+        self.transport.write(data)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self._write_some = None
         self._streams.forget(self)
 
     def abort(self) -> None:
