@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 
+from cloudnode.stun import bare
 from cloudnode.stun.attributes import (
     CHANGE_IP,
     CHANGE_PORT,
@@ -165,6 +166,10 @@ class BindingServer:
         :returns: None if there is none: to junk, and to what comes too often.
         """
         counters = self.counters
+        if len(data) == bare.REQUEST.size and data.startswith(bare.REQUEST_BEGIN) and place is None:
+            answered = self._answer_bare(data, source, now, protocol)
+            if answered is not None:
+                return answered if answered.data else None
         try:
             request = decode(data, old=old)
             if request.kind is not Kind.REQUEST or request.method != BINDING:
@@ -203,6 +208,24 @@ class BindingServer:
         counters.answers += 1
         data = _encode(request, Kind.SUCCESS, _tell(request, source, origin, place), key)
         return Reply(data, source if port is None else (source[0], port), origin, credential is not None)
+
+    def _answer_bare(self, data: bytes, source: Address, now: float, protocol: Protocol) -> Reply | None:
+        """The answer to a bare request, empty if it is limited; None if its source needs a closer look."""
+        try:
+            packed = pack_host(source[0])
+        except ValueError:
+            return None
+        if len(packed) != 4:
+            return None
+        if protocol == "udp":
+            self.counters.requests_udp += 1
+        else:
+            self.counters.requests_tcp += 1
+        if not self.take(packed, now):
+            self.counters.limited += 1
+            return Reply(b"", source)
+        self.counters.answers += 1
+        return Reply(bare.encode_answer(data[8:], packed, source[1]), source)
 
     def count_bare(self, requests: int, answers: int) -> None:
         """Count bare requests over UDP which a port answered by itself (:mod:`cloudnode.stun.bare`)."""

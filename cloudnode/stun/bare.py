@@ -12,7 +12,8 @@ from cloudnode.stun.message import COOKIE
 
 REQUEST = struct.Struct("!Q12s")
 """A request: its head, and the transaction id."""
-REQUEST_HEAD = int.from_bytes(b"\x00\x01\x00\x00" + COOKIE, "big")
+REQUEST_BEGIN = b"\x00\x01\x00\x00" + COOKIE
+REQUEST_HEAD = int.from_bytes(REQUEST_BEGIN, "big")
 
 ANSWER = struct.Struct("!Q12sIQ")
 """An answer: its head, the transaction id, the attribute's head, and :data:`MASK` XOR the source (as a number: two zero
@@ -20,3 +21,11 @@ bytes, the port's two, the address's four)."""
 ANSWER_HEAD = int.from_bytes(b"\x01\x01\x00\x0c" + COOKIE, "big")
 ATTRIBUTE_HEAD = 0x0020_0008
 MASK = int.from_bytes(b"\x00\x01" + COOKIE[:2] + COOKIE, "big")
+
+
+def encode_answer(transaction: bytes, host: bytes, port: int) -> bytes:
+    """An answer.
+
+    :param host: The four bytes of the source's address.
+    """
+    return ANSWER.pack(ANSWER_HEAD, transaction, ATTRIBUTE_HEAD, MASK ^ (port << 32 | int.from_bytes(host, "big")))

@@ -20,14 +20,18 @@ from cloudnode.stun.attributes import (
     SOURCE_ADDRESS,
     UNKNOWN_ATTRIBUTES,
     USERNAME,
+    XOR_MAPPED_ADDRESS,
     Address,
     decode_address,
     decode_error,
     decode_unknown,
     encode_change,
     encode_port,
+    encode_xor_address,
     mapped_address,
+    pack_host,
 )
+from cloudnode.stun.bare import encode_answer
 from cloudnode.stun.credentials import Credential, CredentialTable, Observation
 from cloudnode.stun.integrity import add_fingerprint, add_integrity, add_integrity_sha256, check_integrity
 from cloudnode.stun.limiting import RateLimiter, RateLimits
@@ -93,6 +97,13 @@ class AnonymousTests(AnsweringTestCase):
             assert mapped is not None
             self.assertEqual(mapped, (source[0].removeprefix("::ffff:"), source[1]))
         self.assertEqual((self.counters.requests_udp, self.counters.answers), (3, 3))
+
+    @given(st.ip_addresses(v=4).map(str), st.integers(0, 65_535), st.binary(min_size=12, max_size=12))
+    def test_by_hand(self, host: str, port: int, transaction: bytes) -> None:
+        """The answer that is packed by hand is the one that messages as values give."""
+        mapped = Attribute(XOR_MAPPED_ADDRESS, encode_xor_address((host, port), transaction))
+        expected = encode(Message(BINDING, Kind.SUCCESS, transaction, (mapped,)))
+        self.assertEqual(encode_answer(transaction, pack_host(host), port), expected)
 
     def test_passed_over(self) -> None:
         """Responses, indications, other methods and what is broken get no answer."""
