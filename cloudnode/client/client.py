@@ -124,6 +124,11 @@ class Client:
         """Whether calls may still be answered."""
         return self._failure is None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits for it: no call, no subscription."""
+        return not (self._outstanding or self._waiting or self.subscribers)
+
     def call(
         self,
         method: str,

@@ -24,13 +24,17 @@ class RemoteError(ClientError):
 
     :ivar code: JSON-RPC's number, such as -26. :ivar name: What programs compare, such as ``rating_own``; empty if the
         answer came from something that is no cloudnode. :ivar data: Further members of ``error.data``.
+    :ivar raw_context: The exact JSON text of what the answer says of itself; empty if it says nothing.
     """
 
-    def __init__(self, code: int, name: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: int, name: str, message: str, data: Mapping[str, Any] | None = None, raw_context: bytes = b""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.name = name
         self.data = dict(data or {})
+        self.raw_context = raw_context
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.name else f"{self.message} ({self.code})"

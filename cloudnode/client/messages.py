@@ -91,7 +91,8 @@ class Incoming(Struct, frozen=True, gc=False):
             return None
         data = error.data if isinstance(error.data, dict) else {}
         name = data.get("code")
-        return RemoteError(error.code, name if isinstance(name, str) else "", error.message, data)
+        name = name if isinstance(name, str) else ""
+        return RemoteError(error.code, name, error.message, data, bytes(self.context))
 
 
 _decode = msgspec.json.Decoder(Incoming).decode

@@ -1,0 +1,252 @@
+"""What a session believes: what follows from the genesis, and as much of it as the caller asks for.
+
+Theory of operation. The network's id is all that is trusted. The genesis with that hash names the first validators, and
+the epochs are followed from there; any node may bring both. A proof leads from a header that the validators finalized
+to the answer. An answer without a proof names the block that it holds at, and that block is checked to be final, once
+for each height: so no node can make a session wait for a height that does not exist, or pass an old state off as a new
+one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+import msgspec
+from msgspec import Struct
+from twisted.internet.defer import DeferredLock
+
+from cloudnode.client.client import Client
+from cloudnode.client.cloud.proving import by_name, check_absence, check_result, is_provable
+from cloudnode.client.comparing import learn_network
+from cloudnode.client.epochs import EpochChain
+from cloudnode.client.errors import RemoteError
+from cloudnode.client.messages import Answer, Context
+from cloudnode.client.signed import read_signed
+from cloudnode.formats.block import Header
+from cloudnode.formats.comparing import Yardstick, weigh
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.evidence import encode_evidence
+from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.verify import ProvenState, read_finality, verify_state
+
+Checked = Literal["proof", "partly", "certificate", "none"]
+"""How far an answer was checked: it follows from the state that the validators signed; parts of it do, the rest is the
+node's word; it is the node's word, for a block that is final; not at all."""
+
+HEIGHTS_KEPT = 4096
+"""Blocks whose finality is remembered."""
+
+
+class _Proof(Struct, frozen=True):
+    height: int
+    root: str
+    nodes: list[str]
+    header: str
+    certificate: str
+    descendants: list[str]
+
+
+class _ProofContext(Struct, frozen=True):
+    height: int
+    proof: _Proof
+
+
+class _Block(Struct, frozen=True):
+    header: str
+    certificate: str
+    descendants: list[str]
+
+
+@attrs.frozen
+class _Final:
+    """What is remembered of a final block: its hash, and whether no operation is in it."""
+
+    hash: bytes
+    is_empty: bool
+
+
+@attrs.frozen
+class Weighed:
+    """A node's state.
+
+    :ivar height: That of the newest state which it proves. :ivar node: The key that it signs with, in hex.
+    :ivar evidence: That it signed another state than the validators; None if it did not.
+    """
+
+    height: int
+    node: str
+    evidence: bytes | None
+
+
+class Checker:
+    """Checks answers against one network.
+
+    :ivar genesis: Its beginning. :ivar newest: The newest height that is known to be final.
+    """
+
+    def __init__(self, genesis: Genesis, chain: EpochChain) -> None:
+        self.genesis = genesis
+        self.newest = 0
+        self._chain = chain
+        self._final: dict[int, _Final] = {0: _Final(genesis.network, False)}
+        self._following = DeferredLock()
+
+    @classmethod
+    async def learn(cls, client: Client, network: bytes | None) -> Checker:
+        """Begin with what a node brings.
+
+        :param network: The id that the genesis must have; None to trust the first node in this alone.
+        :raises NothingToCompare: It brings no genesis with this id, or epochs that do not follow from it.
+        """
+        return cls(*await learn_network([client], network))
+
+    # Answers
+
+    async def check(self, client: Client, method: str, params: Any, answer: Answer, *, proof: bool) -> Checked:
+        """Check a result.
+
+        :param client: Who answered. :param proof: Whether a proof was asked for.
+        :raises LedgerError: It is not so. :raises ClientError: The node did not bring what the check needs.
+        """
+        if proof:
+            state = await self._prove(client, bytes(answer.raw_context))
+            return check_result(state, method, by_name(method, params), bytes(answer.raw))
+        context = read_context(bytes(answer.raw_context))
+        if context.network != self.genesis.network_hex:
+            raise LedgerError("header_network")
+        await self.check_final(client, context.height, bytes.fromhex(context.hash))
+        return "certificate"
+
+    async def check_denial(self, client: Client, method: str, params: Any, error: RemoteError) -> Checked:
+        """Check an error that says what does not exist, for which a proof was asked.
+
+        :raises LedgerError: It exists. :raises ClientError: The node did not bring what the check needs.
+        """
+        state = await self._prove(client, error.raw_context)
+        return check_absence(state, method, by_name(method, params), error.name)
+
+    async def prove_operation(
+        self, client: Client, operation_id: bytes, expiry: int, height: int
+    ) -> tuple[int, int, int] | None:
+        """Have a node prove where in the log an operation is.
+
+        :param height: At this height or above.
+        :returns: Its height, index and the number of its result; None if no block up to that height holds it.
+        """
+        params = {"of": "operation", "id": operation_id.hex(), "expiry": expiry}
+        answer = await client.call("getproof", params, {"min_height": height})
+        state = await self._open(client, answer.decode(_Proof))
+        if state.height < height:
+            raise LedgerError("proof_height")
+        found = state.operation(operation_id, expiry)
+        return None if found is None else (found.height, found.index, found.result)
+
+    async def weigh_state(self, client: Client) -> Weighed:
+        """Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
+
+        :raises LedgerError: It brings no signature, or no proof. :raises ClientError: It does not answer.
+        """
+        answer = await client.call("getdatahash", {}, {"sign": True, "proof": True})
+        signed = read_signed(answer, "getdatahash")
+        proof = _read_proof(bytes(answer.raw_context))
+        header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
+        self._remember(header)
+        finality = read_finality(bytes.fromhex(proof.certificate), [bytes.fromhex(each) for each in proof.descendants])
+        yardstick = Yardstick.of(header, finality, [bytes.fromhex(each) for each in proof.nodes])
+        node = signed.answer.node
+        evidence = weigh(yardstick, node, signed, bytes(answer.raw))
+        return Weighed(header.root_height, node.hex(), None if evidence is None else encode_evidence(evidence))
+
+    async def check_final(self, client: Client, height: int, hashed: bytes | None = None) -> None:
+        """Check that a block is final, once for each height.
+
+        :param hashed: The hash that a node told of it; None if it told the height alone.
+        :raises LedgerError: It is not, or the node brings another.
+        """
+        known = self._final.get(height)
+        if known is None:
+            block = (await client.call("getblock", {"height": height, "limit": 1})).decode(_Block)
+            header = await self._verify_header(client, block.header, block.certificate, block.descendants)
+            if header.height != height:
+                raise LedgerError("finality_chain", f"The node shows block {header.height} in place of {height}.")
+            known = self._remember(header)
+        if hashed is not None and known.hash != hashed:
+            raise LedgerError("finality_chain", f"Block {height} is another than the one which the node names.")
+
+    def least_height(self, height: int) -> int:
+        """The lowest height at which the same data stands as at one that was seen: the one before, if its block is
+        empty.
+
+        A network at rest makes an empty block now and then, whose state can't be proven until the next one comes.
+        """
+        final = self._final.get(height)
+        return height - 1 if final is not None and final.is_empty else height
+
+    # Inside
+
+    async def _prove(self, client: Client, raw_context: bytes) -> ProvenState:
+        return await self._open(client, _read_proof(raw_context))
+
+    async def _open(self, client: Client, proof: _Proof) -> ProvenState:
+        header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
+        self._remember(header)
+        try:
+            root, nodes = bytes.fromhex(proof.root), [bytes.fromhex(each) for each in proof.nodes]
+        except ValueError:
+            raise LedgerError("finality_malformed", "The proof's nodes are not hex.") from None
+        return verify_state(header, proof.height, root, nodes)
+
+    async def _verify_header(self, client: Client, header: str, certificate: str, descendants: list[str]) -> Header:
+        try:
+            parts = bytes.fromhex(header), bytes.fromhex(certificate), [bytes.fromhex(each) for each in descendants]
+        except ValueError:
+            raise LedgerError("finality_malformed", "A header or certificate is not hex.") from None
+        try:
+            return self._chain.verify_header(*parts)
+        except LedgerError as error:
+            if error.code != "header_epoch":
+                raise
+        await self._following.run(self._follow, client, Header.decode(parts[0]).epoch)
+        return self._chain.verify_header(*parts)
+
+    async def _follow(self, client: Client, epoch: int) -> None:
+        if self._chain.find(epoch) is None:
+            await self._chain.follow(client)
+
+    def _remember(self, header: Header) -> _Final:
+        final = _Final(header.hash, header.operations_count == 0)
+        if self._final.setdefault(header.height, final) != final:
+            raise LedgerError("finality_chain", f"Two blocks of height {header.height} are final.")
+        self.newest = max(self.newest, header.height)
+        if len(self._final) > HEIGHTS_KEPT:
+            del self._final[min(self._final)]
+        return final
+
+
+def _read_proof(raw_context: bytes) -> _Proof:
+    try:
+        told = msgspec.json.decode(raw_context, type=_ProofContext)
+    except msgspec.DecodeError:
+        raise LedgerError("finality_malformed", "The node brought no proof of the documented form.") from None
+    if told.proof.height != told.height:
+        raise LedgerError("proof_height")
+    return told.proof
+
+
+def read_context(raw: bytes) -> Context:
+    """What an answer says of itself.
+
+    :raises LedgerError: ``finality_malformed``: it says nothing, or not in the documented form.
+    """
+    try:
+        context = msgspec.json.decode(raw, type=Context)
+        bytes.fromhex(context.hash)
+    except (msgspec.DecodeError, ValueError):
+        raise LedgerError("finality_malformed", "The answer does not say at which height it holds.") from None
+    return context
+
+
+def wants_proof(method: str, params: Any) -> bool:
+    """Whether a call's answer comes with a proof when one is asked for."""
+    return is_provable(method, by_name(method, params))

@@ -1,0 +1,196 @@
+"""What is known of the nodes: where they are, how fast and fresh they answer, and whether they lied. Pure.
+
+Theory of operation. An entry is a place, that is one URL: a node that serves three transports has three. Places fail
+one by one, and which node is behind one is only its own word until it has signed something. Nothing that a node says of
+another is believed: places learned from nodes are tried like any other, and only so many of each teller are kept.
+
+Places are ranked by what was seen of them: those that answered last before those that failed, those that keep up
+before those that lag, then by latency. Each directory has its own taste, up to a half more than measured, so that the
+clients of nodes that are equally near spread over them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from cloudnode.client.address import AddressInvalid, NodeAddress, parse_url
+
+PLACES_MAX = 256
+"""Places that are kept at most; seeds always are."""
+
+TOLD_MAX = 32
+"""Places that are learned from one node's answer."""
+
+LAG = 5
+"""Heights that a node may be behind the newest one and still count as fresh."""
+
+FIRST_PENALTY, LONGEST_PENALTY = 0.5, 60.0
+"""Seconds for which a place that failed comes last; doubled with each failure in a row."""
+
+_UNKNOWN_LATENCY = 0.1
+_LEAST_LATENCY = 0.005
+_WEIGHT = 0.2
+
+
+@attrs.define(eq=False)
+class Place:
+    """Where a node can be asked.
+
+    :ivar url: As given or learned. :ivar is_seed: Whether the caller named it. :ivar node: The key of the node there in
+        hex, as it says; empty if it was not asked yet. :ivar latency: Seconds to an answer and back, averaged; None if
+        not measured.
+    :ivar height: The newest height that it told. :ivar behind: How many heights that was below the newest known then.
+    :ivar failures: In a row. :ivar retry_at: Until then it comes last, in seconds of the caller's clock.
+    :ivar lie: What it told that is not so; None as long as nothing was. :ivar trouble: What its last failure was.
+    """
+
+    url: str
+    is_seed: bool = False
+    node: str = ""
+    latency: float | None = None
+    height: int = 0
+    behind: int = 0
+    failures: int = 0
+    retry_at: float = 0.0
+    lie: str | None = None
+    trouble: str = ""
+    taste: float = 1.0
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether subscriptions are possible there."""
+        return not self.url.startswith("http")
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it lags."""
+        return self.behind > LAG
+
+
+class Directory:
+    """The places, by URL."""
+
+    def __init__(self, seeds: Iterable[str], random_fraction: Callable[[], float] = random.random) -> None:
+        """:raises AddressInvalid: A seed is no URL of a node."""
+        self._random = random_fraction
+        self._places: dict[str, Place] = {}
+        for url in seeds:
+            self.learn(str(parse_url(url)), is_seed=True)
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(list(self._places.values()))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def find(self, url: str) -> Place | None:
+        """A place by its URL."""
+        return self._places.get(url)
+
+    def learn(self, url: str, *, is_seed: bool = False) -> Place | None:
+        """Take a place up; None if there is room for no more."""
+        place = self._places.get(url)
+        if place is None:
+            if not is_seed and len(self._places) >= PLACES_MAX and not self._make_room():
+                return None
+            place = self._places[url] = Place(url, is_seed, taste=1 + self._random() / 2)
+        return place
+
+    def _make_room(self) -> bool:
+        """Forget a learned place that fails; liars are remembered."""
+        failing = [each for each in self if not each.is_seed and each.failures and each.lie is None]
+        if failing:
+            del self._places[max(failing, key=lambda place: place.failures).url]
+        return bool(failing)
+
+    # What nodes tell
+
+    def told_info(self, place: Place, info: Any) -> None:
+        """Take in a node's ``getnodeinfo``, whatever it is: who it is, and its other interfaces.
+
+        Its height counts when it is known to be true: :meth:`told_height`.
+        """
+        if not isinstance(info, dict):
+            return
+        place.node = str(info.get("node", ""))[:64]
+        self._told_interfaces(parse_url(place.url).host, info.get("interfaces"), place)
+
+    def told_peers(self, place: Place, peers: Any) -> None:
+        """Take in a node's ``getpeerinfo``: where its peers say that they can be asked."""
+        for peer in peers[:TOLD_MAX] if isinstance(peers, list) else ():
+            if isinstance(peer, dict) and isinstance(peer.get("addr"), str):
+                host = peer["addr"].rpartition(":")[0].strip("[]")
+                self._told_interfaces(host or parse_url(place.url).host, peer.get("interfaces"), None)
+
+    def _told_interfaces(self, host: str, interfaces: Any, seen_at: Place | None) -> None:
+        """Clear transports alone: who answers is proven by what it answers, and certificates are not at hand.
+
+        :param seen_at: The place whose node tells this of itself: it stays at the host where it is reached.
+        """
+        schemes = {"ws": "ws", "http": "http"}
+        for each in interfaces[:8] if isinstance(interfaces, list) else ():
+            if not isinstance(each, dict):
+                continue
+            scheme, port, address = schemes.get(str(each.get("transport"))), each.get("port"), each.get("address")
+            if scheme is None or not isinstance(port, int) or not 0 < port < 65_536:
+                continue
+            where = host if seen_at is not None or not isinstance(address, str) or not address else address
+            try:
+                url = str(parse_url(str(NodeAddress(scheme, where, port, "/"))))
+            except AddressInvalid:
+                continue
+            learned = self.learn(url)
+            if learned is not None and seen_at is not None and not learned.node:
+                learned.node = seen_at.node
+
+    # What was seen
+
+    def answered(self, place: Place, seconds: float | None = None) -> None:
+        """A place answered.
+
+        :param seconds: How long it took; None if the answer had to wait for something.
+        """
+        place.failures, place.retry_at, place.trouble = 0, 0.0, ""
+        if seconds is not None:
+            place.latency = seconds if place.latency is None else place.latency + _WEIGHT * (seconds - place.latency)
+
+    def told_height(self, place: Place, height: int, newest: int) -> None:
+        """A place told its newest height.
+
+        :param newest: The newest that is known to be true now.
+        """
+        place.height, place.behind = height, max(0, newest - height)
+
+    def failed(self, place: Place, now: float, trouble: str) -> None:
+        """A place did not answer, or not in time: it comes last for a while."""
+        penalty = min(FIRST_PENALTY * 2 ** min(place.failures, 16), LONGEST_PENALTY)
+        place.failures += 1
+        place.retry_at = now + penalty
+        place.trouble = trouble
+
+    def lied(self, place: Place, lie: str) -> None:
+        """A place answered what is not so: it is not asked again."""
+        place.lie = lie
+
+    # Choice
+
+    def rank(self, now: float, *, without: Collection[Place] = (), keeping: bool = False) -> list[Place]:
+        """The places that may be asked, the best first.
+
+        :param without: Leave these out. :param keeping: Only those where subscriptions are possible.
+        """
+        usable = [
+            each for each in self if each.lie is None and each not in without and (each.keeps_connection or not keeping)
+        ]
+
+        def rank(place: Place) -> tuple[bool, bool, float]:
+            latency = _UNKNOWN_LATENCY if place.latency is None else place.latency
+            # One that keeps its connection tells by itself when it is lost.
+            slowness = max(latency, _LEAST_LATENCY) * place.taste * (1 if place.keeps_connection else 1.5)
+            return place.retry_at > now, place.is_stale, slowness
+
+        return sorted(usable, key=rank)

@@ -1,0 +1,57 @@
+"""What can go wrong between a caller and many nodes, and what to do about it: ask another, ask later, or give up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
+from cloudnode.client.following import is_transient
+
+BEHIND = frozenset({"height_not_reached", "height_future", "operation_future", "not_provable"})
+"""What a node answers that has not come as far as others."""
+
+BUSY = frozenset({"pool_full", "too_many_outstanding", "too_many_requests", "not_final_yet", "cancelled"})
+"""What a node answers that can't do more now."""
+
+DAMAGED = frozenset({"data_corrupt", "data_diverged", "data_repairing"})
+"""What a node answers that has no data now."""
+
+KEPT_ELSEWHERE = frozenset({"height_pruned", "block_pruned", "cursor_pruned"})
+"""What a node answers that no longer keeps what others may keep."""
+
+Remedy = Literal["later", "elsewhere", "none"]
+
+
+class AnswerFalse(ClientError):
+    """A node's answer is not what the validators signed; the node was left.
+
+    :ivar name: What is wrong with it, a code of :mod:`cloudnode.formats.errors`. :ivar url: The node.
+    """
+
+    def __init__(self, name: str, url: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.url = url
+
+
+class AnswerStale(ClientError):
+    """A node answered for an older height than it was asked for."""
+
+
+class NotEnoughNodes(ClientError):
+    """Fewer nodes agree than are to agree."""
+
+
+def remedy(error: BaseException) -> Remedy:
+    """What to do about a call's failure, besides asking another node.
+
+    :returns: ``later``: any node may answer the same call later. ``elsewhere``: only another node may. ``none``: it is
+        the answer.
+    """
+    if isinstance(error, RemoteError):
+        if error.name in KEPT_ELSEWHERE:
+            return "elsewhere"
+        return "later" if error.name in BEHIND | BUSY | DAMAGED or is_transient(error) else "none"
+    if isinstance(error, AnswerFalse | AnswerStale | NotEnoughNodes | ConnectionFailed | TimedOut):
+        return "later"
+    return "none"

@@ -1,0 +1,317 @@
+"""The nodes behind a session: visited, watched, left when they are slow, stale or lie.
+
+Theory of operation. Each seed is visited: which network it is of, what other places it knows. Every few seconds each
+connection is tried by the question that tells most: the node's signed and proven state. Its answer measures latency,
+proves how far the node is, and is evidence if the node signed another state than the validators. A node that gives none
+in time is dropped, which moves all that waits for it elsewhere. A few connections are kept ready for that, to the best
+places known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import TimeoutError as DeferTimeoutError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from cloudnode.client.client import Client
+from cloudnode.client.cloud.accusing import Accusation, gather_evidence
+from cloudnode.client.cloud.checking import Checker
+from cloudnode.client.cloud.connections import Connections
+from cloudnode.client.cloud.directory import Directory, Place
+from cloudnode.client.cloud.errors import AnswerFalse
+from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
+from cloudnode.formats.errors import LedgerError
+
+REFRESH = 2.0
+"""Seconds between two looks at each connection."""
+
+PATIENCE = 4.0
+"""Seconds that a node may take to tell its state before its connection is dropped."""
+
+READY = 3
+"""Connections that are kept ready."""
+
+
+class Nodes:
+    """Where a session can ask.
+
+    :ivar checker: What is believed; None until a node has brought the genesis, or if nothing is checked.
+    :ivar network: The network's id; None until it is known. :ivar accusations: Who lied, and what shows it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: Directory,
+        connect: Callable[[str], Awaitable[Client]],
+        clock: Any,
+        *,
+        network: bytes | None,
+        certifies: bool,
+        left: Callable[[Place], object],
+        accused: Callable[[Accusation], object],
+    ) -> None:
+        """
+        :param certifies: Whether nodes are checked. :param left: Told of each place whose subscriptions are to go
+            elsewhere.
+        :param accused: Told of each liar.
+        """
+        self.directory = directory
+        self.checker: Checker | None = None
+        self.network = network
+        self.accusations: list[Accusation] = []
+        self.pinned: frozenset[str] | None = None
+        self._clock = clock
+        self._certifies = certifies
+        self._left = left
+        self._accused = accused
+        self._connections = Connections(connect, self._lost)
+        self._learning = DeferredLock()
+        self._busy: set[Place] = set()
+        self._loop = LoopingCall(self._refresh)
+        self._loop.clock = clock
+        self._is_closed = False
+
+    # Beginning and end
+
+    async def begin(self) -> None:
+        """Visit the seeds; done when the first has answered.
+
+        :raises ConnectionFailed: None does; the message has what each did instead.
+        """
+        first: Deferred[None] = Deferred()
+        places = list(self.directory)
+        troubles: list[str] = []
+
+        async def visit(place: Place) -> None:
+            try:
+                await self._visit(place)
+            except ClientError as error:
+                troubles.append(error.message)
+                if len(troubles) == len(places) and not first.called:
+                    first.errback(ConnectionFailed(f"No node answers: {' '.join(troubles)}"))
+            else:
+                if not first.called:
+                    first.callback(None)
+
+        for place in places:
+            self._in_background(visit(place), place)
+        await first
+        self._loop.start(REFRESH, now=False).addErrback(
+            lambda failure: self._log.failure("Nodes are not watched any more", failure)
+        )
+
+    def close(self) -> Deferred[None]:
+        """Close all connections."""
+        self._is_closed = True
+        if self._loop.running:
+            self._loop.stop()
+        return self._connections.close()
+
+    # Asking
+
+    @property
+    def newest(self) -> int:
+        """The newest height that is known."""
+        if self.checker is not None:
+            return self.checker.newest
+        return max((place.height for place in self.directory), default=0)
+
+    def choose(self, without: Collection[Place] = (), *, keeping: bool = False) -> Place | None:
+        """The place to ask next: the best that there is a connection with, unless it fails or lags.
+
+        :param without: Leave these out. :param keeping: It must allow subscriptions.
+        """
+        if self._is_closed:
+            return None
+        now, open_places = self._clock.seconds(), self._connections.open
+        ranked = self.directory.rank(now, without=without, keeping=keeping)
+        if self.pinned is not None:
+            ranked = [place for place in ranked if place.url in self.pinned]
+        good = [place for place in ranked if place in open_places and place.retry_at <= now and not place.is_stale]
+        return next(iter(good or ranked), None)
+
+    async def connect(self, place: Place) -> Client:
+        """A place's client.
+
+        :raises ConnectionFailed: It can't be reached.
+        """
+        try:
+            return await self._connections.get(place)
+        except ClientError as error:
+            self.failed(place, error)
+            raise
+
+    def failed(self, place: Place, error: ClientError) -> None:
+        """A place did not answer."""
+        self.directory.failed(place, self._clock.seconds(), error.message)
+
+    # Liars
+
+    def accuse(
+        self, place: Place, client: Client, lie: LedgerError, method: str, params: Any, height: int
+    ) -> AnswerFalse:
+        """Leave a node that answered what is not so, and report it. The error is for whoever asked.
+
+        :param method: :param params: What it was asked. :param height: Where the answer was to hold.
+        """
+        error = AnswerFalse(lie.code, place.url, f"{place.url} answered {method} falsely: {lie.message}")
+        if place.lie is None:
+            self.directory.lied(place, str(lie))
+            self._log.info("{message} It is not asked again.", message=error.message)
+            self._left(place)
+            self._in_background(self._report(place, client, str(lie), method, params, height), place)
+        return error
+
+    async def _report(self, place: Place, client: Client, lie: str, method: str, params: Any, height: int) -> None:
+        found: tuple[str, bytes] | None = None
+        if self.checker is not None:
+            gathering = Deferred.fromCoroutine(gather_evidence(self.checker, client, method, params, height))
+            try:
+                found = await gathering.addTimeout(PATIENCE, self._clock)
+            except DeferTimeoutError:
+                found = None
+        self._connections.drop(place, ConnectionFailed(f"{place.url} was left: {lie}"))
+        node, evidence = found or (place.node, b"")
+        await self._name(Accusation(place.url, node, lie, evidence))
+
+    async def _name(self, accusation: Accusation) -> None:
+        """Tell the caller, and with evidence all: the node's other places are left as well."""
+        if accusation.evidence and any(each.evidence and each.node == accusation.node for each in self.accusations):
+            return  # at another of its places
+        self.accusations.append(accusation)
+        self._accused(accusation)
+        if not accusation.evidence:
+            return
+        for other in self.directory:
+            if other.node == accusation.node and other.lie is None:
+                self.directory.lied(other, accusation.reason)
+                self._left(other)
+                self._connections.drop(other, ConnectionFailed(f"{other.url} was left: {accusation.reason}"))
+        for place in self.directory.rank(self._clock.seconds()):  # pinned or not: it is not for the caller
+            try:
+                client = await self.connect(place)
+                await client.call("submitevidence", {"evidence": accusation.evidence.hex()}, timeout=PATIENCE)
+            except ClientError as error:
+                self._log.info("{url} did not take evidence: {error}", url=place.url, error=error.message)
+            else:
+                return
+
+    # Watching
+
+    def _lost(self, place: Place, reason: ClientError) -> None:
+        if place.lie is None:
+            self.directory.failed(place, self._clock.seconds(), reason.message)
+        self._left(place)
+
+    async def _visit(self, place: Place) -> None:
+        """Learn what a place is.
+
+        :raises ClientError: It is of no use.
+        """
+        client = await self.connect(place)
+        try:
+            begun = self._clock.seconds()
+            info = (await client.call("getnodeinfo", timeout=PATIENCE)).result
+            self.directory.answered(place, self._clock.seconds() - begun)
+            await self._learning.run(self._learn, place, client, info)
+            self.directory.told_info(place, info)
+            await self._look(place, client)
+            self.directory.told_peers(place, (await client.call("getpeerinfo", timeout=PATIENCE)).result)
+        except (ConnectionFailed, TimedOut) as error:
+            self.failed(place, error)
+            raise
+
+    async def _learn(self, place: Place, client: Client, info: Any) -> None:
+        told = info.get("network") if isinstance(info, dict) else None
+        network = self.network
+        if network is not None and told != network.hex():
+            self.directory.lied(place, f"It is of network {told}.")
+            self._connections.drop(place, ConnectionFailed(f"{place.url} is of another network."))
+            raise ConnectionFailed(f"{place.url} is of network {told}, not of {network.hex()}.")
+        if self._certifies and self.checker is None:
+            self.checker = await Checker.learn(client, network)
+            self.network = self.checker.genesis.network
+        elif network is None:
+            try:
+                self.network = bytes.fromhex(str(told))
+            except ValueError:
+                raise ConnectionFailed(f"{place.url} does not say of which network it is.") from None
+
+    async def _look(self, place: Place, client: Client) -> None:
+        """Have a node tell its state.
+
+        :raises ClientError: It does not, or lies.
+        """
+        begun = self._clock.seconds()
+        try:
+            if self.checker is None:
+                context = (await client.call("getdatahash", timeout=PATIENCE)).context
+                height = 0 if context is None else context.height
+            else:
+                weighed = await self.checker.weigh_state(client)
+                height, place.node = weighed.height, weighed.node
+                if weighed.evidence is not None:
+                    lie = "evidence: it signed another state than the validators"
+                    self.directory.lied(place, lie)
+                    self._left(place)
+                    await self._name(Accusation(place.url, weighed.node, lie, weighed.evidence))
+                    raise AnswerFalse("evidence", place.url, f"{place.url} signed another state than the validators.")
+        except LedgerError as lie:
+            raise self.accuse(place, client, lie, "getdatahash", {}, self.newest) from lie
+        except RemoteError as error:
+            if error.name != "not_provable":  # as on a network without a block
+                place.behind = max(place.behind, self.newest)
+            self.directory.answered(place)
+            return
+        self.directory.answered(place, self._clock.seconds() - begun)
+        self.directory.told_height(place, height, self.newest)
+        if place.is_stale:
+            self._left(place)
+
+    def _refresh(self) -> None:
+        connected = self._connections.open
+        for place, client in connected.items():
+            if place not in self._busy:
+                self._in_background(self._watch(place, client), place)
+        now = self._clock.seconds()
+        ranked = self.directory.rank(now)
+        wanted = [place for place in ranked[:READY] if place not in connected]
+        unknown = [place for place in ranked if place.latency is None and place not in wanted]
+        for place in wanted + unknown[:1]:
+            if place.retry_at <= now and place not in self._busy:
+                self._in_background(self._visit(place), place)
+        for place in ranked[READY:]:
+            if (
+                place in connected
+                and place not in self._busy
+                and place.latency is not None
+                and connected[place].is_idle
+            ):
+                self._connections.close_one(place)
+
+    async def _watch(self, place: Place, client: Client) -> None:
+        looking = Deferred.fromCoroutine(self._look(place, client))
+        try:
+            await looking.addTimeout(PATIENCE, self._clock)
+        except DeferTimeoutError:
+            self._connections.drop(place, TimedOut(f"{place.url} does not answer any more."))
+        except (ConnectionFailed, TimedOut) as error:
+            self._connections.drop(place, error)
+
+    def _in_background(self, work: Any, place: Place) -> None:
+        self._busy.add(place)
+
+        def done(result: Any) -> None:
+            self._busy.discard(place)
+
+        def failed(failure: Any) -> None:
+            if not self._is_closed and failure.check(ClientError, CancelledError) is None:
+                self._log.failure("Something went wrong with {url}", failure, url=place.url)
+
+        Deferred.fromCoroutine(work).addErrback(failed).addBoth(done)

@@ -1,0 +1,175 @@
+"""What the proof of an answer has to show, for each method that has one. Pure.
+
+An answer that a proof does not reach in all its parts is *partly* proven: of a page of ratings the sum and the number,
+of an account who it is. The rest is the node's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from cloudnode.client.places import LogPlace
+from cloudnode.formats.addresses import format_address
+from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.evidence import data_hash_text
+from cloudnode.formats.verify import ProvenState
+
+Proven = Literal["proof", "partly"]
+
+POSITIONS: dict[str, tuple[str, ...]] = {
+    "getdatahash": (),
+    "getrecord": ("account", "collection", "key"),
+    "getratings": ("record", "account", "after", "limit"),
+    "getaccount": ("account",),
+}
+"""The methods that prove their answers, each with its parameters in the order in which they are given by position."""
+
+
+class _Record(Struct, frozen=True):
+    account: str
+    collection: str
+    key: str
+    data: Raw
+    ref: str | None
+    version: int
+    deleted: bool
+    created: LogPlace
+    updated: LogPlace
+    time: int
+    ratings_sum: int
+    ratings_count: int
+
+
+class _Rating(Struct, frozen=True):
+    record: str
+    account: str
+    stars: int
+    given: LogPlace
+
+
+class _Ratings(Struct, frozen=True):
+    ratings: list[_Rating]
+    sum: int
+    count: int
+
+
+class _Account(Struct, frozen=True):
+    account: str
+    first: LogPlace
+    inviter: str | None
+
+
+def is_provable(method: str, params: dict[str, Any]) -> bool:
+    """Whether a node proves its answer to a call."""
+    return method in POSITIONS and (method != "getratings" or params.get("record") is not None)
+
+
+def by_name(method: str, params: Any) -> dict[str, Any]:
+    """A call's parameters by name, however they are given; those by position of the methods that are proven."""
+    if isinstance(params, Struct):
+        params = msgspec.to_builtins(params)
+    if isinstance(params, dict):
+        return {name: value for name, value in params.items() if value is not None}
+    return dict(zip(POSITIONS.get(method, ()), params or (), strict=False))
+
+
+def check_result(state: ProvenState, method: str, params: dict[str, Any], raw: bytes) -> Proven:
+    """Compare a result with a proven state.
+
+    :param params: By name. :param raw: The result's exact text.
+    :raises LedgerError: It is not so, or the proof does not show it: ``proof_row_wrong``, ``proof_sums_wrong``, or the
+        codes of :class:`ProvenState`.
+    """
+    try:
+        return _CHECKS[method](state, params, raw)
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, LedgerError):
+            raise
+        raise LedgerError("proof_row_wrong", f"The answer is not of the documented form: {error}.") from None
+
+
+def check_absence(state: ProvenState, method: str, params: dict[str, Any], name: str) -> Proven:
+    """Check that what a node says not to exist does not.
+
+    :param name: The error's.
+    :raises LedgerError: As :func:`check_result`.
+    """
+    found: Any
+    if name == "account_unknown" and method == "getaccount":
+        found = state.account(bytes.fromhex(params["account"]))
+    elif name == "record_unknown" and method == "getrecord":
+        found = state.record(format_address(bytes.fromhex(params["account"]), params["collection"], params["key"]))
+    elif name == "record_unknown" and method == "getratings":
+        found = state.ratings(params["record"])[1]  # all that the proof of a page of ratings shows
+    else:
+        raise LedgerError("proof_row_wrong", f"{name} is no answer to {method}.")
+    if found:
+        raise LedgerError("proof_row_wrong", "The node denies what the state root shows.")
+    return "partly" if method == "getratings" else "proof"
+
+
+def _check_totals(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    if raw != data_hash_text(state.totals()):
+        raise LedgerError("proof_sums_wrong")
+    return "proof"
+
+
+def _check_record(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    told = msgspec.json.decode(raw, type=_Record)
+    account, collection, key = params["account"], params["collection"], params["key"]
+    if (told.account, told.collection, told.key) != (account, collection, key):
+        raise LedgerError("proof_row_wrong", "The answer is another record than the one asked for.")
+    state.check_record(
+        account=bytes.fromhex(account),
+        collection=collection,
+        key=key,
+        version=told.version,
+        created=(told.created.height, told.created.index),
+        updated=(told.updated.height, told.updated.index),
+        time=told.time,
+        live=not told.deleted,
+        ref=told.ref,
+        data=b"" if told.deleted else bytes(told.data),
+    )
+    state.check_ratings(f"{account}/{collection}/{key}", told.ratings_sum, told.ratings_count)
+    return "proof"
+
+
+def _check_ratings(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    told = msgspec.json.decode(raw, type=_Ratings)
+    record, account = params["record"], params.get("account")
+    if account is None:
+        state.check_ratings(record, told.sum, told.count)
+        return "partly"
+    found = state.rating(record, bytes.fromhex(account))
+    expected = (
+        _Ratings([], 0, 0)
+        if found is None
+        else _Ratings([_Rating(record, account, found.stars, LogPlace(found.height, found.index))], found.stars, 1)
+    )
+    if told != expected:
+        raise LedgerError("proof_row_wrong")
+    return "proof"
+
+
+def _check_account(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    told = msgspec.json.decode(raw, type=_Account)
+    row = state.account(bytes.fromhex(params["account"]))
+    inviter = bytes.fromhex(told.inviter) if told.inviter else bytes(32)
+    if row is None or (told.account, inviter, told.first) != (
+        params["account"], row.inviter, LogPlace(row.height, row.index),
+    ):  # fmt: skip
+        raise LedgerError("proof_row_wrong")
+    return "partly"
+
+
+_CHECKS: dict[str, Callable[[ProvenState, dict[str, Any], bytes], Proven]] = {
+    "getdatahash": _check_totals,
+    "getrecord": _check_record,
+    "getratings": _check_ratings,
+    "getaccount": _check_account,
+}

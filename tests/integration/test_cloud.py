@@ -1,0 +1,198 @@
+"""Sessions with real nodes that are killed, come back and lie, over every transport."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from cloudnode.client.cloud import Cloud
+from cloudnode.client.cloud.accusing import Accusation
+from cloudnode.client.cloud.errors import AnswerFalse
+from cloudnode.client.errors import TimedOut
+from cloudnode.client.subscription import Item
+from cloudnode.formats.keys import SigningKey
+from tests.integration.conftest import NodeProcess, NodeStarter, wait_until
+from tests.integration.test_honesty import judged_offline, start_liar
+from tests.integration.test_peers import AUTHOR, height, node_id, peers, put
+
+WRITES = 24
+"""Each an event; a node is killed every :data:`LIFE` of them."""
+
+LIFE = 8
+
+
+def get_reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+async def pause(seconds: float) -> None:
+    await deferLater(get_reactor(), seconds)
+
+
+@pytest.fixture
+def network(start_node: NodeStarter) -> list[NodeProcess]:
+    """A validator, and two that follow it."""
+    validator = start_node()
+    put(validator, "film0")
+    followers = [start_node("--join", validator.ws_url) for _ in range(2)]
+    wait_until(lambda: len(peers(validator)) == 2, 20, "links with both")
+    wait_until(lambda: min(map(height, followers)) >= 1, 20, "their catching up")
+    return [validator, *followers]
+
+
+@pytest_twisted.ensureDeferred
+async def test_transports(network: list[NodeProcess]) -> None:
+    """A session begins at any node by any transport, and each answer is proven."""
+    validator, first, second = network
+    record = {"account": AUTHOR.public.hex(), "collection": "film", "key": "film0"}
+    identity = validator.call("getnodeinfo")["network"]
+    for url in (first.http_url, first.ws_url, second.wss_url, second.ws_udp_url):
+        cloud = await Cloud.connect([url], get_reactor(), network=identity)
+        try:
+            cloud.pin(url)
+            answer = await cloud.call("getrecord", record)
+            assert (answer.url, answer.checked, answer.result["version"]) == (url, "proof", 1)
+            cloud.pin()
+            # Over HTTP alone there are no subscriptions: the node tells where its WebSocket is.
+            subscription = await cloud.subscribe("records")
+            assert subscription.url.startswith("ws")
+        finally:
+            await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_killed_and_revived(network: list[NodeProcess]) -> None:
+    """A session that reads, writes and subscribes while the node under it is killed: nothing lost, doubled or
+    backward.
+    """
+    _, first, second = network
+    cloud = await Cloud.connect([first.ws_url, second.ws_url], get_reactor())
+    nodes = {first.ws_url: first, second.ws_url: second}
+    heights: list[int] = []
+    told: list[str] = []
+    is_done = False
+    try:
+        # The followers alone, so that it is always one of them that serves.
+        cloud.pin(*nodes)
+        subscription = await cloud.subscribe("records", {"collection": "event"})
+        writer = await cloud.writer(SigningKey(b"\x07" * 32))
+
+        async def read() -> None:
+            while not is_done:
+                heights.append((await cloud.call("getdatahash")).height)
+                await pause(0.01)
+
+        async def listen() -> None:
+            async for item in subscription:
+                told.append(key_of(item))
+                if len(told) == WRITES:
+                    return
+
+        reading, listening = Deferred.fromCoroutine(read()), Deferred.fromCoroutine(listen())
+        killed: NodeProcess | None = None
+        for number in range(WRITES):
+            if number % LIFE == LIFE // 2:
+                killed = nodes[subscription.url]
+                killed.kill()
+            if number % LIFE == LIFE - 1 and killed is not None:
+                killed.spawn()
+                await started(killed)
+            submitted = await cloud.submit(writer.put("event", f"{number}", number))
+            assert submitted.cursor is not None
+            # What was written is there at once, whoever answers.
+            assert (await cloud.call("getdatahash")).height >= submitted.cursor.height
+        await listening.addTimeout(20, get_reactor())
+        is_done = True
+        await reading
+    finally:
+        await cloud.close()
+    assert told == [f"{number}" for number in range(WRITES)]
+    assert heights == sorted(heights) and len(heights) > WRITES
+    assert cloud.accusations == []
+
+
+def key_of(item: Item) -> str:
+    return str(json.loads(bytes(item.raw))["key"])
+
+
+async def started(node: NodeProcess) -> None:
+    """Wait for a node without stopping the session meanwhile."""
+    while not node.notify.told("READY", "1"):
+        await pause(0.05)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("lie", ["root", "record"])
+async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str) -> None:
+    """A node that lies under its own signature is left, named by evidence, and its answers are not shown."""
+    validator, honest, _ = network
+    liar = make_node("--join", validator.ws_url)
+    start_liar(liar, lie)
+    wait_until(lambda: height(liar) >= 1, 20, "the liar's catching up")
+    record = {"account": AUTHOR.public.hex(), "collection": "film", "key": "film0"}
+    accused: list[Accusation] = []
+    cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor(), on_liar=accused.append)
+    try:
+        # Of it alone there is no answer: what it says is true every other time, and never false.
+        cloud.pin(liar.ws_url)
+        with pytest.raises((AnswerFalse, TimedOut)):
+            while True:
+                assert (await cloud.call("getrecord", record, timeout=2.0)).result["version"] == 1
+        cloud.pin(liar.ws_url, honest.ws_url)
+        for _ in range(100):
+            if accused:
+                break
+            await pause(0.05)
+        assert [each.node for each in accused] == [node_id(liar)]
+        assert judged_offline(honest, accused[0].evidence.hex()).culprit.hex() == node_id(liar)
+        for _ in range(100):
+            kept = honest.call("getevidence")["evidence"]
+            if kept:
+                break
+            await pause(0.05)
+        assert kept[0]["culprit"] == node_id(liar)
+        assert (await cloud.call("getrecord", record)).url == honest.ws_url
+    finally:
+        await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_stale(network: list[NodeProcess]) -> None:
+    """A node that lags is left for a fresh one, and is no liar."""
+    validator, lonely, _ = network
+    cloud = await Cloud.connect([lonely.ws_url, validator.ws_url], get_reactor())
+    try:
+        cloud.pin(lonely.ws_url, validator.ws_url)
+        writer = await cloud.writer(SigningKey(b"\x08" * 32))
+        os.kill(lonely.pid, 19)  # SIGSTOP: its connections stay
+        try:
+            for number in range(3):
+                submitted = await cloud.submit(writer.put("event", f"{number}", number))
+                assert submitted.cursor is not None
+                answer = await cloud.call("getdatahash")
+                assert answer.url == validator.ws_url and answer.height >= submitted.cursor.height
+        finally:
+            os.kill(lonely.pid, 18)
+        assert cloud.accusations == []
+    finally:
+        await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_quorum(network: list[NodeProcess]) -> None:
+    """With a quorum several nodes give the same answer, byte for byte."""
+    cloud = await Cloud.connect([node.ws_url for node in network], get_reactor(), verify="quorum:3")
+    try:
+        await pause(2.5)  # until all have signed who they are
+        assert (await cloud.call("listrecords", {})).checked == "certificate"
+        assert (await cloud.call("getdatahash")).checked == "proof"
+    finally:
+        await cloud.close()

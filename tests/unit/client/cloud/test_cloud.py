@@ -1,0 +1,371 @@
+"""Sessions with a real ledger whose doors are killed, hang, lag and lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from cloudnode.client.cloud.cloud import Denied
+from cloudnode.client.cloud.errors import AnswerFalse, NotEnoughNodes
+from cloudnode.client.cloud.nodes import PATIENCE, REFRESH
+from cloudnode.client.errors import ConnectionFailed, Rejected, RemoteError
+from cloudnode.client.places import LogPlace
+from cloudnode.client.subscription import Item
+from tests.unit.client.cloud.doors import CloudTestCase, Door
+
+
+def changed(name: str, change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
+    """A lie: answers whose result has a member get another value of it."""
+
+    def lie(message: bytes) -> bytes:
+        told = json.loads(message)
+        if not isinstance(told.get("result"), dict) or name not in told["result"]:
+            return message
+        told["result"][name] = change(told["result"][name])
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    return lie
+
+
+class CallTests(CloudTestCase):
+    def test_connects(self) -> None:
+        """A session learns its network and the genesis from whichever seed answers."""
+        self.a.shut()
+        cloud = self.connect()
+        self.assertEqual(cloud.network, self.node.genesis.network_hex)
+        self.assertEqual([place.url for place in cloud.places][-1], "ws://a:1")
+
+    def test_no_seed_answers(self) -> None:
+        """What each did is told."""
+        for door in self.doors.values():
+            door.shut()
+        failure = self.failureResultOf(self.begin(), ConnectionFailed)
+        self.assertEqual(failure.value.message.count("nobody listens"), 3)
+
+    def test_other_network(self) -> None:
+        """A network that is named is the one, or none."""
+        self.failureResultOf(self.begin(network="ab" * 32), ConnectionFailed)
+
+    def test_proven(self) -> None:
+        """Reads are proven as far as proofs reach, and say so."""
+        self.node.put("metropolis")
+        self.node.rate("metropolis", 4)
+        cloud = self.connect()
+        account, record = self.node.account.public.hex(), self.node.address("metropolis")
+        rater = self.node.other.public.hex()
+        checked = {
+            ("getdatahash", ()): "proof",
+            ("getrecord", (account, "film", "metropolis")): "proof",
+            ("getratings", (record,)): "partly",
+            ("getratings", (record, rater)): "proof",
+            ("getratings", (record, account)): "proof",
+            ("getratings", (None, rater)): "certificate",
+            ("getaccount", (account,)): "partly",
+            ("listrecords", (account,)): "certificate",
+            ("getlastblocks", ()): "certificate",
+            ("getnodeinfo", ()): "none",
+        }
+        for (method, params), expected in checked.items():
+            answer = self.run_now(cloud.call(method, list(params)))
+            self.assertEqual((method, answer.checked), (method, expected))
+        self.assertEqual(self.accused, [])
+
+    def test_denied(self) -> None:
+        """That there is no such record or account is proven as well."""
+        cloud = self.connect()
+        denied = self.failure(cloud.call("getrecord", self.node.name("none")), Denied)
+        self.assertEqual((denied.name, denied.checked), ("record_unknown", "proof"))
+        self.failure(cloud.call("getaccount", {"account": "ab" * 32}), Denied)
+        self.failure(cloud.call("getratings", {"record": self.node.address("none")}), Denied)
+
+    def test_refused(self) -> None:
+        """What is refused without a proof is asked at a second place."""
+        cloud = self.connect()
+        refused = self.failure(cloud.call("nonsense"), RemoteError)
+        self.assertEqual(refused.name, "method_unknown")
+        self.assertEqual(sum("nonsense" in door.methods() for door in self.doors.values()), 2)
+
+    def test_killed(self) -> None:
+        """A read under way when its node is killed is answered by another."""
+        cloud = self.connect()
+        self.a.is_silent = True
+        asked = Deferred.fromCoroutine(cloud.call("getdatahash"))
+        self.assertEqual(self.a.methods()[-1], "getdatahash")
+        self.a.shut()
+        self.assertEqual(self.result(asked, 0.1).url, "ws://b:1")
+
+    def test_hangs(self) -> None:
+        """A read is hedged when its node is slow; a node that stays silent is dropped and left."""
+        cloud = self.connect()
+        self.a.is_silent = True
+        self.assertEqual(self.run_now(cloud.call("getdatahash"), 1.0).url, "ws://b:1")
+        self.node.clock.pump([0.1] * round(10 * (REFRESH + PATIENCE + 0.5)))
+        [hanging] = [place for place in cloud.places if place.url == "ws://a:1"]
+        self.assertIn("does not answer", hanging.trouble)
+        self.assertEqual(self.run_now(cloud.call("getdatahash"), 0.1).url, "ws://b:1")
+
+    def test_comes_back(self) -> None:
+        """A node that was killed is asked again once it is there."""
+        cloud = self.connect()
+        self.a.shut()
+        self.run_now(cloud.call("getdatahash"))
+        self.a.is_open = True
+        self.node.clock.pump([0.1] * 100)
+        self.assertEqual(self.run_now(cloud.call("getdatahash")).url, "ws://a:1")
+
+    def test_all_gone(self) -> None:
+        """While no node is there a call waits for one."""
+        cloud = self.connect()
+        for door in self.doors.values():
+            door.shut()
+        asked = Deferred.fromCoroutine(cloud.call("getdatahash"))
+        self.node.clock.pump([0.1] * 50)
+        self.assertNoResult(asked)
+        self.c.is_open = True
+        self.assertEqual(self.result(asked).url, "ws://c:1")
+        self.c.shut()
+        self.failure(cloud.call("getdatahash", timeout=3.0), ConnectionFailed, seconds=4.0)
+
+    def test_pinned(self) -> None:
+        """A pinned place is the only one that is asked."""
+        cloud = self.connect()
+        cloud.pin("ws://c:1")
+        self.assertEqual(self.run_now(cloud.call("getdatahash")).url, "ws://c:1")
+        self.c.shut()
+        self.failure(cloud.call("getdatahash", timeout=1.0), ConnectionFailed)
+        cloud.pin()
+        self.assertEqual(self.run_now(cloud.call("getdatahash")).url, "ws://a:1")
+
+    def test_never_back(self) -> None:
+        """Each read asks for what was seen; an answer that is older is not shown."""
+        cloud = self.connect()
+        self.node.put("metropolis")
+        self.node.pass_time(1.0)  # until it can be proven
+        height = self.run_now(cloud.call("getdatahash")).height
+        self.assertEqual((height, cloud.height), (2, 2))
+        self.run_now(cloud.call("search", {"text": "film"}))
+        [asked] = [each for each in self.a.asked if each["method"] == "search"]
+        self.assertGreaterEqual(asked["context"]["min_height"], height)
+
+        def old(message: bytes) -> bytes:
+            told = json.loads(message)
+            if "records" in str(told.get("result")) and "context" in told:
+                told["context"]["height"] = 1
+            return json.dumps(told, separators=(",", ":")).encode()
+
+        self.a.lie = old
+        self.assertEqual(self.run_now(cloud.call("search", {"text": "film"})).url, "ws://b:1")
+
+    def test_closed(self) -> None:
+        """A session that is closed answers nothing, and leaves nothing behind."""
+        cloud = self.connect()
+        self.a.is_silent = self.b.is_silent = self.c.is_silent = True
+        asked = Deferred.fromCoroutine(cloud.call("getdatahash"))
+        self.run_now(cloud.close())
+        self.failureResultOf(asked, ConnectionFailed)
+        self.failure(cloud.call("getdatahash"), ConnectionFailed)
+        self.assertEqual([door.carriers for door in self.doors.values()], [[], [], []])
+
+    def test_unchecked(self) -> None:
+        """Without verification one request is one answer."""
+        cloud = self.connect(verify="none")
+        before = len(self.a.asked)
+        answer = self.run_now(cloud.call("getdatahash"))
+        self.assertEqual((answer.checked, len(self.a.asked) - before), ("none", 1))
+
+    def test_quorum(self) -> None:
+        """One node behind three doors is one node: it can't agree with itself."""
+        cloud = self.connect(verify="quorum:2")
+        self.node.clock.pump([0.1] * 50)
+        self.failure(cloud.call("getdatahash"), NotEnoughNodes)
+
+
+class LiarTests(CloudTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.node.put("metropolis")
+        self.node.pass_time(1.0)  # until it can be proven
+
+    def lie(self, door: Door, name: str, change: Callable[[Any], Any]) -> None:
+        door.lie = changed(name, change)
+
+    def test_false_record(self) -> None:
+        """A false record is not shown; the liar is left and named, and another node answers."""
+        cloud = self.connect()
+        self.lie(self.a, "version", lambda version: version + 1)
+        answer = self.run_now(cloud.call("getrecord", self.node.name("metropolis")))
+        self.assertEqual((answer.url, answer.result["version"]), ("ws://b:1", 1))
+        self.node.clock.pump([0.1] * 10)
+        self.assertEqual([each.url for each in self.accused], ["ws://a:1"])
+        self.assertEqual((self.a.carriers, cloud.places[-1].url), ([], "ws://a:1"))
+        self.assertIn("proof_row_wrong", cloud.places[-1].lie or "")
+
+    def test_false_sums(self) -> None:
+        """So it goes with every number of ``getdatahash``, and of a record's ratings."""
+        cloud = self.connect()
+        self.lie(self.a, "accounts", lambda number: number + 1)
+        self.lie(self.b, "ratings_count", lambda number: number + 1)
+        self.assertEqual(self.run_now(cloud.call("getdatahash")).url, "ws://c:1")
+        self.assertEqual([each.url for each in cloud.places], ["ws://c:1", "ws://a:1", "ws://b:1"])
+
+    def test_false_height(self) -> None:
+        """A height that does not exist is found out, and is not waited for."""
+        cloud = self.connect()
+
+        def lie(message: bytes) -> bytes:
+            return message.replace(b'"height":%d' % self.node.ledger.head.height, b'"height":1000000')
+
+        self.a.lie = lie
+        answer = self.run_now(cloud.call("listrecords", {}))
+        self.assertEqual(answer.url, "ws://b:1")
+        self.assertLess(cloud.height, 1000)
+
+    def test_false_denial(self) -> None:
+        """A record that exists can't be denied."""
+        cloud = self.connect()
+
+        def lie(message: bytes) -> bytes:
+            told = json.loads(message)
+            if "version" in str(told.get("result")):
+                del told["result"]
+                told["error"] = {"code": -5, "message": "no", "data": {"code": "record_unknown"}}
+            return json.dumps(told, separators=(",", ":")).encode()
+
+        self.a.lie = lie
+        self.assertEqual(self.run_now(cloud.call("getrecord", self.node.name("metropolis"))).url, "ws://b:1")
+        self.assertEqual(cloud.places[-1].url, "ws://a:1")
+
+    def test_all_lie(self) -> None:
+        """Where all lie there is no answer."""
+        cloud = self.connect()
+        for door in self.doors.values():
+            self.lie(door, "version", lambda version: version + 1)
+        self.failure(cloud.call("getrecord", self.node.name("metropolis"), timeout=5.0), AnswerFalse)
+
+    def test_false_operation(self) -> None:
+        """A node that says of an operation what is not so is left, and the proven place is told."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        self.lie(self.a, "cursor", lambda cursor: cursor | {"index": 5})
+        submitted = self.run_now(cloud.submit(writer.put("film", "new", 1)))
+        assert submitted.cursor is not None
+        self.assertEqual((submitted.cursor.index, submitted.result), (0, "ok"))
+        self.assertEqual(cloud.places[-1].url, "ws://a:1")
+
+
+class WriteTests(CloudTestCase):
+    def test_read_your_writes(self) -> None:
+        """What was written is read, wherever."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        submitted = self.run_now(cloud.submit(writer.put("film", "new", {"n": 1})))
+        assert submitted.cursor is not None
+        self.a.shut()
+        answer = self.run_now(cloud.call("getrecord", self.node.name("new")))
+        self.assertGreaterEqual(answer.height, submitted.cursor.height)
+        self.assertEqual(answer.result["data"], {"n": 1})
+
+    def test_killed(self) -> None:
+        """A write under way when its node is killed is sent to another, and takes effect once."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        self.a.is_silent = True
+        writing = Deferred.fromCoroutine(cloud.submit(writer.put("film", "new", 1, if_version=0)))
+        self.a.shut()
+        self.assertEqual(self.result(writing).result, "ok")
+        self.assertEqual([door.methods().count("submit") for door in (self.a, self.b)], [1, 1])
+
+    def test_receipt(self) -> None:
+        """Who does not wait has a receipt."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        submitted = self.run_now(cloud.submit(writer.put("film", "new", 1), "accepted"))
+        self.assertIsNotNone(submitted.receipt)
+
+    def test_rejected(self) -> None:
+        """What has no effect is an error by the name of the rule."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        rejected = self.failure(cloud.submit(writer.put("film", "new", 1, if_version=9)), Rejected)
+        self.assertEqual(rejected.name, "version_mismatch")
+
+
+class SubscriptionTests(CloudTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloud = self.connect()
+        self.subscription = self.run_now(self.cloud.subscribe("records", {"collection": "film"}))
+        self.first = self.doors[self.subscription.url]
+
+    def take(self, count: int) -> list[str]:
+        async def take() -> list[Item]:
+            return [await anext(self.subscription) for _ in range(count)]
+
+        return [json.loads(bytes(item.raw))["key"] for item in self.run_now(take())]
+
+    def test_items(self) -> None:
+        """Items come, and no later read is older."""
+        self.node.put("1")
+        self.assertEqual(self.take(1), ["1"])
+        self.assertGreaterEqual(self.cloud.height, self.subscription.cursor.height)
+
+    def test_killed(self) -> None:
+        """Nothing is lost or doubled when the node under it is killed, again and again."""
+        told = []
+        for number in range(12):
+            self.node.put(f"{number}")
+            told += self.take(1)
+            self.node.put(f"{number} more")
+            door = self.doors[self.subscription.url]
+            door.shut()
+            told += self.take(1)
+            door.is_open = True
+        self.assertEqual(told, [text for number in range(12) for text in (f"{number}", f"{number} more")])
+
+    def test_waits_for_a_node(self) -> None:
+        """While no node is there it waits, as long as it takes, and misses nothing."""
+        for door in self.doors.values():
+            door.shut()
+        taken = Deferred.fromCoroutine(anext(self.subscription))
+        self.node.put("1")
+        self.node.clock.pump([1.0] * 300)
+        self.assertNoResult(taken)
+        self.b.is_open = True
+        self.assertEqual(json.loads(bytes(self.result(taken).raw))["key"], "1")
+
+    def test_silent(self) -> None:
+        """A node that says nothing more is left for another."""
+        self.first.is_silent = True
+        self.node.put("1")
+        self.assertEqual(self.take(1), ["1"])
+        self.assertNotEqual(self.doors[self.subscription.url], self.first)
+
+    def test_given_up_wait(self) -> None:
+        """Whoever gives up waiting misses nothing."""
+        taken = Deferred.fromCoroutine(anext(self.subscription))
+        taken.cancel()
+        self.failureResultOf(taken)
+        self.node.put("1")
+        self.assertEqual(self.take(1), ["1"])
+
+    def test_from_a_cursor(self) -> None:
+        """It goes on after a cursor, of this session or of another."""
+        cursor = self.subscription.cursor
+        self.node.put("1")
+        self.node.put("2")
+        self.assertEqual(self.take(2), ["1", "2"])
+        self.subscription = self.run_now(self.cloud.subscribe("records", None, cursor))
+        self.assertEqual(self.take(2), ["1", "2"])
+
+    def test_closed(self) -> None:
+        """It ends when it is closed, for whoever waits as well."""
+        taken = Deferred.fromCoroutine(anext(self.subscription, None))
+        self.run_now(self.subscription.close())
+        self.assertIsNone(self.successResultOf(taken))
+
+    def test_unsuited_topic(self) -> None:
+        """What one node alone can tell can't go on elsewhere."""
+        self.failure(self.cloud.subscribe("peers", None, LogPlace(0, 0)), ValueError)
