@@ -10,7 +10,7 @@ from tests.natlab import natlab
 from tests.natlab.natkinds import CASES, read_nat, survey_all
 from tests.natlab.nodes import LabNode
 
-SOME = ("firewall", "full-cone-hairpin", "restricted-cone", "symmetric-sequential", "no-udp")
+SOME = ("firewall", "full-cone-hairpin", "restricted-cone", "address-dependent", "symmetric-sequential", "no-udp")
 
 
 def test_kinds(lab: natlab.Lab, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def run_peers(lab: natlab.Lab, home: Path) -> Iterator[list[LabNode]]:
         for number in range(PEERS):
             joins = [word for node in nodes for word in ("--join", node.ws_url)]
             name = f"peer{number}"
-            node = LabNode(lab.public_host(name), home / name, ["--config", str(config), *joins])
+            node = LabNode(lab.public_host(name), home / name, ["--config", str(config), "--stun", "3478", *joins])
             stack.callback(node.close)
             nodes.append(node)
             node.start()

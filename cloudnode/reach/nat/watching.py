@@ -165,5 +165,7 @@ def choose_peers(servers: dict[Peer, StunServer], *, include_local: bool = False
 
 def _other_port(peer: Peer, server: StunServer) -> int:
     """Its QUIC port, where nodes answer STUN too; or the port for STUN alone, where it tells of the QUIC port."""
-    quic = next((each.port for each in peer.hello.interfaces if each.transport == "ws-udp" and not each.host), 0)
-    return quic if quic != server.udp_port else STUN_PORT
+    for each in peer.hello.interfaces:
+        if each.transport == "ws-udp" and each.host in ("", peer.address) and each.port != server.udp_port:
+            return each.port
+    return STUN_PORT if server.udp_port != STUN_PORT else 0

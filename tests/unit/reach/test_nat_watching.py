@@ -26,9 +26,9 @@ class Linked(SimpleNamespace):
     __hash__ = object.__hash__
 
 
-def linked(host: str, *, dialled: bool = True, quic: int = 38083) -> Any:
-    """A peer at an address."""
-    hello = SimpleNamespace(interfaces=(Interface("ws", "", 38082, True), Interface("ws-udp", "", quic, True)))
+def linked(host: str, *, dialled: bool = True, told: str = "") -> Any:
+    """A peer at an address. :param told: The address that it tells of its interfaces."""
+    hello = SimpleNamespace(interfaces=(Interface("ws", told, 38082, True), Interface("ws-udp", told, 38083, True)))
     return Linked(address=host, dialled=(host, 38082) if dialled else None, hello=hello)
 
 
@@ -125,9 +125,14 @@ class ChooseTest(SynchronousTestCase):
 
     def test_another_port_of_the_same_server(self) -> None:
         quic = StunServer(38083, 38082, "name", bytes(32))
-        peers = {linked("198.51.100.1"): quic, linked("198.51.100.2"): SERVER}
+        peers = {
+            linked("198.51.100.1"): quic,
+            linked("198.51.100.2"): SERVER,
+            linked("198.51.100.3", told="198.51.100.3"): SERVER,
+            linked("198.51.100.4", told="198.51.100.9"): SERVER,
+        }
         self.assertEqual([(each.udp_port, each.other_port) for each in choose_peers(peers)],
-                         [(38083, 3478), (3478, 38083)])  # fmt: skip
+                         [(38083, 3478), (3478, 38083), (3478, 38083), (3478, 0)])  # fmt: skip
 
     def test_one_ip_version(self) -> None:
         servers = dict.fromkeys((linked("2001:db8::1"), linked("2001:db8::2"), linked("198.51.100.1")), SERVER)
