@@ -198,10 +198,12 @@ class Damage:
     """What there is to repair.
 
     :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's pages or indexes are.
+    :ivar is_log_only: Whether the same audit found the state, and what follows from it, sound.
     """
 
     heights: tuple[int, ...] = ()
     is_torn: bool = False
+    is_log_only: bool = False
 
 
 @attrs.frozen

@@ -596,7 +596,8 @@ class Ledger:
 
     def _audit_finished(self, portion: Portion) -> None:
         if portion.findings:
-            self._set_damage(Damage(tuple(portion.heights), portion.is_torn))
+            is_log_only = portion.is_log_only and self._state != "diverged"
+            self._set_damage(Damage(tuple(portion.heights), portion.is_torn, is_log_only))
             return
         if self._state == "diverged":
             # The audit finds a database that agrees with itself, which is not the question.

@@ -26,6 +26,7 @@ class Audit:
 
     :ivar rows: Rows checked so far. :ivar findings: One sentence each for what is wrong.
     :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's own pages or indexes are.
+    :ivar is_log_only: Whether all that was found is of these blocks.
     """
 
     connection: sqlite3.Connection
@@ -34,6 +35,7 @@ class Audit:
     findings: list[str] = attrs.Factory(list)
     heights: set[int] = attrs.Factory(set)
     is_torn: bool = False
+    is_log_only: bool = True
 
     def found(self, sentence: str, *, height: int | None = None, is_torn: bool = False) -> None:
         """Note something that is wrong.
@@ -41,6 +43,7 @@ class Audit:
         :param height: The block of the log that it is wrong with. :param is_torn: Whether it is SQLite's own structure.
         """
         self.is_torn = self.is_torn or is_torn
+        self.is_log_only = self.is_log_only and height is not None and not is_torn
         if height is not None and len(self.heights) < HEIGHTS_MAX:
             self.heights.add(height)
         if len(self.findings) < FINDINGS_MAX and sentence not in self.findings:

@@ -38,6 +38,8 @@ class Portion:
 
     :ivar done: 0 to 1; None once it is over. :ivar rows: Checked so far.
     :ivar findings: :ivar heights: :ivar is_torn: As of :class:`cloudnode.store.audit.phase.Audit`.
+    :ivar is_log_only: Whether all that was found is of blocks of the log, and the state and what follows from it were
+        found sound before that.
     """
 
     done: float | None
@@ -45,6 +47,7 @@ class Portion:
     findings: list[str]
     heights: list[int]
     is_torn: bool
+    is_log_only: bool = False
 
 
 class AuditWorker(Protocol):
@@ -112,7 +115,12 @@ def _advance(steps: Iterator[float], is_enough: Callable[[], bool]) -> float | N
 
 
 def _portion(audit: Audit, done: float | None) -> Portion:
-    return Portion(done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn)
+    return Portion(done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn, _is_log_only(audit))
+
+
+def _is_log_only(audit: Audit) -> bool:
+    """The log is looked at after all else that the state's soundness depends on (:data:`PHASES`)."""
+    return audit.is_log_only and bool(audit.heights)
 
 
 def start_audit_process(path: str, genesis: Genesis, is_urgent: bool) -> AuditWorker:
@@ -209,6 +217,8 @@ class AuditLanes:
             list(self._findings),
             sorted({height for portion in portions for height in portion.heights}),
             any(portion.is_torn for portion in portions),
+            bool(self._findings)
+            and all(portion.is_log_only if portion.findings else portion.done is None for portion in portions),
         )
 
     def interrupt(self) -> None:

@@ -13,6 +13,19 @@ from cloudnode.store.connection import connect
 from tests.unit.store.network import SmallNetwork, random_operation
 
 
+class Lane(AuditProcess):
+    """A process that has got so far."""
+
+    def __init__(self, portion: Portion) -> None:
+        self.portion = portion
+
+    def begin_work(self, seconds: float) -> None:
+        """It is there already."""
+
+    def end_work(self) -> Portion:
+        return self.portion
+
+
 class AuditWorkerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.network = SmallNetwork(self.mktemp(), accounts=8)
@@ -56,7 +69,7 @@ class AuditWorkerTests(SynchronousTestCase):
         self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT max(position) FROM records WHERE live)")
         portion = self.finish(self.lanes())
         self.assertIn("is altered", portion.findings[0])
-        self.assertEqual((portion.heights, portion.is_torn), ([], False))
+        self.assertEqual((portion.heights, portion.is_torn, portion.is_log_only), ([], False, False))
 
     def test_second_lane(self) -> None:
         """An operation that is altered, and the block that it is in."""
@@ -64,6 +77,26 @@ class AuditWorkerTests(SynchronousTestCase):
         portion = self.finish(self.lanes())
         self.assertIn("the body of 10:", portion.findings[0])
         self.assertEqual(portion.heights, [10])
+        path, genesis = self.network.path, self.network.genesis
+        for worker in (AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, True)):
+            portion = self.finish(worker)
+            self.assertEqual((portion.heights, portion.is_log_only), ([10], True))
+
+    def test_log_only(self) -> None:
+        """What one lane found is all there is to repair only once the other is through."""
+
+        def make(done: float | None, findings: list[str], is_log_only: bool) -> Lane:
+            return Lane(Portion(done, 1, findings, [7] if is_log_only else [], False, is_log_only))
+
+        for state, log, expected in (
+            (make(None, [], False), make(None, ["body"], True), True),
+            (make(0.5, [], False), make(None, ["body"], True), False),
+            (make(None, ["row"], False), make(None, ["body"], True), False),
+            (make(None, ["block"], True), make(None, ["body"], True), True),
+            (make(None, [], False), make(None, ["sum"], False), False),
+        ):
+            portion = AuditLanes([lambda state=state: state, lambda log=log: log]).work(1)
+            self.assertEqual((portion.done, portion.is_log_only), (None, expected))
 
     def test_both_lanes(self) -> None:
         """What both find is told in the order in which it came, so that the first so many stay the first."""
