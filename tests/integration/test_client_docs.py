@@ -1,4 +1,4 @@
-"""The example in ``docs/client.md`` runs as it stands there, against a real node."""
+"""The examples in ``docs/client.md`` run as they stand there, against a real node."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ import sys
 
 from tests.integration.conftest import ROOT, NodeProcess
 
+SEED = "ws://127.0.0.1:38082"
 
-def test_example(node: NodeProcess) -> None:
-    """It prints the rating's cursor and the proven sum."""
-    text = (ROOT / "docs" / "client.md").read_text()
-    [example] = [part.partition("```")[0] for part in text.split("```python\n")[1:]]
-    assert "ws://127.0.0.1:38082" in example
-    command = [sys.executable, "-c", example.replace("ws://127.0.0.1:38082", node.ws_url)]
+
+def run(example: str, node: NodeProcess) -> list[str]:
+    """What an example prints."""
+    assert SEED in example
+    command = [sys.executable, "-c", example.replace(SEED, node.ws_url)]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(node.home)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    cursor, proven = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_examples(node: NodeProcess) -> None:
+    """The one prints the rating's cursor and the proven sum, the other finds the same."""
+    text = (ROOT / "docs" / "client.md").read_text()
+    blocking, in_asyncio = (part.partition("```")[0] for part in text.split("```python\n")[1:])
+    cursor, proven = run(blocking, node)
     assert int(cursor.partition(":")[0]) > 0
     assert proven == "5 proof"
+    assert run(in_asyncio, node) == ["nobody rates", "5 proof"]
