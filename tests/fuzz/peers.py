@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, get_args
 
 import msgspec.inspect
@@ -81,8 +82,17 @@ def _frame(data: bytes) -> Outcome:
 class _Quiet(SynchronousTestCase):
     """What the network in memory wants of a test."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Trial's own would be left where this is run.
+        self._directory = TemporaryDirectory(prefix="cloudnode-fuzz-")
+
     def runTest(self) -> None:
         """Nothing."""
+
+    def mktemp(self) -> str:
+        """A name that is gone with the process."""
+        return f"{mkdtemp(dir=self._directory.name)}/temp"
 
 
 class _Nodes:
