@@ -175,7 +175,7 @@ class Bench:
     """
 
     def __init__(self, lab: natlab.Lab, home: Path, pair: Pair) -> None:
-        self.coordinator = LabNode(lab.public_host("coordinator"), home / "coordinator")
+        self.coordinator = LabNode(lab.public_host("coordinator"), home / "coordinator", ["--stun", "3478"])
         self._host, target = pair.build(lab)
         self.target = LabNode(target, home / "target", ["--join", self.coordinator.ws_url])
         self._lab = lab
