@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import wait_until
+from tests.integration.test_peers import peers
 from tests.natlab import natlab
 from tests.natlab.matrix import PAIRS, Bench, Cell, Pair, open_bench
+from tests.natlab.nodes import LabNode
 
 CHOSEN = {
     "port-restricted both": ("udp", "tcp", "udp+tcp"),
@@ -90,3 +94,21 @@ def test_refusals(bench: Bench) -> None:
     assert refusal("ab" * 32) == "punch_unlinked"
     assert refusal(bench.node, transport="tcp", strategy="spread") == "punch_hopeless"
     assert refusal(bench.node) == "punch_unobserved"
+
+
+def test_nodes_link(lab: natlab.Lab, tmp_path: Path) -> None:
+    """Two nodes behind port-restricted NATs, which know a third one alone, come to have a link with each other."""
+    third = LabNode(lab.public_host("third"), tmp_path / "third")
+    nodes = [third]
+    try:
+        third.start()
+        for name in ("first", "second"):
+            host = lab.nat(f"{name}-nat", kind="port-restricted").host(name)
+            nodes.append(LabNode(host, tmp_path / name, ["--join", third.ws_url]))
+            nodes[-1].start()
+        wait_until(lambda: all(len(peers(node)) == 2 for node in nodes), 40, "a link between the two")
+        punched = [each for node in nodes[1:] for peer in node.call("getpeerinfo") for each in peer["punches"]]
+        assert any(each["outcome"] == "open" for each in punched), punched
+    finally:
+        for node in reversed(nodes):
+            node.close()
