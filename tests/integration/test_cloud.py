@@ -196,3 +196,18 @@ async def test_quorum(network: list[NodeProcess]) -> None:
         assert (await cloud.call("getdatahash")).checked == "proof"
     finally:
         await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_by_key(network: list[NodeProcess]) -> None:
+    """A node is named by its key alone and reached through another; what it answers is proven like any answer."""
+    validator, first, _ = network
+    cloud = await Cloud.connect([validator.ws_url], get_reactor())
+    try:
+        place = f"node:{node_id(first)}"
+        cloud.pin(place)
+        answer = await cloud.call("getdatahash", timeout=15.0)
+        assert (answer.url, answer.checked) == (place, "proof")
+        assert (await cloud.call("getnodeinfo")).result["node"] == node_id(first)
+    finally:
+        await cloud.close()

@@ -26,8 +26,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
 from cloudnode.client.cloud.asking import Asking
+from cloudnode.client.cloud.bykey import connect_by_key
 from cloudnode.client.cloud.checking import Checked, read_context, wants_proof
-from cloudnode.client.cloud.directory import Directory, Place
+from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
 from cloudnode.client.cloud.errors import BEHIND, AnswerStale, NotEnoughNodes
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
@@ -117,8 +118,8 @@ class Cloud:
     ) -> Cloud:
         """Begin a session.
 
-        :param seeds: URLs of some nodes, by any transport; more are learned from them. :param reactor: Twisted's if
-            None.
+        :param seeds: URLs of some nodes, by any transport, or ``node:`` and a key; more are learned from them.
+        :param reactor: Twisted's if None.
         :param network: The network's id (the genesis hash), 64 hex digits. None trusts the first seed that answers to
             say which network it is.
         :param verify: ``proof``, ``certificate``, ``quorum:K`` or ``none``: see ``docs/client.md``.
@@ -136,6 +137,8 @@ class Cloud:
             raise ValueError("A session needs the URL of a node at least.")
 
         async def dial(url: str) -> Client:
+            if url.startswith(BY_KEY):
+                return await connect_by_key(bytes.fromhex(url.removeprefix(BY_KEY)), nodes.clients(), reactor)
             return await connect_to_node(url, reactor)
 
         def left(place: Place) -> None:
@@ -184,10 +187,13 @@ class Cloud:
         return list(self._nodes.accusations)
 
     def pin(self, *urls: str) -> None:
-        """Ask these places alone from now on; all without a URL."""
+        """Ask these places alone from now on; all without a URL.
+
+        :raises AddressInvalid: One is none.
+        """
         for url in urls:
-            self._nodes.directory.learn(url, is_seed=True)
-        self._nodes.pinned = frozenset(urls) or None
+            self._nodes.directory.learn(read_place(url), is_seed=True)
+        self._nodes.pinned = frozenset(map(read_place, urls)) or None
 
     # Calls
 

@@ -25,6 +25,9 @@ PLACES_MAX = 256
 TOLD_MAX = 32
 """Places that are learned from one node's answer."""
 
+BY_KEY = "node:"
+"""What the URL of a node begins with that is named by its key."""
+
 LAG = 5
 """Heights that a node may be behind the newest one and still count as fresh."""
 
@@ -66,9 +69,28 @@ class Place:
         return not self.url.startswith("http")
 
     @property
+    def is_by_key(self) -> bool:
+        """Whether it is a node named by its key, reached through another one."""
+        return self.url.startswith(BY_KEY)
+
+    @property
     def is_stale(self) -> bool:
         """Whether it lags."""
         return self.behind > LAG
+
+
+def read_place(url: str) -> str:
+    """A place's URL in its one form.
+
+    :param url: As :func:`parse_url` takes it, or ``node:`` with a node's key, 64 hex digits.
+    :raises AddressInvalid: It is neither.
+    """
+    if not url.startswith(BY_KEY):
+        return str(parse_url(url))
+    key = url.removeprefix(BY_KEY)
+    if len(key) != 64 or not set(key) <= set("0123456789abcdef"):
+        raise AddressInvalid(f"{url!r} names no node: give node: with its key, 64 lower-case hex digits.")
+    return url
 
 
 class Directory:
@@ -79,7 +101,7 @@ class Directory:
         self._random = random_fraction
         self._places: dict[str, Place] = {}
         for url in seeds:
-            self.learn(str(parse_url(url)), is_seed=True)
+            self.learn(read_place(url), is_seed=True)
 
     def __iter__(self) -> Iterator[Place]:
         return iter(list(self._places.values()))
@@ -117,6 +139,8 @@ class Directory:
         if not isinstance(info, dict):
             return
         place.node = str(info.get("node", ""))[:64]
+        if place.is_by_key:
+            return  # what it listens on is behind its NAT
         self._told_interfaces(parse_url(place.url).host, info.get("interfaces"), place)
 
     def told_peers(self, place: Place, peers: Any) -> None:
@@ -124,7 +148,8 @@ class Directory:
         for peer in peers[:TOLD_MAX] if isinstance(peers, list) else ():
             if isinstance(peer, dict) and isinstance(peer.get("addr"), str):
                 host = peer["addr"].rpartition(":")[0].strip("[]")
-                self._told_interfaces(host or parse_url(place.url).host, peer.get("interfaces"), None)
+                if host:
+                    self._told_interfaces(host, peer.get("interfaces"), None)
 
     def _told_interfaces(self, host: str, interfaces: Any, seen_at: Place | None) -> None:
         """Clear transports alone: who answers is proven by what it answers, and certificates are not at hand.

@@ -136,6 +136,12 @@ class Nodes:
         good = [place for place in ranked if place in open_places and place.retry_at <= now and not place.is_stale]
         return next(iter(good or ranked), None)
 
+    def clients(self) -> list[Client]:
+        """The connections that are there, the best places' first, but for those that go through another node."""
+        connected = self._connections.open
+        ranked = self.directory.rank(self._clock.seconds())
+        return [connected[place] for place in ranked if place in connected and not place.is_by_key]
+
     async def connect(self, place: Place) -> Client:
         """A place's client.
 

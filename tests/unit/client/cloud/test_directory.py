@@ -28,6 +28,18 @@ class DirectoryTests(SynchronousTestCase):
         self.assertEqual([place.url for place in make("ws://a", "http://b:1")], ["ws://a:38082", "http://b:1"])
         self.assertRaises(AddressInvalid, make, "ftp://a")
 
+    def test_by_key(self) -> None:
+        """A node can be named by its key; what it tells of its interfaces is of no use from outside its NAT."""
+        url = "node:" + "ab" * 32
+        directory = make(url)
+        place = self.place(directory, url)
+        self.assertTrue(place.is_by_key and place.keeps_connection)
+        interfaces = [{"transport": "ws", "address": "0.0.0.0", "port": 2}]
+        directory.told_info(place, {"node": "ab" * 32, "interfaces": interfaces})
+        self.assertEqual((place.node, len(directory)), ("ab" * 32, 1))
+        for wrong in ("node:", "node:ab", "node:" + "AB" * 32, "node:" + "xy" * 32):
+            self.assertRaises(AddressInvalid, make, wrong)
+
     def test_latency(self) -> None:
         """The faster comes first; a place that was not measured is taken to be slow."""
         directory = make("ws://a:1", "ws://b:1", "ws://c:1")
