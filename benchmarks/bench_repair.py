@@ -30,6 +30,7 @@ ALTERATIONS = {
     "a rating's stars": "UPDATE ratings SET value = CAST(x'05' || substr(value, 2) AS BLOB) WHERE key ="
     " (SELECT key FROM ratings WHERE value < x'05' LIMIT 1 OFFSET 700)",
     "a record's data": "UPDATE records SET data = '{}' WHERE position = (SELECT max(position) FROM records)",
+    "an account": "UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT max(key) FROM accounts)",
     "a score": "UPDATE scores SET sum = sum + 1 WHERE created = (SELECT max(created) FROM scores)",
     "an inner node": "UPDATE trie SET node = zeroblob(500) WHERE slot = (SELECT max(slot) FROM trie)",
 }

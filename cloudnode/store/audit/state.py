@@ -26,8 +26,8 @@ from cloudnode.store.audit.phase import Audit
 from cloudnode.store.state import ABOVE_ALL_KEYS, ROWS_SQL, WINDOW, first_window_key
 from cloudnode.store.states import StateRoot, load_state
 
-_ROWS_A_STEP = 2048
-"""Rows that are checked in one step: some 5 ms."""
+_ROWS_A_STEP = 4096
+"""Rows that are checked in one step: some 10 ms."""
 
 
 def check_roots(audit: Audit) -> Iterator[float]:
