@@ -28,6 +28,7 @@ from cloudnode.formats.comparing import Yardstick, weigh
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import encode_evidence
 from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.receipt import Receipt, verify_receipt
 from cloudnode.formats.verify import ProvenState, read_finality, verify_state
 
 Checked = Literal["proof", "partly", "certificate", "none"]
@@ -45,6 +46,15 @@ class _Proof(Struct, frozen=True):
     header: str
     certificate: str
     descendants: list[str]
+
+
+class _Receipt(Struct, frozen=True):
+    network: str
+    id: str
+    node: str
+    height: int
+    expiry: int
+    signature: str
 
 
 class _ProofContext(Struct, frozen=True):
@@ -222,6 +232,27 @@ class Checker:
         if len(self._final) > HEIGHTS_KEPT:
             del self._final[min(self._final)]
         return final
+
+
+def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -> Receipt:
+    """Read a node's receipt for an operation.
+
+    :param told: As the node answered it.
+    :raises LedgerError: ``receipt_malformed``, or ``receipt_signature``: it is for something else, or not signed.
+    """
+    try:
+        told = msgspec.convert(told, _Receipt)
+        network_id, told_id, node = (bytes.fromhex(each) for each in (told.network, told.id, told.node))
+        signature = bytes.fromhex(told.signature)
+    except (msgspec.ValidationError, ValueError):
+        raise LedgerError("receipt_malformed") from None
+    receipt = Receipt(network_id, told_id, node, told.height, told.expiry)
+    if (len(node), len(signature)) != (32, 64) or not 0 <= told.height < 2**63:
+        raise LedgerError("receipt_malformed")
+    if (receipt.network, receipt.id, receipt.expiry) != (network, operation_id, expiry):
+        raise LedgerError("receipt_signature", "The receipt is for another operation.")
+    verify_receipt(receipt, signature)
+    return receipt
 
 
 def _read_proof(raw_context: bytes) -> _Proof:

@@ -27,7 +27,7 @@ from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
 from cloudnode.client.cloud.asking import Asking
 from cloudnode.client.cloud.bykey import connect_by_key
-from cloudnode.client.cloud.checking import Checked, read_context, wants_proof
+from cloudnode.client.cloud.checking import Checked, check_receipt, read_context, wants_proof
 from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
 from cloudnode.client.cloud.errors import BEHIND, AnswerStale, NotEnoughNodes
 from cloudnode.client.cloud.nodes import Nodes
@@ -443,6 +443,13 @@ class Cloud:
         submitted = answer.decode(Submitted)
         if submitted.id != operation.id.hex() or (wait == "final" and submitted.cursor is None):
             raise _not_shown(place, RemoteError(0, "", "It answered for another operation."))
+        checker = self._nodes.checker
+        if checker is not None and submitted.cursor is None:
+            try:
+                check_receipt(checker.genesis.network, operation.id, operation.expiry, submitted.receipt)
+            except LedgerError as lie:
+                height = self._nodes.newest
+                raise self._nodes.accuse(place, client, lie, "submit", {}, height) from lie
         return submitted
 
     async def _prove(

@@ -285,6 +285,17 @@ class WriteTests(CloudTestCase):
         submitted = self.run_now(cloud.submit(writer.put("film", "new", 1), "accepted"))
         self.assertIsNotNone(submitted.receipt)
 
+    def test_false_receipt(self) -> None:
+        """A receipt that is not signed, or for something else, is none: another node is asked for one."""
+        cloud = self.connect()
+        writer = self.run_now(cloud.writer(self.node.account))
+        self.a.lie = changed("receipt", lambda receipt: receipt | {"expiry": receipt["expiry"] + 1})
+        self.b.lie = changed("receipt", lambda receipt: receipt | {"signature": "00" * 64})
+        self.run_now(cloud.submit(writer.put("film", "new", 1), "accepted"))
+        self.assertEqual(self.c.methods().count("submit"), 1)
+        self.c.lie = changed("receipt", lambda receipt: {"height": -1})
+        self.failure(cloud.submit(writer.put("film", "other", 1), "accepted", timeout=3.0), AnswerFalse)
+
     def test_rejected(self) -> None:
         """What has no effect is an error by the name of the rule."""
         cloud = self.connect()
