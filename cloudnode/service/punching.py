@@ -26,9 +26,9 @@ from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.reach.clientsockets import TcpClientSocket, UdpClientSocket
 from cloudnode.reach.punchdialling import PunchDialling
 from cloudnode.reach.punching.answering import PunchTarget, TargetSockets, TcpPort
+from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.coordinator import Ask, PunchRefused
 from cloudnode.reach.punching.tracing import PunchCounters, Trace, Tracer
-from cloudnode.reach.punching.udp import local_host
 from cloudnode.reach.punching.values import Candidate, Endpoint, Strategy, Transport, public_name
 from cloudnode.reach.punchlinks import Granted, PunchLinks
 from cloudnode.service.reach import NodeReach

@@ -5,31 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from cloudnode.client.places import LogPlace
-
-
-class Record(Struct, frozen=True):
-    """A record as the node answers it."""
-
-    account: str
-    collection: str
-    key: str
-    data: Raw
-    ref: str | None
-    version: int
-    deleted: bool
-    created: LogPlace
-    updated: LogPlace
-    time: int
-    ratings_sum: int
-    ratings_count: int
-
-    @property
-    def address(self) -> str:
-        """``account/collection/key``."""
-        return f"{self.account}/{self.collection}/{self.key}"
+from cloudnode.client.records import Record
 
 
 def rating(record: Record) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from cloudnode.cli.commands._records import Record, pretty, rating, when
+from cloudnode.cli.commands._records import pretty, rating, when
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
+from cloudnode.client.records import Record
 from cloudnode.formats.addresses import parse_address
 
 

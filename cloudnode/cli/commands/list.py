@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from cloudnode.cli.commands._records import Record, preview, rating
+from cloudnode.cli.commands._records import preview, rating
 from cloudnode.cli.exits import Exit
 from cloudnode.cli.invocation import Invocation
 from cloudnode.cli.tables import Column
 from cloudnode.client.client import Client
+from cloudnode.client.records import Record
 
 PAGE = 50
 """Records asked for at once: what every node allows unless its operator set it lower."""

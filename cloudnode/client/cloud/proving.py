@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from cloudnode.client.places import LogPlace
+from cloudnode.client.records import Record
 from cloudnode.formats.addresses import format_address
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import data_hash_text
@@ -27,21 +28,6 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "getaccount": ("account",),
 }
 """The methods that prove their answers, each with its parameters in the order in which they are given by position."""
-
-
-class _Record(Struct, frozen=True):
-    account: str
-    collection: str
-    key: str
-    data: Raw
-    ref: str | None
-    version: int
-    deleted: bool
-    created: LogPlace
-    updated: LogPlace
-    time: int
-    ratings_sum: int
-    ratings_count: int
 
 
 class _Rating(Struct, frozen=True):
@@ -119,7 +105,7 @@ def _check_totals(state: ProvenState, params: dict[str, Any], raw: bytes) -> Pro
 
 
 def _check_record(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
-    told = msgspec.json.decode(raw, type=_Record)
+    told = msgspec.json.decode(raw, type=Record)
     account, collection, key = params["account"], params["collection"], params["key"]
     if (told.account, told.collection, told.key) != (account, collection, key):
         raise LedgerError("proof_row_wrong", "The answer is another record than the one asked for.")
