@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import attrs
 
@@ -161,10 +162,15 @@ class AuditProcess:
         """Have it go on for so long, without waiting for it."""
         self._send(str(seconds))
 
+    @property
+    def answers(self) -> IO[bytes]:
+        """Can be read once :meth:`end_work` need not wait."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
     def end_work(self) -> Portion:
         """Wait for the end of :meth:`begin_work`."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self.answers.readline()
         if not line:
             raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
         return Portion(**json.loads(line))
@@ -181,11 +187,15 @@ class AuditProcess:
                 pipe.close()
 
 
+_NOTHING_YET = Portion(0.0, 0, [], [], False)
+
+
 class AuditLanes:
     """An audit in several processes at once, each of which goes through some of the phases."""
 
     def __init__(self, lanes: Iterable[Callable[[], AuditProcess]]) -> None:
         self._portions: dict[AuditProcess, Portion] = {}
+        self._at_work: list[AuditProcess] = []
         self._findings: list[str] = []
         self._lanes: list[AuditProcess] = []
         try:
@@ -196,15 +206,28 @@ class AuditLanes:
             raise
 
     def work(self, seconds: float) -> Portion:
-        at_work = [lane for lane in self._lanes if lane not in self._portions or self._portions[lane].done is not None]
-        for lane in at_work:
-            lane.begin_work(seconds)
-        for lane in at_work:
-            self._portions[lane] = lane.end_work()
+        """Go on for so long. A lane in a long step stays at work beyond that: what others found does not wait for it."""
+        for lane in self._lanes:
+            if lane not in self._at_work and not self._is_over(lane):
+                lane.begin_work(seconds)
+                self._at_work.append(lane)
+        end = time.monotonic() + seconds
+        while self._at_work:
+            ready = wait([lane.answers for lane in self._at_work], max(0.0, end - time.monotonic()))
+            if not ready:
+                break
+            for lane in [lane for lane in self._at_work if lane.answers in ready]:
+                self._at_work.remove(lane)
+                self._portions[lane] = lane.end_work()
+            if any(portion.findings for portion in self._portions.values()):
+                break
         return self._portion()
 
+    def _is_over(self, lane: AuditProcess) -> bool:
+        return lane in self._portions and self._portions[lane].done is None
+
     def _portion(self) -> Portion:
-        portions = list(self._portions.values())
+        portions = [self._portions.get(lane, _NOTHING_YET) for lane in self._lanes]
         for portion in portions:
             # In the order in which they came: who reads them remembers how many there were.
             self._findings += [finding for finding in portion.findings if finding not in self._findings]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from random import Random
+from typing import IO
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,16 +16,31 @@ from tests.unit.store.network import SmallNetwork, random_operation
 
 
 class Lane(AuditProcess):
-    """A process that has got so far."""
+    """A process that has got so far, or that is in a step which takes long."""
 
-    def __init__(self, portion: Portion) -> None:
+    def __init__(self, portion: Portion, is_slow: bool = False) -> None:
         self.portion = portion
+        self.begun = 0
+        self.is_slow = is_slow
+        readable, self.end = os.pipe()
+        self.readable = os.fdopen(readable, "rb", buffering=0)
+
+    @property
+    def answers(self) -> IO[bytes]:
+        return self.readable
 
     def begin_work(self, seconds: float) -> None:
-        """It is there already."""
+        self.begun += 1
+        if not self.is_slow:
+            os.write(self.end, b"x")
 
     def end_work(self) -> Portion:
+        self.readable.read(1)
         return self.portion
+
+    def close(self) -> None:
+        self.readable.close()
+        os.close(self.end)
 
 
 class AuditWorkerTests(SynchronousTestCase):
@@ -95,8 +112,25 @@ class AuditWorkerTests(SynchronousTestCase):
             (make(None, ["block"], True), make(None, ["body"], True), True),
             (make(None, [], False), make(None, ["sum"], False), False),
         ):
-            portion = AuditLanes([lambda state=state: state, lambda log=log: log]).work(1)
+            with closing(AuditLanes([lambda state=state: state, lambda log=log: log])) as lanes:
+                portion = lanes.work(1)
+                while portion.done is not None and not portion.findings:
+                    portion = lanes.work(1)
             self.assertEqual((portion.done, portion.is_log_only), (None, expected))
+
+    def test_long_step(self) -> None:
+        """What one lane finds does not wait for a step of the other, nor does the end of a portion."""
+        slow = Lane(Portion(0.1, 1, [], [], False), is_slow=True)
+        quick = Lane(Portion(0.5, 1, ["row"], [], False))
+        with closing(AuditLanes([lambda: slow, lambda: quick])) as lanes:
+            portion = lanes.work(3600)
+            self.assertEqual((portion.done, portion.findings), (0.25, ["row"]))
+            quick.portion = Portion(None, 1, [], [], False)
+            slow.portion = Portion(0.2, 1, [], [], False)
+            lanes.work(0)
+            self.assertEqual((slow.begun, quick.begun), (1, 2))
+            os.write(slow.end, b"x")
+            self.assertEqual(lanes.work(0).done, 0.6)
 
     def test_both_lanes(self) -> None:
         """What both find is told in the order in which it came, so that the first so many stay the first."""
