@@ -206,7 +206,7 @@ class AuditLanes:
             raise
 
     def work(self, seconds: float) -> Portion:
-        """Go on for so long. A lane in a long step stays at work beyond that: what others found does not wait for it."""
+        """Go on for so long. A lane in a long step stays at work beyond that, and nothing waits for it."""
         for lane in self._lanes:
             if lane not in self._at_work and not self._is_over(lane):
                 lane.begin_work(seconds)
