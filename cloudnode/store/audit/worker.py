@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -163,14 +163,15 @@ class AuditProcess:
         self._send(str(seconds))
 
     @property
-    def answers(self) -> IO[bytes]:
-        """Can be read once :meth:`end_work` need not wait."""
+    def answers(self) -> int:
+        """A file descriptor that can be read once :meth:`end_work` need not wait."""
         assert self._process.stdout is not None
-        return self._process.stdout
+        return self._process.stdout.fileno()
 
     def end_work(self) -> Portion:
         """Wait for the end of :meth:`begin_work`."""
-        line = self.answers.readline()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         if not line:
             raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
         return Portion(**json.loads(line))
