@@ -129,22 +129,6 @@ class Accepted(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
 
 
-class RecordChange(msgspec.Struct, frozen=True):
-    """A record as one accepted ``put`` or ``delete`` left it, for subscribers."""
-
-    cursor: Cursor
-    record: Record
-
-
-class RatingChange(msgspec.Struct, frozen=True):
-    """A rating as one accepted operation left it: ``stars`` is None when it was withdrawn."""
-
-    cursor: Cursor
-    record: str
-    account: bytes
-    stars: int | None
-
-
 class Proof(msgspec.Struct, frozen=True):
     """The nodes from a state root down to rows, each as its exact bytes, in any order (docs/protocol.md).
 

@@ -30,6 +30,7 @@ AHEAD_MOST_MS = 2_000
 
 ROOTS_KEPT = 1_000
 HASHES_KEPT = 1_000
+DISCARDED_KEPT = 1_000
 
 
 class LedgerApplication:
@@ -52,11 +53,15 @@ class LedgerApplication:
         self._wall_time = wall_time
         self._roots: dict[int, bytes] = {}
         self._heights: dict[bytes, int] = {}
+        self._discarded: dict[bytes, Block] = {}
+        self._epochs_read = 0
         self.begin()
 
     def begin(self) -> None:
         """Know what the store holds now, and nothing else: it may have been repaired, or got by another way."""
         self._roots.clear()
+        self._discarded.clear()
+        self._epochs_read = 0
         # Peers that are a few blocks behind ask for them after a restart as well.
         self._heights = {block_hash: height for height, block_hash in self._store.newest_hashes(HASHES_KEPT)}
 
@@ -148,11 +153,14 @@ class LedgerApplication:
         return self._find_discarded(block_hash)
 
     def _find_discarded(self, block_hash: bytes) -> Block | None:
-        for end in self._store.epochs():
+        """Each epoch's end is read once, however often somebody asks for a block that nobody knows."""
+        for end in self._store.epochs(self._epochs_read):
+            self._epochs_read = end.number + 1
             for header in Finality.decode(end.finality).descendants:
-                if header.hash == block_hash:
-                    return Block.of(header, (), ())
-        return None
+                self._discarded[header.hash] = Block.of(header, (), ())
+                if len(self._discarded) > DISCARDED_KEPT:
+                    del self._discarded[next(iter(self._discarded))]
+        return self._discarded.get(block_hash)
 
     def epoch_end(self, epoch: int) -> Certificate | None:
         """The certificate that ended a past epoch."""

@@ -48,7 +48,7 @@ class PackingTests(SynchronousTestCase):
 
     def test_as_it_is(self) -> None:
         """What is short, of another type, or no shorter when packed travels as it is."""
-        noise = Bodies((SentOperation(os.urandom(1000), bytes(64)),))
+        noise = Bodies((SentOperation(os.urandom(1000), os.urandom(64)),))
         for message in (Bodies(()), Offer(bytes(32_000)), noise):
             encoded = encode_message(message)
             self.assertEqual(encoded[4] & 0xF0, 0x90)
