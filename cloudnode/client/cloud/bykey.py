@@ -7,8 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferTimeoutError
+
 from cloudnode.client.client import Client
 from cloudnode.client.errors import ClientError, ConnectionFailed
+
+ASK_SECONDS = 2.0
+"""Seconds that a node may take to tell how it can help: a connection that hangs, as after a change of network, shall
+not keep the others from being asked."""
 
 
 async def connect_by_key(node: bytes, through: Sequence[Client], reactor: Any) -> Client:
@@ -24,10 +31,12 @@ async def connect_by_key(node: bytes, through: Sequence[Client], reactor: Any) -
     troubles = []
     for client in through:
         try:
-            mutual = await find_coordinator(client, reactor)
+            mutual = await Deferred.fromCoroutine(find_coordinator(client, reactor)).addTimeout(ASK_SECONDS, reactor)
             return (await connect_node(node, mutual, reactor)).client
         except ClientError as error:
             troubles.append(f"{client.url}: {error}")
+        except DeferTimeoutError:
+            troubles.append(f"{client.url}: It does not answer.")
     raise ConnectionFailed(
         f"No way to the node {node.hex()}: {'; '.join(troubles) or 'there is no other node to go through'}."
     )

@@ -138,7 +138,7 @@ class Cloud:
 
         async def dial(url: str) -> Client:
             if url.startswith(BY_KEY):
-                return await connect_by_key(bytes.fromhex(url.removeprefix(BY_KEY)), nodes.clients(), reactor)
+                return await connect_by_key(bytes.fromhex(url.removeprefix(BY_KEY)), await nodes.helpers(), reactor)
             return await connect_to_node(url, reactor)
 
         def left(place: Place) -> None:
@@ -180,6 +180,13 @@ class Cloud:
         """All places that are known, the best first; liars last."""
         ranked = self._nodes.directory.rank(self._clock.seconds())
         return ranked + [place for place in self._nodes.directory if place.lie is not None]
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """Where each open connection leads now, by its place's URL. That is the same, but for a node that was named by
+        its key: it is reached at an address of its NAT (``ws+udp://``, ``wss://``), or through a relay (``node ...``).
+        """
+        return self._nodes.routes
 
     @property
     def accusations(self) -> list[Accusation]:

@@ -136,11 +136,30 @@ class Nodes:
         good = [place for place in ranked if place in open_places and place.retry_at <= now and not place.is_stale]
         return next(iter(good or ranked), None)
 
-    def clients(self) -> list[Client]:
-        """The connections that are there, the best places' first, but for those that go through another node."""
+    @property
+    def routes(self) -> dict[str, str]:
+        """Where each connection leads now, by its place's URL."""
+        return {place.url: client.url for place, client in self._connections.open.items()}
+
+    async def helpers(self) -> list[Client]:
+        """The connections through which a node may be reached that was named by its key; if none is left, as after a
+        change of the network, one is made. The best places' come first, and places that never answered last.
+
+        :raises ConnectionFailed: No place can be reached.
+        """
         connected = self._connections.open
-        ranked = self.directory.rank(self._clock.seconds())
-        return [connected[place] for place in ranked if place in connected and not place.is_by_key]
+        ranked = [place for place in self.directory.rank(self._clock.seconds()) if not place.is_by_key]
+        places = sorted(ranked, key=lambda place: place.latency is None)
+        clients = [connected[place] for place in places if place in connected]
+        if clients:
+            return clients
+        failure = ConnectionFailed("There is no other node to go through.")
+        for place in places:
+            try:
+                return [await self.connect(place)]
+            except ConnectionFailed as error:
+                failure = error
+        raise failure
 
     async def connect(self, place: Place) -> Client:
         """A place's client.

@@ -1,0 +1,175 @@
+"""A session of the client library with a node behind a NAT, through all that happens to the path between them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from cloudnode.formats.operation import build_put, build_rate
+from tests.integration.conftest import ROOT, wait_until
+from tests.integration.test_mappings import HomeNode, Start, identity, starting, told
+from tests.integration.test_peers import AUTHOR, RATER, envelope, height, peers, submit
+from tests.movielens import make_data
+from tests.natlab import natlab
+from tests.natlab.nodes import LabNode, isolate
+
+FILMS = 8
+LIFETIME = 4
+"""Seconds for which routers keep a mapping without traffic: a fifth of 20."""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a node on a host, which joins others."""
+    with starting(tmp_path) as begin:
+        yield begin
+
+
+@attrs.define
+class Session:
+    """The reading process, and the node that is given events which it has to be told of.
+
+    :ivar events: Those so far. :ivar seen: What it told last.
+    """
+
+    process: subprocess.Popen[str]
+    validator: LabNode
+    events: list[str] = attrs.field(factory=list)
+    seen: dict[str, Any] = attrs.field(factory=dict)
+
+    def ask(self, line: str = "tell") -> dict[str, Any]:
+        """What there was up to now."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        self.seen = json.loads(self.process.stdout.readline())
+        return self.seen
+
+    def goes_on(self, what: str, *, at: Callable[[str], bool] = lambda route: True, seconds: float = 40.0) -> None:
+        """See that it reads on, is told of a new event, and has a direct path."""
+        begun = time.monotonic()
+        event = f"{len(self.events)}-{what}"
+        submit(self.validator, AUTHOR, build_put(envelope(self.validator, AUTHOR), "event", event, what))
+        self.events.append(event)
+        before, longest = self.seen.get("reads", 0), 0.0
+
+        def is_on() -> bool:
+            nonlocal longest
+            seen = self.ask()
+            longest = max(longest, seen["longest"])
+            assert seen["troubles"] == [], (what, seen)
+            is_direct = seen["route"].startswith(("ws+udp://", "wss://")) and at(seen["route"])
+            return seen["reads"] >= before + 10 and seen["told"] == self.events and is_direct
+
+        try:
+            wait_until(is_on, seconds, f"reading {what}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.seen}, told were to be {self.events}") from None
+        took = time.monotonic() - begun
+        print(f"{what}: {took:.1f} s, longest read {longest:.2f} s, {self.seen['route']}, others {self.seen['others']}")
+
+
+def fill(validator: LabNode, directory: Path) -> Path:
+    """Publish some films with a rating each; a file of what they are, for the reader."""
+    films = []
+    with make_data(directory, FILMS, 1, FILMS).movies.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            key, stars = row["movieId"], int(row["movieId"]) % 5 + 1
+            value = {"title": row["title"], "year": int(row["year"]), "genres": row["genres"]}
+            submit(validator, AUTHOR, build_put(envelope(validator, AUTHOR), "film", key, value))
+            address = f"{AUTHOR.public.hex()}/film/{key}"
+            submit(validator, RATER, build_rate(envelope(validator, RATER), address, stars))
+            films.append({"key": key, "value": value, "sum": stars})
+    expected = directory / "expected.json"
+    expected.write_text(json.dumps(films), encoding="utf-8")
+    return expected
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., Session]]:
+    """Starts the reading process on a host."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def one(host: natlab.Host, node: str, films: Path, validator: LabNode, *seeds: LabNode) -> Session:
+        command = [sys.executable, "-m", "tests.integration.surviving_reader", node, str(films)]
+        process = host.popen(
+            [*command, *(seed.ws_url for seed in seeds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=str(ROOT), env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"},
+        )  # fmt: skip
+        processes.append(process)
+        return Session(process, validator)
+
+    yield one
+    for each in processes:
+        each.kill()
+        each.wait()
+
+
+def last_coordinated(node: LabNode, target: str) -> float:
+    """When a node last brought somebody together with another one; 0 for never."""
+    told_of = [punch for peer in node.call("getpeerinfo") if peer["id"] == target for punch in peer["punches"]]
+    times = [punch["began"] for punch in told_of if (punch["role"], punch["outcome"]) == ("coordinator", "told")]
+    return max(times, default=0.0)
+
+
+def test_session_survives(lab: natlab.Lab, tmp_path: Path, start: Start, begin: Callable[..., Session]) -> None:
+    """Client and node behind NATs that filter: reads and a subscription go on through all that ends the path.
+
+    Times are a fifth of the usual ones: mappings live for 4 s, keep-alives go out each second.
+    """
+    validator = start(lab.public_host("validator"))
+    films = fill(validator, tmp_path)
+    first = start(lab.public_host("first"), validator)
+    second = start(lab.public_host("second"), validator)
+    networks = ("home", "office", "cafe", "train")
+    home, office, cafe, train = (lab.nat(name, udp_lifetime=LIFETIME, tcp_lifetime=LIFETIME) for name in networks)
+    node = start(home.host("node"), first, second, kind=HomeNode)
+    key = identity(node)
+    wait_until(lambda: {identity(first), identity(second)} <= peers(node), 20, "links with both")
+    wait_until(lambda: len(told(first, key)) >= 4, 20, "mappings by both")
+    wait_until(lambda: height(node) == height(validator), 20, "the films")
+
+    # Clients reach the other two alone: one of these has to bring both together.
+    isolate(validator.host, [cafe, train])
+
+    client = cafe.host("client")
+    session = begin(client, key, films, validator, first, second)
+    wait_until(lambda: session.ask()["reads"] > 0 or session.seen["troubles"], 30, "the first read")
+    session.goes_on("at first", at=lambda route: home.public_address in route)
+    # That is one of the ports which the node's STUN-Client sockets keep open.
+    mapped = {f"{each['address']}:{each['port']}" for each in told(first, key)}
+    assert session.seen["route"].partition("://")[2] in mapped
+
+    session.ask("silent")
+    time.sleep(2.5 * LIFETIME)
+    session.goes_on("after silence")
+    session.process.send_signal(signal.SIGSTOP)
+    time.sleep(2.5 * LIFETIME)
+    session.process.send_signal(signal.SIGCONT)
+    session.goes_on("after sleep")
+    lab.reboot(home, downtime=1.0)
+    session.goes_on("after a restart of the node's router")
+    lab.reboot(cafe, downtime=1.0)
+    session.goes_on("after a restart of the client's router")
+    node.host.change_network(office)
+    session.goes_on("with the node elsewhere", at=lambda route: office.public_address in route)
+    client.change_network(train)
+    session.goes_on("with the client elsewhere")
+    coordinator = max((first, second), key=lambda each: last_coordinated(each, key))
+    assert last_coordinated(coordinator, key) > 0
+    coordinator.kill()
+    session.goes_on("without the node that coordinated")
+    node.host.change_network(home)
+    session.goes_on("by another coordinator", at=lambda route: home.public_address in route)
+    assert session.ask()["told"] == session.events
