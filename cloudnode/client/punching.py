@@ -109,11 +109,12 @@ class _StunInfo(Struct, frozen=True):
 class Mutual:
     """A node that can bring this client and others together.
 
-    :ivar via: As a coordinator. :ivar relay: Connects to a node through it, or is None.
+    :ivar via: As a coordinator. :ivar relay: Connects to a node through it, or is None; it is given the node's key, the
+        seconds that a call waits, and how many may be on their way.
     """
 
     via: Via
-    relay: Callable[[bytes], Awaitable[Client]] | None
+    relay: Callable[[bytes, float, int], Awaitable[Client]] | None
 
 
 async def find_coordinator(client: Client, reactor: Any) -> Mutual:
@@ -149,16 +150,14 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
         }
         return _read_grant((await client.call("requestpunch", params)).decode(_Granted), request)
 
-    async def relay(node: bytes) -> Client:
+    async def relay(node: bytes, timeout: float, outstanding: int) -> Client:
         known = (await client.call("getstuninfo", {"node": node.hex()})).decode(_StunInfo)
         hashes = [each for record in known.nodes for each in _read_certificates(record.certificates, node)]
-        failure = ConnectionFailed("The relay knows no certificate that the node's key vouches for.")
-        for certificate in hashes:
-            try:
-                return await connect_relayed(host, relays[0], node, certificate, reactor)
-            except ConnectionFailed as error:
-                failure = error
-        raise failure
+        if not hashes:
+            raise ConnectionFailed("The relay knows no certificate that the node's key vouches for.")
+        return await connect_relayed(
+            host, relays[0], node, frozenset(hashes), reactor, timeout=timeout, outstanding=outstanding
+        )
 
     tcp = (host, info.stun.server.tcp) if info.stun.server.tcp else None
     relays = [each.port for each in info.interfaces if each.transport == "ws"]
@@ -296,13 +295,13 @@ async def connect_node(
     except PunchFailed as error:
         if mutual.relay is None or relay_after is None:
             raise ConnectionFailed(f"Cannot reach the node {node.hex()} through {mutual.via.host}: {error}.") from error
-        return NodeClient(await mutual.relay(node), None)
+        return NodeClient(await mutual.relay(node, timeout, outstanding), None)
     if path is not None:
         carrier, url = _carry(path)
         return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), path)
     assert mutual.relay is not None
     try:
-        relayed = NodeClient(await mutual.relay(node), None)
+        relayed = NodeClient(await mutual.relay(node, timeout, outstanding), None)
     except ConnectionFailed as refused:
         # There is no relay: what is under way is all there is.
         try:

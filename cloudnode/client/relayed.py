@@ -23,7 +23,7 @@ async def connect_relayed(
     host: str,
     port: int,
     node: bytes,
-    certificate_hash: bytes,
+    certificates: frozenset[bytes],
     reactor: Any,
     *,
     timeout: float = TIMEOUT,
@@ -33,17 +33,15 @@ async def connect_relayed(
     """Connect to a node through another one.
 
     :param host: :param port: Of the relay's WebSocket port over TCP. :param node: The key of the node to reach.
-    :param certificate_hash: SHA-256 of that node's certificate.
+    :param certificates: SHA-256 of those that the node may show.
     :raises ConnectionFailed: The relay can't be reached or does not carry the stream, or the certificate is another.
     """
     dial = dial_over_tcp(reactor, host, port, connect_timeout)
     endpoint = RelayEndpoint(reactor, dial, node, ACCEPT_TIMEOUT)
-    name = node.hex()
     address = NodeAddress("wss", host, port, "/")
-    trust = Trust(certificate_hash, authorities=False)
+    trust = Trust(authorities=False, vouched=certificates)
     carrier = await connect_websocket(
         reactor, address, trust, timeout=connect_timeout + ACCEPT_TIMEOUT, through=endpoint
     )
-    return Client(
-        carrier, reactor, url=f"node {name} relayed by {address.authority}", outstanding=outstanding, timeout=timeout
-    )
+    url = f"node {node.hex()} relayed by {address.authority}"
+    return Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout)

@@ -353,8 +353,9 @@ class _Node:
         self._sniffers: list[SniffingFactory] = []
         self.stun = StunService(config, reactor)
         self._mapped = MappedPorts(
-            reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive
-        )
+            reactor, keeper, self._sessions, neighbourhood, self._message_limits, config.reaching.keepalive,
+            self.stun.streams, self._relaying.make_factory,
+        )  # fmt: skip
         mapped_tcp = WatchedPort(self._mapped.tcp)
         self.reach = NodeReach(
             reactor, config.reach, config.port_mapping, config.reaching, neighbourhood, ledger.network,

@@ -20,7 +20,8 @@ from cloudnode.client.relayed import connect_relayed
 async def call(reactor: Any, host: str, port: str, node: str, certificate: str, *methods: str) -> None:
     begin = time.monotonic()
     try:
-        client = await connect_relayed(host, int(port), bytes.fromhex(node), bytes.fromhex(certificate), reactor)
+        certificates = frozenset((bytes.fromhex(certificate),))
+        client = await connect_relayed(host, int(port), bytes.fromhex(node), certificates, reactor)
     except ClientError as error:
         print(json.dumps({"error": str(error)}))
         return
