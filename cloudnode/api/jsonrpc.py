@@ -52,16 +52,6 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     id: RequestId | UnsetType = UNSET
     context: RequestContext | UnsetType | None = UNSET
 
-    @property
-    def is_dialect(self) -> bool:
-        """Whether it speaks Pocketnet's dialect."""
-        return self.jsonrpc != "2.0"
-
-    @property
-    def is_notification(self) -> bool:
-        """Whether no answer is wanted."""
-        return self.id is UNSET and self.jsonrpc == "2.0"
-
 
 decode_request = msgspec.json.Decoder(Request).decode
 _decode_items = msgspec.json.Decoder(list[Raw]).decode

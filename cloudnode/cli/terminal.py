@@ -30,11 +30,6 @@ class Terminal:
         self.columns = _columns(environment) if out.isatty() else None
 
     @property
-    def shows_progress(self) -> bool:
-        """Whether a line that changes makes sense on standard error."""
-        return self._err.isatty()
-
-    @property
     def error_stream(self) -> IO[str]:
         """Standard error, for a progress bar."""
         return self._err

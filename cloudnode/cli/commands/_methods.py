@@ -16,11 +16,6 @@ def list_methods() -> list[tuple[str, str, str]]:
     return [(method.name, method.group, method.summary) for method in TABLE.values()]
 
 
-def method_names() -> list[str]:
-    """All names."""
-    return list(TABLE)
-
-
 def field_types(name: str) -> dict[str, Any] | None:
     """The types of a method's parameters; None if there is no such method here (the node may have it)."""
     if name not in TABLE:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from cloudnode.peers.messages import RelayInvitation
 from cloudnode.peers.peer import Peer
@@ -30,8 +29,6 @@ class Relay:
 
     :ivar counters: What it did.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
