@@ -9,6 +9,7 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import attrs
@@ -162,8 +163,9 @@ class Checker:
         proof = _read_proof(bytes(answer.raw_context))
         header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
         self._remember(header)
-        finality = read_finality(bytes.fromhex(proof.certificate), [bytes.fromhex(each) for each in proof.descendants])
-        yardstick = Yardstick.of(header, finality, [bytes.fromhex(each) for each in proof.nodes])
+        certificate, *descendants = _read_hex([proof.certificate, *proof.descendants])
+        finality = read_finality(certificate, descendants)
+        yardstick = Yardstick.of(header, finality, _read_hex(proof.nodes))
         node = signed.answer.node
         evidence = weigh(yardstick, node, signed, bytes(answer.raw))
         return Weighed(header.root_height, node.hex(), None if evidence is None else encode_evidence(evidence))
@@ -201,24 +203,18 @@ class Checker:
     async def _open(self, client: Client, proof: _Proof) -> ProvenState:
         header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
         self._remember(header)
-        try:
-            root, nodes = bytes.fromhex(proof.root), [bytes.fromhex(each) for each in proof.nodes]
-        except ValueError:
-            raise LedgerError("finality_malformed", "The proof's nodes are not hex.") from None
+        root, *nodes = _read_hex([proof.root, *proof.nodes])
         return verify_state(header, proof.height, root, nodes)
 
     async def _verify_header(self, client: Client, header: str, certificate: str, descendants: list[str]) -> Header:
+        first, proving, *later = _read_hex([header, certificate, *descendants])
         try:
-            parts = bytes.fromhex(header), bytes.fromhex(certificate), [bytes.fromhex(each) for each in descendants]
-        except ValueError:
-            raise LedgerError("finality_malformed", "A header or certificate is not hex.") from None
-        try:
-            return self._chain.verify_header(*parts)
+            return self._chain.verify_header(first, proving, later)
         except LedgerError as error:
             if error.code != "header_epoch":
                 raise
-        await self._following.run(self._follow, client, Header.decode(parts[0]).epoch)
-        return self._chain.verify_header(*parts)
+        await self._following.run(self._follow, client, Header.decode(first).epoch)
+        return self._chain.verify_header(first, proving, later)
 
     async def _follow(self, client: Client, epoch: int) -> None:
         if self._chain.find(epoch) is None:
@@ -253,6 +249,14 @@ def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -
         raise LedgerError("receipt_signature", "The receipt is for another operation.")
     verify_receipt(receipt, signature)
     return receipt
+
+
+def _read_hex(texts: Iterable[str]) -> list[bytes]:
+    """:raises LedgerError: ``finality_malformed``: a node told something else than hex digits."""
+    try:
+        return [bytes.fromhex(each) for each in texts]
+    except ValueError:
+        raise LedgerError("finality_malformed", "A part of the node's proof is not hex.") from None
 
 
 def _read_proof(raw_context: bytes) -> _Proof:

@@ -238,6 +238,14 @@ class LiarTests(CloudTestCase):
         self.assertEqual(self.run_now(cloud.call("getrecord", self.node.name("metropolis"))).url, "ws://b:1")
         self.assertEqual(cloud.places[-1].url, "ws://a:1")
 
+    def test_proof_that_is_no_proof(self) -> None:
+        """A proof whose nodes are no bytes at all is a lie like others, when it is met first as well as later."""
+        self.a.lie = lambda message: message.replace(b'"nodes":["', b'"nodes":["zz')
+        cloud = self.connect()
+        self.assertEqual(self.run_now(cloud.call("getrecord", self.node.name("metropolis"))).url, "ws://b:1")
+        self.assertEqual(cloud.places[-1].url, "ws://a:1")
+        self.assertIn("not hex", cloud.places[-1].lie or "")
+
     def test_all_lie(self) -> None:
         """Where all lie there is no answer."""
         cloud = self.connect()
