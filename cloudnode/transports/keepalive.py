@@ -54,12 +54,18 @@ class KeepAlive:
         now = self._wheel.clock.seconds()
         silence = now - self._heard_at
         if self._pinged_at is not None and self._heard_at < self._pinged_at:
+            left = self._pinged_at + self._timeout - now
+            if left > 0:
+                self._call = self._wheel.call_later(left, self._check)
+                return
             self._call = None
             self._connection.silence_unbroken()
             return
         if silence >= self._interval:
             self._pinged_at = now
-            self._call = self._wheel.call_later(self._timeout, self._check)
+            # The answer is to be followed by the next ping in time, not only once the time for it is over: whoever
+            # keeps a way through a NAT open by pings counts on the interval.
+            self._call = self._wheel.call_later(min(self._interval, self._timeout), self._check)
             self._connection.silence_met()
         else:
             self._pinged_at = None

@@ -1,9 +1,10 @@
 """A client that reads from a node at one of its mapped endpoints, as a process on a host of a lab.
 
-``python -m tests.integration.mapped_reader NODE TRANSPORT URL``: for each line on standard input it lists the records
-of the collection ``film``, and prints how many there are and where the node was reached. Where it has no connection, or
-loses it, it asks the node at URL for the STUN data of the node NODE, takes an endpoint of it, and goes on: whoever
-answers there has to show one of the certificates that the data names.
+``python -m tests.integration.mapped_reader NODE TRANSPORT URL OBSERVER``: for each line on standard input it lists the
+records of the collection ``film``, and prints how many there are and where the node was reached. Where it has no
+connection, or loses it, it asks the node at URL for the STUN data of the node NODE, takes an endpoint of it, one that
+the node OBSERVER saw if there is one, and goes on: whoever answers there has to show one of the certificates that the
+data names.
 """
 
 from __future__ import annotations
@@ -29,29 +30,33 @@ ATTEMPTS = 60
 class Reader:
     """One session with one node."""
 
-    def __init__(self, reactor: Any, node: str, transport: str, other: str) -> None:
+    def __init__(self, reactor: Any, node: str, transport: str, other: str, observer: str) -> None:
         self._reactor = reactor
         self._node = node
         self._transport = transport
         self._other = other
+        self._observer = bytes.fromhex(observer)
         self._client: Client | None = None
         self._place = ""
 
     async def read(self) -> dict[str, Any]:
         """List the records, over whatever connection it takes."""
+        trouble = None
         for attempt in range(ATTEMPTS):
             try:
                 if self._client is None:
                     await self._connect()
                 assert self._client is not None
                 records = (await self._client.call("listrecords", {"collection": "film"}, timeout=CALL_SECONDS)).result
-                return {"records": len(records["records"]), "place": self._place, "attempts": attempt}
-            except (ClientError, LookupError):
+                count = len(records["records"])
+                return {"records": count, "place": self._place, "attempts": attempt, "trouble": trouble}
+            except (ClientError, LookupError) as error:
+                trouble = str(error)
                 if self._client is not None:
                     client, self._client = self._client, None
                     client.close()
                 await deferLater(self._reactor, 0.25)
-        return {"records": -1, "place": self._place, "attempts": ATTEMPTS}
+        return {"records": -1, "place": self._place, "attempts": ATTEMPTS, "trouble": trouble}
 
     async def _connect(self) -> None:
         asked = await connect(self._other, self._reactor, timeout=CALL_SECONDS)
@@ -62,7 +67,7 @@ class Reader:
             asked.close()
         for told in info["nodes"]:
             data = read_stun_data(bytes.fromhex(told["record"]), bytes.fromhex(network)).data
-            for each in data.endpoints:
+            for each in sorted(data.endpoints, key=lambda each: each.observer != self._observer):
                 if each.protocol == self._transport:
                     scheme = "wss" if each.protocol == "tcp" else "ws+udp"
                     place = f"{each.address}:{each.port}"

@@ -217,13 +217,17 @@ def test_changes(lab: natlab.Lab, start: Start) -> None:
 
 @pytest.fixture
 def read(lab: natlab.Lab) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Reads by a session of its own for each transport, on a host of its own; what it is begun with it goes on with."""
+    """Reads by a session of its own for each transport, on a host of its own; what it is begun with it goes on with.
+
+    Its last argument is the node whose STUN server keeps the mappings that are taken, while there is a choice.
+    """
     sessions: dict[str, subprocess.Popen[str]] = {}
 
-    def one(transport: str, node: str, asked: LabNode) -> dict[str, Any]:
+    def one(transport: str, node: str, asked: LabNode, observer: str) -> dict[str, Any]:
         if transport not in sessions:
             host = lab.public_host(f"reader-{transport}")
-            command = [sys.executable, "-m", "tests.integration.mapped_reader", node, transport, asked.http_url]
+            command = [sys.executable, "-m", "tests.integration.mapped_reader", node, transport]
+            command += [asked.http_url, observer]
             environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
             sessions[transport] = host.popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=str(ROOT)
@@ -253,14 +257,14 @@ def test_session_survives(lab: natlab.Lab, start: Start, read: Callable[..., dic
     node = start(home.host("node"), server, second, kind=HomeNode)
     for number in range(3):
         put(server, f"film{number}")
-    key = identity(node)
+    key, lost = identity(node), identity(server)
     wait_until(lambda: len(told(second, key)) == 4, 20, "mappings by both")
     wait_until(lambda: node.call("getdatahash")["records"] == 3, 10, "the films")
 
     def both(what: str, *, moves: bool) -> None:
         for transport in ("tcp", "udp"):
             before = places.get(transport)
-            found = read(transport, key, second)
+            found = read(transport, key, second, lost)
             assert found["records"] == 3, (what, found)
             assert moves or before in (None, found["place"]), (what, transport, before, found)
             assert moves or found["attempts"] == 0, (what, found)

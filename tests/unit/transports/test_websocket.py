@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address
@@ -329,6 +330,21 @@ class KeepAliveTests(WebSocketTestCase):
             self.assertEqual([frame.opcode for frame in caller.control], [PING])
             caller.send_frame(PONG, caller.control[0].payload)
         self.assertTrue(caller.is_connected)
+
+    def test_short_interval(self) -> None:
+        """Pings that are answered follow each other at the interval, however long an answer may take."""
+        limits = attrs.evolve(self.limits, ping_interval=5.0, ping_timeout=60.0)
+        self.factory = WebSocketFactory(self.opener, self.clock, limits=limits)
+        caller = self.open_caller()
+        pings = 0
+        for _ in range(60):
+            self.advance(1)
+            caller.received()
+            for frame in caller.control:
+                pings += frame.opcode == PING
+                caller.send_frame(PONG, frame.payload)
+            caller.control.clear()
+        self.assertIn(pings, range(9, 13))
 
     def test_unanswered_ping(self) -> None:
         """A caller that does not answer a ping is dropped, and the session told."""
