@@ -73,7 +73,7 @@ class NatWatch:
         self._call: IDelayedCall | None = None
         self._round: Deferred[Any] | None = None
         self._first_peer: float | None = None
-        self._asked = 0
+        self._asked: set[Peer] = set()
         self._ended = float("-inf")
 
     # Peers
@@ -90,6 +90,7 @@ class NatWatch:
     def closed(self, peer: Peer) -> None:
         """A peer is gone."""
         self._servers.pop(peer, None)
+        self._asked.discard(peer)
 
     # Life
 
@@ -108,24 +109,25 @@ class NatWatch:
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
         peers = choose_peers(self._servers, include_local=self._include_local)
-        if self._round is None and peers and self._is_due(len(peers)):
+        if self._round is None and peers and self._is_due(peers):
             self._begin(peers)
 
-    def _is_due(self, peers: int) -> bool:
+    def _is_due(self, peers: Sequence[AskedPeer]) -> bool:
         now = self._clock.seconds()
         if self.report is None:
             assert self._first_peer is not None
-            gathered = peers >= ENOUGH or now - self._first_peer >= GATHER_SECONDS
+            gathered = len(peers) >= ENOUGH or now - self._first_peer >= GATHER_SECONDS
             return gathered and now - self._ended >= min(PAUSE_SECONDS, self._every)
         if now - self._ended >= self._every:
             return True
         external = self._external()
         moved = self.report.external is not None and bool(external) and self.report.external not in external
-        learns_more = not self.report.is_complete and peers > self._asked
+        # Another link with the same node counts: the one that was asked over may have been dead already.
+        learns_more = not self.report.is_complete and any(each.peer not in self._asked for each in peers)
         return (moved or learns_more) and now - self._ended >= PAUSE_SECONDS
 
     def _begin(self, peers: Sequence[AskedPeer]) -> None:
-        self._asked = len(peers)
+        self._asked = {each.peer for each in peers}
         surveying: Deferred[Any] = self._make_survey(peers)
         self._round = surveying
         surveying.addCallbacks(self._took, self._failed)

@@ -92,6 +92,23 @@ class WatchTest(SynchronousTestCase):
         self.pass_time(2)
         self.assertEqual(len(self.rounds), 3)
 
+    def test_links_made_anew_are_asked_again(self) -> None:
+        """After a move the first survey may have asked over links that were dead already."""
+        self.tell("198.51.100.1", "198.51.100.2")
+        dead = list(self.watch._servers)
+        self.pass_time(GATHER_SECONDS + LOOK_SECONDS)
+        self.finish(NatKind())
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 1)
+        for peer in dead:
+            self.watch.closed(peer)
+        self.tell("198.51.100.1", "198.51.100.2")
+        self.pass_time(PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+        self.finish()
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+
     def test_no_answer_says_nothing_and_is_tried_again(self) -> None:
         self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
         self.pass_time(LOOK_SECONDS)
