@@ -121,7 +121,7 @@ def test_garbage_on_tcp(module_node: NodeProcess, port: str) -> None:
         for each in garbage:
             with dial(getattr(module_node, port)) as dialled, contextlib.suppress(ConnectionError):
                 dialled.sendall(each)
-                dialled.shutdown(socket.SHUT_WR)
+                _end(dialled)
                 read_to_end(dialled)
             assert b'"pong"' in other.ask(PING_REQUEST)
 
