@@ -22,16 +22,18 @@ SUM     := $(shell cat setup.cfg setup.py constraints.txt | cksum | cut -d ' ' -
 RUN     := $(VENV)/.run-$(SUM)
 TEST    := $(VENV)/.test-$(SUM)
 INSTALL := mkdir -p $(LOGS); quiet() { "$$@" >$(LOGS)/install.log 2>&1 || { cat $(LOGS)/install.log >&2; exit 1; }; }; quiet
+SCRIPTS := javascript/node_modules/.installed-$(shell cat javascript/package.json javascript/package-lock.json | cksum | cut -d ' ' -f 1)
 PLUGINS := $(BIN)/python -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))'
 comma   := ,
 pip      = $(BIN)/python -m pip install --no-compile -c constraints.txt $(1)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR = $(CURDIR)/$(LOGS)/pip-cache
+export NPM_CONFIG_CACHE = $(CURDIR)/$(LOGS)/npm-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help natlab crashpoints simulate chaos run demo test check lint types unit integration bench docs install clean
+.PHONY: help natlab crashpoints simulate chaos run demo test check lint types unit integration bench docs javascript npm install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -91,10 +93,15 @@ crashpoints: $(TEST) ## Kill a validator at every call on its journal and databa
 docs: $(TEST) ## Generate the references in docs/ from the code
 	@$(BIN)/python -m cloudnode.api.reference
 
+javascript: $(SCRIPTS) ## Check the JavaScript module, make its types and the bundle that nodes serve, test it
+	@cd javascript && npm run --silent lint && npm run --silent build && npm test --silent
+
+npm: $(SCRIPTS) ## Install what the tests of the JavaScript module need, in javascript/node_modules
+
 install: $(TEST) ## Make the virtual environment alone
 
 clean: ## Remove what was made here, except ./data
-	rm -rf $(VENV) $(LOGS) dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis _trial_temp*
+	rm -rf $(VENV) $(LOGS) javascript/node_modules dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis _trial_temp*
 	find cloudnode tests twisted benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 
@@ -108,6 +115,12 @@ $(TEST): $(RUN)
 	@echo 'Installing what the tests need into $(VENV), once ...'
 	@$(INSTALL) $(call pip,--no-build-isolation -e '.[test$(comma)dev]')
 	@rm -f $(VENV)/.test-* && touch $@
+
+$(SCRIPTS):
+	@command -v npm >/dev/null || { echo "There is no npm: install Node.js 18 or later with npm." >&2; exit 1; }
+	@echo 'Installing what JavaScript needs into javascript/node_modules, once ...'
+	@$(INSTALL) npm ci --prefix javascript
+	@touch $@
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or later." >&2; exit 1; }
