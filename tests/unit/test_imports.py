@@ -43,7 +43,10 @@ LAYERS = {
     "stun": _layer("formats", PURE),
     "transports": _layer("stun", TWISTED | {"aioquic", "autobahn", "cryptography", "OpenSSL", "txaio", "pylsqpack"}),
     "peers": _layer("transports stun node consensus store ledger formats", TWISTED | {"automat"}),
-    "api": _layer("node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}),
+    "page": _layer("", PURE),
+    "api": _layer(
+        "page node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}
+    ),
     "reach": _layer("peers transports stun node ledger formats", TWISTED | {"miniupnpc"}),
     "service": _layer("api reach peers transports stun node store ledger formats", TWISTED),
     "client": _layer(

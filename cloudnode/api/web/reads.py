@@ -12,21 +12,9 @@ from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.served import ServedNode
-from cloudnode.api.web.responses import HTML, is_unchanged, respond, respond_error
+from cloudnode.api.web.responses import is_unchanged, respond, respond_error
 
 _encode = msgspec.json.Encoder().encode
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>cloudnode</title>
-<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}</style>
-<h1>cloudnode</h1>
-<p>This is a node of the network <strong>%(name)s</strong>, at height <strong>%(height)d</strong>.</p>
-<p>It answers JSON-RPC 2.0 by <code>POST /</code>; <a href="/openrpc.json">openrpc.json</a> describes all methods.
-See also <a href="/status">status</a>, <a href="/health">health</a> and <a href="/metrics">metrics</a>, and
-<code>docs/api.md</code> in the sources.</p>
-<p>Network <code>%(network)s</code><br>Node <code>%(node)s</code><br>Version %(version)s</p>
-</html>
-"""
 
 
 class Reads:
@@ -79,22 +67,6 @@ class Reads:
     def live(self, request: Request) -> bytes:
         """``/health/live``: 200 as long as anything is answered."""
         return respond(request, b'{"live":true}')
-
-    def page(self, request: Request) -> bytes:
-        """``/``: for people."""
-        from html import escape
-
-        from cloudnode import __version__
-
-        ledger = self._served.ledger
-        page = _PAGE % {
-            "name": escape(ledger.genesis.name),
-            "height": ledger.head.height,
-            "network": ledger.network.hex(),
-            "node": ledger.node_key.public.hex(),
-            "version": __version__,
-        }
-        return respond(request, page.encode(), HTML)
 
 
 def _wanted_height(request: Request) -> int | None:

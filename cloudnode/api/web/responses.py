@@ -9,7 +9,6 @@ from cloudnode.api.jsonrpc import encode_error
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
-HTML = b"text/html; charset=utf-8"
 
 _STATUS = {NOT_FOUND: 404, STARTING: 503, LIMIT: 429, INTERNAL: 500}
 

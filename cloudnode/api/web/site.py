@@ -18,8 +18,10 @@ from cloudnode.api.errors import ApiError
 from cloudnode.api.metrics import Gauges, expose
 from cloudnode.api.served import ServedNode
 from cloudnode.api.web.channel import ApiChannel, ApiSite
+from cloudnode.api.web.files import respond_file
 from cloudnode.api.web.reads import Reads
 from cloudnode.api.web.responses import respond, respond_error, set_retry_after
+from cloudnode.page.files import StaticFile, load_files
 from cloudnode.transports.seam import Caller
 
 RPC_PATHS = ("/", "/public/", "/rpc/public/", "/post/")
@@ -108,7 +110,8 @@ class HttpApi:
         app = Klein()
         for path in RPC_PATHS:
             _route(app, path, "POST", self.call)
-        _route(app, "/", "GET", self._limited(self._reads.page))
+        for path, file in load_files().items():
+            _route(app, path, "GET", self._limited(_serve(file)))
         _route(app, "/records/<account>/<collection>/<key>", "GET", self.record)
         _route(app, "/status", "GET", self.status)
         _route(app, "/health", "GET", self._limited(self._reads.health))
@@ -140,6 +143,10 @@ class _ReadablePaths(Resource):
         except UnicodeDecodeError:
             return self._unreadable(request)
         return self._routes.render(request)
+
+
+def _serve(file: StaticFile) -> Callable[[Request], bytes]:
+    return lambda request: respond_file(request, file)
 
 
 def _route(app: Any, path: str, method: str, answer: Callable[..., Any]) -> None:

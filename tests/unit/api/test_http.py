@@ -10,11 +10,15 @@ from treq.testing import StubTreq
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+from twisted.web.test.requesthelper import DummyChannel
 
 from cloudnode import __version__
 from cloudnode.api.limits import Limits
 from cloudnode.api.web.channel import DRAINED_BYTES
+from cloudnode.api.web.files import respond_file
 from cloudnode.api.web.site import RPC_PATHS, HttpApi, make_site
+from cloudnode.page.files import load_files
 from tests.unit.api.network import NodeTestCase
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -178,19 +182,53 @@ class RoutesTests(NodeTestCase):
         self.assertIn("disk is full", self.node.call("getnodeinfo")["sync"]["trouble"])
 
     def test_page(self) -> None:
-        """A person finds the network's name, the height and where to go on."""
+        """The page and its files are served, with what browsers may do and how to ask for changes alone."""
         response, body = self.request("GET", "/")
         self.assertEqual(self.header(response, "Content-Type"), "text/html; charset=utf-8")
-        self.assertIn(f"at height <strong>{self.node.ledger.head.height}</strong>", body.decode())
-        self.assertIn("/openrpc.json", body.decode())
+        self.assertIn("openrpc.json", body.decode())
+        self.assertIn("default-src 'none'", self.header(response, "Content-Security-Policy") or "")
+        self.assertEqual(self.header(response, "X-Content-Type-Options"), "nosniff")
+        self.assertEqual(self.header(response, "X-Frame-Options"), "DENY")
+        self.assertEqual(self.header(response, "Referrer-Policy"), "no-referrer")
+        self.assertEqual(self.header(response, "Cache-Control"), "no-cache")
+        etag = self.header(response, "ETag") or ""
+        unchanged, nothing = self.request("GET", "/", headers={"If-None-Match": etag})
+        self.assertEqual((unchanged.code, nothing), (304, b""))
+        self.assertIn("default-src 'none'", self.header(unchanged, "Content-Security-Policy") or "")
+        for path, file in load_files().items():
+            response, body = self.request("GET", path)
+            self.assertEqual((response.code, body), (200, file.body), path)
+            self.assertEqual(self.header(response, "Content-Type"), file.media_type.decode(), path)
+
+    def test_packed(self) -> None:
+        """Who takes gzip gets it, under an ETag of its own; who refuses it does not."""
+        file = load_files()["/"]
+        for given, is_packed in (
+            ("gzip, deflate, br", True), ("br;q=1.0, GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.0", False),
+            ("identity", False), ("x-gzip-not", False),
+        ):  # fmt: skip
+            request = self.bare_request(given)
+            body = respond_file(request, file)
+            self.assertEqual(body, file.packed if is_packed else file.body, given)
+            headers = request.responseHeaders
+            self.assertEqual(headers.getRawHeaders(b"Content-Encoding"), [b"gzip"] if is_packed else None)
+            self.assertEqual(headers.getRawHeaders(b"ETag"), [file.packed_etag if is_packed else file.etag])
+            self.assertEqual(headers.getRawHeaders(b"Vary"), [b"Accept-Encoding"])
+
+    def bare_request(self, accept_encoding: str) -> Request:
+        """A request whose response nothing unpacks."""
+        request = Request(DummyChannel())  # type: ignore[arg-type]
+        request.requestHeaders.setRawHeaders(b"Accept-Encoding", [accept_encoding.encode()])
+        return request
 
     def test_head(self) -> None:
         """HEAD has GET's headers and no body."""
+        packed = load_files()["/"].packed
         for path in ("/", "/status", "/openrpc.json", "/health"):
             got, body = self.request("GET", path)
             response, nothing = self.request("HEAD", path)
             self.assertEqual((response.code, nothing), (200, b""))
-            self.assertEqual(self.header(response, "Content-Length"), str(len(body)))
+            self.assertEqual(self.header(response, "Content-Length"), str(len(packed if path == "/" else body)))
             self.assertEqual(self.header(response, "ETag"), self.header(got, "ETag"))
 
     def test_openrpc(self) -> None:
