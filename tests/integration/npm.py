@@ -29,13 +29,18 @@ def unavailable_reason() -> str | None:
     return None
 
 
-def need_npm() -> None:
-    """Install what is needed, if it is not there; skip the test where that can't be, but never on a build server."""
+def need_node() -> None:
+    """Skip the test where there is no JavaScript, but never on a build server."""
     reason = unavailable_reason()
     if reason is not None:
         if os.environ.get("CI"):
             pytest.fail(f"{reason}: a build server must have nodejs and npm")
         pytest.skip(reason)
+
+
+def need_npm() -> None:
+    """Install what the tests need, if it is not there; skip them where that can't be, but never on a build server."""
+    need_node()
     run("make", "--silent", "npm", directory=".")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from cloudnode.formats.keys import load_key
 from tests.integration.conftest import NodeProcess, NodeStarter, wait_until
 from tests.integration.test_cli import Command
-from tests.integration.test_peers import height, put
+from tests.integration.test_peers import AUTHOR, height, put
+from tests.integration.test_stranger import ask_as_stranger
 
 TABLES = {
     "blocks": "height, hash, header, ids, validators",
@@ -94,6 +95,7 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
     wait_for_epoch([late], 2)
     nodes.append(late)
     put(late, "by-one-who-came-late")
+    assert ask_as_stranger(late, f"{AUTHOR.public.hex()}/film/by-four-2").startswith("PROVEN")
     wait_until(lambda: len({height(node) for node in nodes}) == 1, 20, "the same height")
     for node in nodes:
         node.stop()
