@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ from tests.natlab import natlab
 from tests.natlab.nodes import LabNode
 
 Build = Callable[[natlab.Lab], tuple[Any, Any]]
-RUN_SECONDS = 60.0
 MAPPED_SECONDS = 30.0
 
 
@@ -176,10 +176,18 @@ class Bench:
 
     def __init__(self, lab: natlab.Lab, home: Path, pair: Pair) -> None:
         self.coordinator = LabNode(lab.public_host("coordinator"), home / "coordinator", ["--stun", "3478"])
-        self._host, target = pair.build(lab)
+        host, target = pair.build(lab)
         self.target = LabNode(target, home / "target", ["--join", self.coordinator.ws_url])
         self._lab = lab
         self._both = (self.coordinator, self.target)
+        self._errors = home / "requester.err"
+        with self._errors.open("wb") as errors:
+            # It loads the library while the nodes start.
+            self._requester = host.popen(
+                [sys.executable, "-m", "tests.natlab.requester", "--warm"],
+                env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"},
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            )  # fmt: skip
         try:
             for node in self._both:
                 node.start()
@@ -211,23 +219,27 @@ class Bench:
                 node.link.impair(delay_ms=delay / 2, loss_percent=loss / 2)
 
     def run(self, transports: str) -> dict[str, Any]:
-        """One run of the client."""
-        command = [sys.executable, "-m", "tests.natlab.requester", self.coordinator.ws_url, self.node]
-        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
-        done = self._host.run(
-            [*command, *transports.split("+")], env=environment, capture_output=True, text=True, timeout=RUN_SECONDS
-        )
-        if done.returncode or not done.stdout:
-            raise RuntimeError(f"the client failed: {done.stderr[-2000:]}")
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        """One run of the client, in a process of its own."""
+        arguments = [self.coordinator.ws_url, self.node, *transports.split("+")]
+        self._requester.stdin.write(json.dumps(arguments) + "\n")
+        self._requester.stdin.flush()
+        told: list[Any] = []
+        while not told or not isinstance(told[-1], int):
+            line = self._requester.stdout.readline()
+            told.append(json.loads(line) if line else 1)
+        if len(told) == 1 or told[-1]:
+            raise RuntimeError(f"the client failed ({told[-1]}): {self._errors.read_text()[-2000:]}")
+        first: dict[str, Any] = told[0]
+        return first
 
     def log(self) -> str:
         """What the nodes wrote."""
         return "".join(node.log for node in self._both)
 
     def close(self) -> None:
-        """End the nodes."""
+        """End the processes."""
+        with self._requester:
+            self._requester.terminate()
         for node in reversed(self._both):
             node.close()
 
@@ -245,11 +257,28 @@ def open_bench(pair: Pair, delay: float = 0.0, loss: float = 0.0) -> Iterator[Be
             bench.close()
 
 
-def measure(pair: Pair, transports: Sequence[str], runs: int, delay: float, loss: float) -> Iterator[Cell]:
-    """Run all cells of a pair."""
-    with open_bench(pair, delay, loss) as bench:
-        for each in transports:
-            yield Cell(pair, each, [bench.run(each) for _ in range(runs)])
+@attrs.frozen
+class Choice:
+    """What is measured of each pair. :ivar delay: Milliseconds. :ivar loss: Percent."""
+
+    transports: Sequence[str]
+    runs: int
+    delay: float
+    loss: float
+
+
+def measure(pair: Pair, choice: Choice) -> list[Cell]:
+    """Run all cells of a pair, and print them; a pair that can't be run has one cell, which is bad."""
+    cells = []
+    try:
+        with open_bench(pair, choice.delay, choice.loss) as bench:
+            for each in choice.transports:
+                cells.append(Cell(pair, each, [bench.run(each) for _ in range(choice.runs)]))
+                print(cells[-1].row(), flush=True)
+    except RuntimeError as error:
+        print(f"{pair.name:30} failed: {error}", flush=True)
+        cells.append(Cell(pair, choice.transports[len(cells)], [{"path": None, "packets": 0, "error": str(error)}]))
+    return cells
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -261,6 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--over", default="udp,tcp,udp+tcp+relay", help="transports, raced where joined by + (all)")
     parser.add_argument("--pairs", default="", help="only those whose names contain one of these, with commas")
     parser.add_argument("--json", type=Path, help="write all runs there")
+    parser.add_argument("--jobs", type=int, default=1, help="pairs at the same time: success alone then counts (1)")
     chosen = parser.parse_args(arguments)
     reason = natlab.unavailable_reason()
     if reason is not None:
@@ -272,16 +302,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = []
     for delay in map(float, chosen.delays.split(",")):
         print(f"\n{delay:g} ms one way, {chosen.loss:g} % loss, {chosen.runs} runs a cell\n{HEAD}", flush=True)
-        for pair in pairs:
-            try:
-                for cell in measure(pair, chosen.over.split(","), chosen.runs, delay, chosen.loss):
-                    print(cell.row(), flush=True)
-                    cells.append(cell)
-                    kept.append({"pair": pair.name, "over": cell.transports, "delay": delay, "loss": chosen.loss,
-                                 "runs": list(cell.runs)})  # fmt: skip
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                print(f"{pair.name:30} failed: {error}", flush=True)
-                cells.append(Cell(pair, chosen.over.split(",")[0], [{"path": None, "packets": 0}]))
+        choice = Choice(chosen.over.split(","), chosen.runs, delay, chosen.loss)
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            for found in pool.map(lambda pair, choice=choice: measure(pair, choice), pairs):
+                cells += found
+                kept += [{"pair": cell.pair.name, "over": cell.transports, "delay": delay, "loss": chosen.loss,
+                          "runs": list(cell.runs)} for cell in found]  # fmt: skip
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(kept, indent=1))
     bad = sum(not cell.is_good for cell in cells)
