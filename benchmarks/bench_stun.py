@@ -46,12 +46,14 @@ def main() -> None:
                     rates[name].append(measure(protocol, port, options.seconds, second))
                     used = children[name].cpu_seconds() - before
                     costs[name].append(used / (rates[name][-1] * options.seconds) * 1e6)
-            medians = {name: statistics.median(each) for name, each in rates.items()}
             rows += [
-                [f"{protocol} {name}", medians[name], min(each), max(each), statistics.median(costs[name])]
+                [f"{protocol} {name}", statistics.median(each), min(each), max(each), statistics.median(costs[name])]
                 for name, each in rates.items()
             ]
-            ratio = medians["cloudnode"] / medians["coturn"]
+            # Round by round: what else the machine does changes from one to the next.
+            ratio = statistics.median(
+                ours / theirs for ours, theirs in zip(rates["cloudnode"], rates["coturn"], strict=True)
+            )
             goals.append(Goal(f"answers a second over {protocol} against coturn", ratio, 1.0))
         print(f"load average {os.getloadavg()[0]:.1f}")
         print_table(["answers a second", "median", "least", "most", "processor us each"], rows, goals)
@@ -65,9 +67,15 @@ def start_coturn(program: str, port: int, shop: Workshop, stack: ExitStack) -> C
 
 
 def measure(protocol: str, port: int, seconds: float, processor: int) -> float:
-    """Answers a second."""
+    """Answers a second.
+
+    :raises RuntimeError: There were none, or the asking program failed, whose words follow.
+    """
     command = ["taskset", "-c", str(processor), *module("load_stun", protocol, port, OUTSTANDING, seconds)]
-    return float(subprocess.run(command, check=True, capture_output=True, timeout=seconds + 60).stdout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    if done.returncode or not float(done.stdout):
+        raise RuntimeError(f"no answers over {protocol} from port {port}: {done.stdout}{done.stderr}")
+    return float(done.stdout)
 
 
 if __name__ == "__main__":

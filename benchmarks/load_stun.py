@@ -48,19 +48,21 @@ def ask_tcp(port: int, outstanding: int, seconds: float) -> float:
     """Answers a second, one request outstanding on each of so many connections."""
     request = make_request(bytes(12))
     poll = select.epoll()
-    handles = {}
+    handles, calls = [], {}
     for _ in range(outstanding):
         handle = socket.create_connection((HOST, port))
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        handles[handle.fileno()] = handle
+        handles.append(handle)
+        calls[handle.fileno()] = handle.recv, handle.send
         poll.register(handle, select.EPOLLIN)
         handle.send(request)
     answered, began = 0, time.monotonic()
     while time.monotonic() - began < seconds:
         for descriptor, _ in poll.poll(1):
-            if len(handles[descriptor].recv(2_048)) < ANSWER_BYTES_MIN:
+            receive, send = calls[descriptor]
+            if len(receive(2_048)) < ANSWER_BYTES_MIN:
                 raise RuntimeError("a connection was closed")
-            handles[descriptor].send(request)
+            send(request)
             answered += 1
     return answered / (time.monotonic() - began)
 

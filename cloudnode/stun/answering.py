@@ -141,6 +141,29 @@ class Reply:
     is_known: bool = False
 
 
+class BareAsker:
+    """Whose bare requests all come from one source: a TCP connection from an IPv4 address."""
+
+    __slots__ = ("_counters", "_place", "_tail", "_take")
+
+    def __init__(self, packed: bytes, port: int, limiter: RateLimiter, counters: StunCounters) -> None:
+        """:param packed: The four bytes of its address."""
+        self._tail = bare.encode_tail(packed, port)
+        self._place = limiter.find_place(packed)
+        self._take = limiter.take_at
+        self._counters = counters
+
+    def answer(self, request: bytes, now: float) -> bytes:
+        """The answer to a request for which :func:`cloudnode.stun.bare.is_bare` holds; empty if it is limited."""
+        counters = self._counters
+        counters.requests_tcp += 1
+        if not self._take(self._place, now):
+            counters.limited += 1
+            return b""
+        counters.answers += 1
+        return bare.ANSWER_BEGIN + request[8:] + self._tail
+
+
 class BindingServer:
     """Answers Binding requests, for all sockets of a node.
 
@@ -150,6 +173,7 @@ class BindingServer:
     def __init__(self, credentials: CredentialTable, limiter: RateLimiter, counters: StunCounters) -> None:
         self.credentials = credentials
         self.counters = counters
+        self._limiter = limiter
         self.take = limiter.take
         """Whether one more answer may be given; see :meth:`RateLimiter.take`."""
 
@@ -166,7 +190,7 @@ class BindingServer:
         :returns: None if there is none: to junk, and to what comes too often.
         """
         counters = self.counters
-        if len(data) == bare.REQUEST.size and data.startswith(bare.REQUEST_BEGIN) and place is None:
+        if place is None and bare.is_bare(data):
             answered = self._answer_bare(data, source, now, protocol)
             if answered is not None:
                 return answered if answered.data else None
@@ -226,6 +250,14 @@ class BindingServer:
             return Reply(b"", source)
         self.counters.answers += 1
         return Reply(bare.encode_answer(data[8:], packed, source[1]), source)
+
+    def find_bare_asker(self, source: Address) -> BareAsker | None:
+        """What answers a connection's bare requests as :meth:`answer` does; None if they take a closer look."""
+        try:
+            packed = pack_host(source[0])
+        except ValueError:
+            return None
+        return BareAsker(packed, source[1], self._limiter, self.counters) if len(packed) == 4 else None
 
     def count_bare(self, requests: int, answers: int) -> None:
         """Count bare requests over UDP which a port answered by itself (:mod:`cloudnode.stun.bare`)."""

@@ -44,7 +44,14 @@ class RateLimiter:
         :param packed: The bytes of an IP address, of which an IPv6 one counts by its first eight, or other bytes
             that stand for whoever asks. :param now: Seconds of a clock that never goes back.
         """
-        place = hash(packed if len(packed) <= 4 else packed[:8]) & self._mask
+        return self.take_at(self.find_place(packed), now)
+
+    def find_place(self, packed: bytes) -> int:
+        """Where the bucket of an address is, for :meth:`take_at`."""
+        return hash(packed if len(packed) <= 4 else packed[:8]) & self._mask
+
+    def take_at(self, place: int, now: float) -> bool:
+        """Take a token of a bucket, if there is one."""
         full_at = self._full_at[place]
         full_at = (full_at if full_at > now else now) + self._interval
         if full_at - now > self._burst_seconds:

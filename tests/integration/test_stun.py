@@ -135,6 +135,68 @@ def test_over_tcp(plain: StunNode) -> None:
                 assert mapped_address(decode(answers[begin : begin + 32])) == handle.getsockname()
 
 
+def open_stream(port: int, *sent: bytes) -> socket.socket:
+    """A connection on which something was sent."""
+    handle = socket.create_connection(("127.0.0.1", port), timeout=10)
+    for each in sent:
+        handle.sendall(each)
+    return handle
+
+
+def read_all(handle: socket.socket, size: int) -> bytes:
+    """So many bytes, or what came before the end."""
+    data = bytearray()
+    while len(data) < size and (more := handle.recv(65_536)):
+        data += more
+    return bytes(data)
+
+
+def test_many_connections(make_node: MakeNode, tmp_path: Path) -> None:
+    """Many connections, of which some send junk, end, are reset, or take no answer: each gets what it should."""
+    [port] = find_free_ports(1)
+    settings = tmp_path / "node.toml"
+    limits = "requests_second = 1e6\nrequests_burst = 10000000\nconnections_address = 300\n"
+    settings.write_text(f"[stun-limits]\n{limits}")
+    node = make_node("--stun", f"127.0.0.1:{port}", "--config", str(settings)).start()
+    process = psutil.Process(node.pid)
+    streams = [open_stream(each) for each in (port, port, node.ws_port) for _ in range(50)]
+    for handle in streams:
+        handle.sendall(BARE[:8])  # a sniffed one has to see that it is STUN
+    for _ in range(3):
+        for handle in streams:
+            handle.sendall(BARE[8:] + BARE[:8])
+        for handle in streams:
+            assert mapped_address(decode(read_all(handle, 32))) == handle.getsockname()
+    assert metric(node, "cloudnode_stun_connections") == 150
+
+    streams[0].sendall(BARE[8:] + b"junk")
+    assert len(read_all(streams[0], 64)) == 32, "what came before the junk is answered, and it ends the connection"
+    streams[1].shutdown(socket.SHUT_WR)
+    assert read_all(streams[1], 1) == b""
+    streams[2].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    streams[2].close()
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 147, 5, "three connections gone")
+
+    before = process.memory_info().rss
+    greedy = open_stream(port)
+    greedy.settimeout(1.0)
+    sent = 0
+    with pytest.raises(TimeoutError):
+        while sent < 256 * 1_048_576:
+            sent += greedy.send(BARE * 4_096)
+    assert process.memory_info().rss - before < 4 * 1_048_576, "answers that nobody takes piled up"
+    greedy.settimeout(10)
+    whole = sent // len(BARE)
+    assert len(read_all(greedy, 32 * whole)) == 32 * whole, "who takes the answers late gets them all"
+    for handle in (*streams, greedy):
+        handle.close()
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 0, 5, "all connections gone")
+    idle = process.cpu_times().user
+    assert len(ask(("127.0.0.1", port))[0]) == 32
+    assert process.cpu_times().user - idle < 0.5
+    assert "Traceback" not in node.log
+
+
 def test_ipv6(make_node: MakeNode) -> None:
     """A port on all addresses of both families answers both, with 44 and 32 bytes."""
     [port] = find_free_ports(1)

@@ -3,7 +3,7 @@
 A client may send any number of requests on a connection, and closes it when it likes (RFC 8489, section 6.2.2). A
 connection on which an asker authenticated itself keeps a mapping open and may be silent for long; another one is
 closed after a while. When all places are taken, the oldest connection of an unknown asker gives way; an address that
-has too many of these is refused.
+has too many of these is refused. A client that does not take its answers is not read from, and not waited for long.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from cloudnode.stun.answering import BindingServer
+from cloudnode.stun.answering import BareAsker, BindingServer
 from cloudnode.stun.attributes import Address
+from cloudnode.stun.bare import is_bare
 from cloudnode.stun.errors import StunError
 from cloudnode.stun.framing import MessageSplitter
 from cloudnode.transports.addresses import address_group, peer_address
+from cloudnode.transports.backpressure import SendGate
+from cloudnode.transports.stun.polling import ConnectionPoll
 from cloudnode.transports.timers import TimerWheel, WheelCall
+
+STALL_SECONDS = 15.0
+"""How long a client may take none of its answers."""
+SEND_BUFFER = 65_536
 
 
 @attrs.frozen
@@ -55,13 +62,17 @@ class StunStream(Protocol):
 
     def __init__(self, factory: StunStreamFactory, peer: IAddress) -> None:
         self._streams = factory
+        self._gate = factory.make_gate(self)
+        self._bare: BareAsker | None = None
+        self._monotonic = factory.monotonic
         self._splitter = MessageSplitter(factory.limits.message_bytes)
+        self._is_whole = True  # nothing is held of a message
         self._source: Address | None = None
         self.group = address_group(peer_address(peer))
         self.is_known = False
         self.heard = 0.0
         self.call: WheelCall | None = None
-        self._write_some: Callable[[bytes], int | Exception] | None = None
+        self._send: Callable[[bytes], int] | None = None
 
     def connectionMade(self) -> None:
         """Count the connection, or refuse it."""
@@ -71,22 +82,31 @@ class StunStream(Protocol):
             self.abort()  # what comes over a Unix socket has no address that could be told
             return
         self._source = (host, port)
-        # What is over TCP itself has it; TLS does not.
-        self._write_some = getattr(self.transport, "writeSomeData", None)
+        self._bare = self._streams.find_bare_asker(self._source)
+        self.transport.registerProducer(self._gate, True)
+        self._send = self._streams.poll.adopt(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Answer all whole requests, in order."""
-        if self._source is None:
-            return
+        if self._is_whole and self._bare is not None and is_bare(data):
+            self.heard = now = self._monotonic()
+            reply = self._bare.answer(data, now)
+            if reply:
+                self._write(reply)
+        elif self._source is not None:
+            self._answer_all(data, self._source)
+
+    def _answer_all(self, data: bytes, source: Address) -> None:
         replies = []
         is_good = True
         try:
             for message in self._splitter.feed(data):
-                reply = self._streams.answer(self, message, self._source)
+                reply = self._streams.answer(self, message, source)
                 if reply is not None:
                     replies.append(reply)
         except StunError:
             is_good = False
+        self._is_whole = not self._splitter.held_bytes
         if replies:
             self._write(b"".join(replies))
         if not is_good:
@@ -94,33 +114,54 @@ class StunStream(Protocol):
 
     def _write(self, data: bytes) -> None:
         """Send at once what the system takes; Twisted would begin with it in the reactor's next turn."""
-        if self._write_some is not None:
-            written = self._write_some(data)
+        if self._send is not None:
+            try:
+                written = self._send(data)
+            except OSError:
+                written = 0
             if written == len(data):
                 return
             # The reader does not keep up, or the connection is gone: from now on the transport waits for it.
-            self._write_some = None
-            data = data[written:] if isinstance(written, int) else data
+            self._send = None
+            data = data[written:]
         self.transport.write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._write_some = None
+        self._send = None
+        self._gate.release()
         self._streams.forget(self)
+
+    def sending_paused(self) -> None:
+        """The client does not take its answers: read no more of its requests."""
+        self.transport.pauseProducing()
+
+    def sending_resumed(self) -> None:
+        """It took them."""
+        self.transport.resumeProducing()
+
+    def sending_stalled(self, reason: str) -> None:
+        """It takes none at all."""
+        self._streams.abort(self)
 
     def abort(self) -> None:
         """Close the connection at once."""
-        self._source = None
+        self._source = self._bare = None
+        self._gate.release()
         self.transport.abortConnection()
 
     def close(self) -> None:
         """Close the connection when what was answered is sent."""
-        self._source = None
+        self._source = self._bare = None
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
 
 class StunStreamFactory(ServerFactory):
-    """Serves STUN on a TCP port, alone or behind :class:`~cloudnode.transports.sniff.SniffingFactory`."""
+    """Serves STUN on a TCP port, alone or behind :class:`~cloudnode.transports.sniff.SniffingFactory`.
+
+    :ivar poll: What reads the connections. :ivar monotonic: Tells the time.
+    """
 
     noisy = False
 
@@ -131,11 +172,14 @@ class StunStreamFactory(ServerFactory):
         limits: StreamLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """:param monotonic: Seconds of a clock that never goes back."""
+        """
+        :param clock: Twisted's reactor. :param monotonic: Seconds of a clock that never goes back.
+        """
         self.limits = limits or StreamLimits()
+        self.poll = ConnectionPoll(clock)
         self._server = server
         self._counters = server.counters
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._wheel = TimerWheel(clock)
         # All connections, and those of unknown askers, the oldest first.
         self._streams: set[StunStream] = set()
@@ -166,13 +210,21 @@ class StunStreamFactory(ServerFactory):
         self._unknown[stream] = None
         self._groups[stream.group] += 1
         self._counters.connections += 1
-        stream.heard = self._monotonic()
+        stream.heard = self.monotonic()
         stream.call = self._wheel.call_later(self.limits.idle_seconds, self._look, stream)
         return True
 
+    def make_gate(self, stream: StunStream) -> SendGate:
+        """What holds a connection back whose client does not take its answers."""
+        return SendGate(stream, self._wheel, STALL_SECONDS, SEND_BUFFER)
+
+    def find_bare_asker(self, source: Address) -> BareAsker | None:
+        """What answers a connection's bare requests; None if they take a closer look."""
+        return self._server.find_bare_asker(source)
+
     def answer(self, stream: StunStream, message: bytes, source: Address) -> bytes | None:
         """The answer to a request, if there is one."""
-        stream.heard = self._monotonic()
+        stream.heard = self.monotonic()
         reply = self._server.answer(message, source, stream.heard, protocol="tcp", via=stream.transport)
         if reply is None:
             return None
@@ -185,6 +237,11 @@ class StunStreamFactory(ServerFactory):
         """Close a connection for what it carries."""
         self._counters.connections_closed += 1
         stream.close()
+
+    def abort(self, stream: StunStream) -> None:
+        """Close a connection at once that is of no use any more."""
+        self._counters.connections_closed += 1
+        stream.abort()
 
     def forget(self, stream: StunStream) -> None:
         """A connection is gone. Harmless when it is called again."""
@@ -206,10 +263,9 @@ class StunStreamFactory(ServerFactory):
     def _look(self, stream: StunStream) -> None:
         """Close a connection that was silent for too long, or look again when it would be."""
         allowed = self.limits.known_idle_seconds if stream.is_known else self.limits.idle_seconds
-        left = stream.heard + allowed - self._monotonic()
+        left = stream.heard + allowed - self.monotonic()
         if left > 0:
             stream.call = self._wheel.call_later(left, self._look, stream)
             return
         stream.call = None
-        self._counters.connections_closed += 1
-        stream.abort()
+        self.abort(stream)

@@ -46,6 +46,7 @@ from cloudnode.stun.message import (
     encode,
 )
 from cloudnode.stun.transaction import make_request
+from tests.unit.transports.stun.servers import Scene
 
 ID = bytes(range(12))
 SOURCE = ("198.51.100.7", 40_000)
@@ -104,6 +105,21 @@ class AnonymousTests(AnsweringTestCase):
         mapped = Attribute(XOR_MAPPED_ADDRESS, encode_xor_address((host, port), transaction))
         expected = encode(Message(BINDING, Kind.SUCCESS, transaction, (mapped,)))
         self.assertEqual(encode_answer(transaction, pack_host(host), port), expected)
+
+    @given(st.ip_addresses().map(str), st.integers(0, 65_535), st.integers(0, 9))
+    def test_of_one_source(self, host: str, port: int, count: int) -> None:
+        """Where all requests come from one source, answers, limits and counts are the same."""
+        source = (host, port)
+        single, many = (Scene(RateLimits(requests_second=1, requests_burst=5)) for _ in range(2))
+        asker = many.server.find_bare_asker(source)
+        if asker is None:
+            self.assertIn(":", host)
+            return
+        for number in range(count):
+            data = encode(Message(BINDING, Kind.REQUEST, number.to_bytes(12, "big")))
+            expected = single.server.answer(data, source, 0.0, protocol="tcp")
+            self.assertEqual(asker.answer(data, 0.0), b"" if expected is None else expected.data)
+        self.assertEqual(many.counters, single.counters)
 
     def test_passed_over(self) -> None:
         """Responses, indications, other methods and what is broken get no answer."""

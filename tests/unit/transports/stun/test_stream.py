@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.stun.attributes import mapped_address
 from cloudnode.stun.framing import MessageSplitter
 from cloudnode.stun.integrity import check_integrity
-from cloudnode.stun.message import Message, decode
+from cloudnode.stun.message import BINDING, Attribute, Kind, Message, decode, encode
 from cloudnode.transports.stun.stream import StreamLimits, StunStreamFactory
 from tests.unit.transports.memory import PEER, MemoryTransport
 from tests.unit.transports.stun.servers import BARE, KEY, KNOWN, Scene, request
@@ -56,6 +56,40 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(check_integrity(self.answers(transport)[0], KEY))
         [seen] = self.scene.observed
         self.assertEqual((seen.protocol, seen.address, seen.via), ("tcp", ("192.0.2.1", 40_000), transport))
+
+    def test_slow_reader(self) -> None:
+        """Who does not take the answers is not read from, and after a while not kept; who takes them gets them all."""
+        transport = self.connect()
+        transport.high_water = 3 * 32
+        transport.is_stalled = True
+        transport.deliver(b"".join(map(request, range(5))))
+        self.assertFalse(transport.is_reading)
+        transport.is_stalled = False
+        transport.deliver(b"".join(map(request, range(5, 9))))
+        answers = self.answers(transport)
+        self.assertEqual(len(answers), 5)
+        answers += self.answers(transport)
+        self.assertTrue(transport.is_reading)
+        self.assertEqual([int.from_bytes(each.transaction, "big") for each in answers], list(range(9)))
+        transport.is_stalled = True
+        transport.deliver(b"".join(map(request, range(5))))
+        self.scene.clock.pump([0.25] * 59)
+        self.assertFalse(transport.was_aborted)
+        self.scene.clock.pump([0.25] * 3)
+        self.assertTrue(transport.was_aborted)
+        self.assertEqual((self.scene.counters.connections, self.scene.counters.connections_closed), (0, 1))
+
+    def test_bare_after_a_piece(self) -> None:
+        """What looks like a bare request, but is the end of another message, is not taken for one."""
+        inner = request(7)
+        outer = encode(Message(BINDING, Kind.REQUEST, bytes(12), (Attribute(0x8022, inner),)))
+        transport = self.connect()
+        begin = outer.index(inner)
+        transport.deliver(outer[:begin])
+        transport.deliver(inner)
+        transport.deliver(request(8))
+        answers = self.answers(transport)
+        self.assertEqual([int.from_bytes(each.transaction, "big") for each in answers], [0, 8])
 
     def test_junk(self) -> None:
         """What is no STUN closes the connection, after what was asked before it is answered."""
