@@ -24,7 +24,6 @@ SECONDS_A_MILLION = 10.0
 WATCHED_SECONDS = 20.0
 _WAIT_SECONDS = 120.0
 _AUDIT_SECONDS = 30.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 ALTERATIONS = {
     "a rating's stars": "UPDATE ratings SET value = CAST(x'05' || substr(value, 2) AS BLOB) WHERE key ="
@@ -152,23 +151,9 @@ def _measure_silent(node: Node, datadir: Path) -> Times:
 
 def _cpu_share(node: Node) -> float:
     """Processor time a second of the node, the processes of its audits included."""
-    began, before = time.perf_counter(), _cpu(node)
+    began, before = time.perf_counter(), node.child.cpu_seconds()
     time.sleep(WATCHED_SECONDS)
-    return (_cpu(node) - before) / (time.perf_counter() - began)
-
-
-def _cpu(node: Node) -> float:
-    spent = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it is gone
-        if int(stat.parent.name) == node.child.pid:
-            spent += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == node.child.pid:
-            spent += sum(map(int, fields[11:13]))
-    return spent / _TICKS
+    return (node.child.cpu_seconds() - before) / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":

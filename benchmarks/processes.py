@@ -70,9 +70,18 @@ class Child:
         return self._process.pid
 
     def cpu_seconds(self) -> float:
-        """Processor time that it took so far, its kernel time too."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Processor time that it and its own children took so far, their kernel time too."""
+        spent = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it is gone
+            if int(stat.parent.name) == self._process.pid:
+                spent += sum(map(int, fields[11:15]))
+            elif int(fields[1]) == self._process.pid:
+                spent += sum(map(int, fields[11:13]))
+        return spent / _TICKS
 
     def memory(self) -> Memory:
         """What it holds now."""

@@ -28,7 +28,7 @@ DATA_BYTES_MAX = 65_536
 STARS = range(1, 6)
 
 
-class Put(msgspec.Struct, frozen=True, gc=False):
+class Put(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Write a record. ``data`` is its raw JSON; ``if_version`` 0 means that it must not exist."""
 
     collection: str
@@ -38,7 +38,7 @@ class Put(msgspec.Struct, frozen=True, gc=False):
     if_version: int | None = None
 
 
-class Delete(msgspec.Struct, frozen=True, gc=False):
+class Delete(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Turn a record into a tombstone."""
 
     collection: str
@@ -46,33 +46,33 @@ class Delete(msgspec.Struct, frozen=True, gc=False):
     if_version: int | None = None
 
 
-class Rate(msgspec.Struct, frozen=True, gc=False):
+class Rate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Rate the record at an address with 1 to 5 stars, replacing this account's rating of it."""
 
     record: str
     stars: int
 
 
-class Withdraw(msgspec.Struct, frozen=True, gc=False):
+class Withdraw(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Take back this account's rating of the record at an address."""
 
     record: str
 
 
-class Invite(msgspec.Struct, frozen=True, gc=False):
+class Invite(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Make another account (32 bytes) a member, where genesis admits invited accounts."""
 
     invited: bytes
 
 
-class Approval(msgspec.Struct, frozen=True, gc=False):
+class Approval(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one present validator, by its index, signs of the next ones (:mod:`cloudnode.formats.appointment`)."""
 
     validator: int
     signature: bytes
 
 
-class Appoint(msgspec.Struct, frozen=True, gc=False):
+class Appoint(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Make other keys the validators, from the next block on.
 
     :ivar epoch: The present one, which this ends. :ivar validators: The new ones' keys in the order of their indexes.
@@ -87,8 +87,8 @@ class Appoint(msgspec.Struct, frozen=True, gc=False):
 Action = Put | Delete | Rate | Withdraw | Invite | Appoint
 
 
-class Operation(msgspec.Struct, frozen=True, gc=False):
-    """An operation of good form.
+class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An operation of good form. Between processes of one node it travels as it is, in MessagePack.
 
     :ivar id: SHA-256 of ``body``. :ivar body: The exact signed text. :ivar signature: 64 bytes, perhaps unverified.
     :ivar account: Who signs, 32 bytes. :ivar network: The genesis hash, 32 bytes.

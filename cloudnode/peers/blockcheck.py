@@ -3,7 +3,7 @@ epoch's validators made it final, and that the operations are those that it name
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import attrs
@@ -13,8 +13,8 @@ from cloudnode.formats.block import Header, check_contents, signatures_hash
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
-from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.operation import Operation, check_window, decode_operation, signatures_valid
+from cloudnode.formats.operation import Operation
+from cloudnode.formats.received import Received, SignedBody
 from cloudnode.ledger.reading import Block
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import SentBlock, SentEpochEnd, SentOperation, split_ids
@@ -143,8 +143,12 @@ class CheckedOperations:
     broken: str | None = None
 
 
+Receive = Callable[[Sequence[SignedBody], int], list[Received]]
+"""Reads operations and verifies their signatures, given the height of their block."""
+
+
 def check_operations(
-    block: Block, header: Header, held: Sequence[Operation | SentOperation], genesis: Genesis, epoch: Epoch
+    block: Block, header: Header, held: Sequence[Operation | SentOperation], receive: Receive, epoch: Epoch
 ) -> CheckedOperations:
     """Read the operations of a block, verify their signatures, and that the block appoints whom they appoint.
 
@@ -152,28 +156,22 @@ def check_operations(
     """
     faults: dict[int, PeerFault] = {}
     operations: list[Operation] = []
-    fresh: list[int] = []
+    sent = [(each.body, each.signature) for each in held if not isinstance(each, Operation)]
+    received = iter(receive(sent, header.height) if sent else ())
     for index, each in enumerate(held):
-        if isinstance(each, Operation):
-            operations.append(each)
-            continue
-        try:
-            operation = decode_operation(each.body, each.signature, genesis)
-            check_window(operation, header.height)
-        except LedgerError as error:
-            faults[index] = PeerFault("wrong_operation", f"operation {index} of block {header.height}: {error}")
-            continue
-        fresh.append(len(operations))
-        operations.append(operation)
-    if not faults:
-        valid = signatures_valid(operations[index] for index in fresh)
-        for index, is_valid in zip(fresh, valid, strict=True):
-            if not is_valid:
-                what = f"the signature of operation {index} of block {header.height} is not true"
-                faults[index] = PeerFault("wrong_signature", what)
+        read = each if isinstance(each, Operation) else next(received)
+        if isinstance(read, Operation):
+            operations.append(read)
+        elif read.code == "signature_invalid":
+            what = f"the signature of operation {index} of block {header.height} is not true"
+            faults[index] = PeerFault("wrong_signature", what)
+        else:
+            faults[index] = PeerFault("wrong_operation", f"operation {index} of block {header.height}: {read}")
+    if faults:
+        return CheckedOperations(operations, faults, False)
     signed_so = header.signatures_hash == signatures_hash(operation.signature for operation in operations)
     broken = None
-    if not faults and signed_so:
+    if signed_so:
         try:
             check_block_appoints(header, block.validators, operations, epoch)
         except LedgerError as error:

@@ -7,6 +7,7 @@ from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block
+from cloudnode.node.receiving import ReceivingHere
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.blockcheck import check_body, check_operations
@@ -38,7 +39,7 @@ async def fetch_operations(
             for sent, operation_id in zip(answer.operations, wanted, strict=False):
                 check_body(sent, operation_id)
             held += answer.operations
-        checked = await run_in_thread(check_operations, block, header, held, genesis, epoch)
+        checked = await run_in_thread(check_operations, block, header, held, ReceivingHere(genesis).receive, epoch)
         for fault in checked.faults.values():
             raise fault
         if not checked.signed_so:

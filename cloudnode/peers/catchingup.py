@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from cloudnode.formats.checkpoint import CheckpointMissed
 from cloudnode.ledger.trie import entry_rows
 from cloudnode.node.ledger import Ledger
+from cloudnode.node.receiving import OperationReceiver
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.download import Download
@@ -76,13 +77,15 @@ class CatchingUp:
         is_coming: Callable[[bytes], bool],
         close_readers: Callable[[], Awaitable[None]],
         setting: SyncSetting,
+        receiver: OperationReceiver | None = None,
     ) -> None:
         """
         :param peers: All open peers. :param is_coming: Whether gossip is about to bring an operation.
         :param close_readers: Closes what else has the database open.
+        :param receiver: See :class:`~cloudnode.peers.download.Download`.
         """
         self.state_sync: StateSync | None = None
-        self.download = Download(ledger, clock, run_in_thread, peers, epochs, is_coming)
+        self.download = Download(ledger, clock, run_in_thread, peers, epochs, is_coming, receiver)
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread

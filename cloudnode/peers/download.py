@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -34,6 +34,7 @@ from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, FinalBlock
 from cloudnode.node.following import CheckedBlock
 from cloudnode.node.ledger import Ledger
+from cloudnode.node.receiving import OperationReceiver, ReceivingHere
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.blockcheck import (
     CheckedOperations,
@@ -67,6 +68,12 @@ QUESTIONS_OF_A_PEER = 2
 OPERATIONS_ASKED = 1_000
 SPANS_ASKED = 200
 UNABLE_SECONDS = 10.0
+
+FEW_WANTED = 16
+"""While more blocks than that are on their way, their operations are read where that disturbs the writing least."""
+
+REST_SECONDS = 10.0
+"""So long after that what it takes is given back."""
 
 PATIENCE_SECONDS = 1.0
 """So long what gossip is about to bring is not asked for a second time."""
@@ -134,10 +141,12 @@ class Download:
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
         is_coming: Callable[[bytes], bool],
+        receiver: OperationReceiver | None = None,
     ) -> None:
         """
         :param peers: All open peers. :param epochs: Is told of those that are reached.
         :param is_coming: Whether gossip is about to bring an operation.
+        :param receiver: Reads operations while many blocks are wanted; None if it is done in threads always.
         """
         self.trouble: str | None = None
         self.is_held = False
@@ -155,6 +164,9 @@ class Download:
         self._beginning = 0
         self._is_fetching = False
         self._checks = 0
+        self._receiving_here = ReceivingHere(ledger.genesis)
+        self._receiver = receiver or self._receiving_here
+        self._resting: IDelayedCall | None = None
         self._is_stopped = False
         self._is_pumping = False
         self._is_coming = is_coming
@@ -173,6 +185,9 @@ class Download:
         """Fetch nothing more."""
         self._is_stopped = True
         self._wanted.clear()
+        if self._resting is not None:
+            self._resting.cancel()
+            self._rest()
         stops, self._stops = self._stops, []
         for stop in stops:
             stop()
@@ -450,7 +465,7 @@ class Download:
                 continue
             wanted.checked = True
             held = [each for each in wanted.held if each is not None]
-            what = (wanted.block, wanted.header, held, self._ledger.genesis, wanted.epoch)
+            what = (wanted.block, wanted.header, held, self._choose_receiver().receive, wanted.epoch)
             if not wanted.block.validators and all(isinstance(each, Operation) for each in held):
                 self._checked(check_operations(*what), wanted)  # no signature is to be verified
                 continue
@@ -460,6 +475,21 @@ class Download:
             checking.addErrback(self._check_failed, wanted)
             checking.addBoth(self._check_done)
         self._hand_on()
+
+    def _choose_receiver(self) -> OperationReceiver:
+        """Who reads operations: the one that takes some effort to start, once there is much to do, until it rests."""
+        if self._receiver is self._receiving_here:
+            return self._receiver
+        if len(self._wanted) > FEW_WANTED:
+            if self._resting is None:
+                self._resting = self._clock.callLater(REST_SECONDS, self._rest)
+            else:
+                self._resting.reset(REST_SECONDS)
+        return self._receiving_here if self._resting is None else self._receiver
+
+    def _rest(self) -> None:
+        self._resting = None
+        self._receiver.rest()
 
     def _checked(self, checked: CheckedOperations, wanted: _Wanted) -> None:
         if checked.broken is not None:

@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger
+from cloudnode.node.receiving import OperationReceiver
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.accusing import EvidenceGossip
 from cloudnode.peers.addressing import AddressGossip
@@ -106,12 +107,14 @@ class Neighbourhood:
         wall_time: Callable[[], float],
         software: str,
         evidence: EvidenceStore,
+        receiver: OperationReceiver | None = None,
     ) -> None:
         """
         :param book_path: Where the address book is kept; None keeps none.
         :param dial: Opens channels. :param join: Nodes that are always dialled. :param sync: How to catch up.
         :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
         :param software: Name and version, for people. :param evidence: What is passed on and taken.
+        :param receiver: See :class:`~cloudnode.peers.download.Download`.
         """
         self.settings = settings or PeerSettings()
         self.book = AddressBook(random)
@@ -140,7 +143,7 @@ class Neighbourhood:
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
         self.catching_up = CatchingUp(
             ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._gossip.is_coming,
-            self._state_serving.release, sync,
+            self._state_serving.release, sync, receiver,
         )  # fmt: skip
         self.download = self.catching_up.download
         self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)

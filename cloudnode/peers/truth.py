@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.received import SignedBody
 from cloudnode.ledger.chunks import Chunk, ChunkWrong, is_page, read_chunk, read_node, read_state, slot_name
 from cloudnode.ledger.reading import Block
 from cloudnode.ledger.trie import InnerNode
@@ -27,7 +28,6 @@ from cloudnode.peers.messages import (
     SentBlock,
     State,
 )
-from cloudnode.store.repair.log import SignedBody
 from cloudnode.store.repair.mending import Difference
 from cloudnode.store.states import StateRoot
 

@@ -37,6 +37,7 @@ from cloudnode.node.journalfile import JournalError, JournalFile
 from cloudnode.node.ledger import Ledger, LedgerConfig
 from cloudnode.node.ordering import ValidatorIdentity
 from cloudnode.node.pool import PoolLimits
+from cloudnode.node.receiving import make_receiver
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.joining import Newcomer
 from cloudnode.peers.neighbourhood import Neighbourhood
@@ -193,6 +194,7 @@ def _make_neighbourhood(
         wall_time=wall_time,
         software=SOFTWARE,
         evidence=evidence,
+        receiver=make_receiver(ledger.genesis),
     )
 
 

@@ -271,6 +271,8 @@ def _open(
     """The writer and the reader; ``opened`` is given what closes them."""
     writer = connect(path, cache_kib=WRITER_CACHE_KIB)
     opened.callback(writer.close)
+    # What a statement of many rows would have to take back if it failed is kept aside, in a file unless this is said.
+    writer.execute("PRAGMA temp_store = MEMORY")
     os.chmod(path, 0o600)
     if is_empty(writer):
         _create(writer, genesis)

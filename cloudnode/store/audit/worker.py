@@ -11,13 +11,11 @@ import contextlib
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Protocol
 
 import attrs
@@ -25,6 +23,7 @@ import attrs
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.store.audit.phase import Audit, Phase
 from cloudnode.store.audit.phases import LANES, PHASES, PROCESS_PHASES, audit_steps
+from cloudnode.store.childprocess import start_module
 from cloudnode.store.connection import connect
 
 NICE = 10
@@ -138,15 +137,7 @@ class AuditProcess:
 
     def __init__(self, path: str, genesis: Genesis, nice: int, phases: Sequence[str]) -> None:
         """:param phases: Names of :data:`~cloudnode.store.audit.phases.PROCESS_PHASES`."""
-        root = str(Path(__file__).resolve().parents[3])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cloudnode.store.audit.worker", path, str(nice), ",".join(phases)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join((root, os.environ.get("PYTHONPATH", "")))},
-            start_new_session=True,
-        )
+        self._process = start_module("cloudnode.store.audit.worker", path, str(nice), ",".join(phases))
         self._send(genesis.text.hex())
 
     def _send(self, line: str) -> None:

@@ -10,14 +10,12 @@ from typing import Any
 from cloudnode.formats.block import Header, split_values
 from cloudnode.formats.errors import RESULTS, LedgerError
 from cloudnode.formats.nodes import decode_window_value
+from cloudnode.formats.received import SignedBody
 from cloudnode.ledger.positions import end_of, position
 from cloudnode.ledger.reading import Block
 from cloudnode.store.audit.log import block_is_sound
 from cloudnode.store.checks import row_check
 from cloudnode.store.repair.failure import MendingFailed
-
-SignedBody = tuple[bytes, bytes]
-"""An operation's body and its signature."""
 
 
 def read_block(connection: sqlite3.Connection, height: int) -> tuple[Block, list[SignedBody]]:

@@ -17,6 +17,7 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, sign_operation
 from cloudnode.node.evidence import EvidenceStore
 from cloudnode.node.ledger import Ledger, LedgerConfig
+from cloudnode.node.receiving import OperationReceiver
 from cloudnode.peers.catchingup import SyncSetting
 from cloudnode.peers.limits import PeerSettings
 from cloudnode.peers.messages import Interface
@@ -84,6 +85,7 @@ class MemoryNode:
         join: Sequence[str],
         config: LedgerConfig | None = None,
         sync: SyncSetting = "auto",
+        receiver: OperationReceiver | None = None,
     ) -> None:
         self.network = network
         self.host = f"10.{number}.0.1"
@@ -107,6 +109,7 @@ class MemoryNode:
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
             wall_time=self.wall_time, software="test", evidence=self.evidence, sync=sync,
+            receiver=receiver,
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)
@@ -203,9 +206,10 @@ class MemoryNetwork:
         path: str | None = None,
         config: LedgerConfig | None = None,
         sync: SyncSetting = "auto",
+        receiver: OperationReceiver | None = None,
     ) -> MemoryNode:
         """A further node, which joins those. Its database may be there already. By default it does not audit itself."""
-        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start, config, sync)
+        return self._run(len(self.nodes) + 1, path or self._test.mktemp(), join, start, config, sync, receiver)
 
     def restart(self, node: MemoryNode, sync: SyncSetting = "auto") -> MemoryNode:
         """Stop a node if it runs and start it again on what it had on disk."""
@@ -222,8 +226,9 @@ class MemoryNetwork:
         start: bool,
         config: LedgerConfig | None = None,
         sync: SyncSetting = "auto",
+        receiver: OperationReceiver | None = None,
     ) -> MemoryNode:
-        node = MemoryNode(self, number, path, join, config, sync)
+        node = MemoryNode(self, number, path, join, config, sync, receiver)
         self.nodes[node.host] = node
         if start:
             node.start()
