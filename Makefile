@@ -90,8 +90,9 @@ natlab: $(TEST) ## Punch through every pair of NATs, real processes (RUNS=10 DEL
 crashpoints: $(TEST) ## Kill a validator at every call on its journal and database, in memory (minutes)
 	@CLOUDNODE_ALL_CRASHPOINTS=1 $(BIN)/trial --temp-directory $(LOGS)/trial-crashpoints tests.unit.peers.test_crashpoints
 
-docs: $(TEST) ## Generate the references in docs/ from the code
+docs: $(TEST) ## Generate from the code: the references in docs/, JavaScript's types and errors
 	@$(BIN)/python -m cloudnode.api.reference
+	@$(BIN)/python -m cloudnode.api.javascript
 
 javascript: $(SCRIPTS) ## Check the JavaScript module, make its types and the bundle that nodes serve, test it
 	@cd javascript && npm run --silent lint && npm run --silent build && npm test --silent

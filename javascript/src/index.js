@@ -1,4 +1,45 @@
-// What the module offers. Everything else is for its own use and may change.
+/** What the module offers. Everything else is for its own use and may change. */
+
+// Keys, and operations made and signed.
+export {SigningKey} from "./formats/keys.js";
+export {
+  buildBody,
+  decodeOperation,
+  operationId,
+  signOperation,
+  verifyOperation,
+  writeApproval,
+} from "./formats/operation.js";
+export {checkAppoint, signApproval} from "./formats/appointment.js";
+export {canonical, decodeStrict, memberTexts} from "./formats/json.js";
+export {formatAddress, parseAddress} from "./formats/addresses.js";
+export {fromHex, toHex} from "./bytes.js";
+
+// What is trusted: a network's genesis, and the epochs that follow from it.
+export {decodeGenesis, networkId} from "./formats/genesis.js";
+export {EpochChain} from "./trust/epochchain.js";
+
+// What nodes tell, verified.
+export {isProvable} from "./trust/proving.js";
+export {
+  readSigned,
+  verifyAnswer,
+  verifyDenial,
+  verifyOperationProof,
+  verifyProof,
+  verifyToldReceipt,
+  weighState,
+} from "./trust/verifying.js";
+export {readFinal} from "./trust/told.js";
+export {ProvenState} from "./formats/proof.js";
+export {answersEvidence, decodeEvidence, encodeEvidence, judge} from "./formats/evidence.js";
+export {checkTime, readStunData, vouchesFor} from "./formats/stundata.js";
+
+// Errors.
+export {LedgerError, LocalError, resultCode, sentence} from "./formats/errors.js";
+
+// Which implementation of SHA-256 and Ed25519 is in use.
+export {currentCrypto, randomBytes} from "./crypto.js";
 
 /** The module's version, the same as that of the node that it came with. */
 export const VERSION = "0.1.0";

@@ -17,6 +17,7 @@ from tests.vectors import (
     make_json,
     make_operations,
     make_proofs,
+    make_signatures,
     make_stundata,
     make_tries,
 )
@@ -35,6 +36,7 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "proofs.json": make_proofs.proofs,
     "receipts.json": make_blocks.receipts,
     "rows.json": make_tries.rows,
+    "signatures.json": make_signatures.signatures,
     "stundata.json": make_stundata.stun_data,
     "tries.json": make_tries.tries,
 }

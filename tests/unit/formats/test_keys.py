@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudnode.formats.errors import LocalError
 from cloudnode.formats.keys import OPERATION, PURPOSES, VOTE, SigningKey, dump_key, load_key, sign, verify
 from tests.unit.formats.support import FormatTestCase
+from tests.vectors.generate import DIRECTORY
 
 # RFC 8032, section 7.1, test 2.
 SEED = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
@@ -41,6 +44,12 @@ class KeyTests(FormatTestCase):
         self.assertFalse(verify(public, OPERATION, message, signature))
         self.assertFalse(verify(PUBLIC, OPERATION, message, signature))
         self.assertFalse(verify(public, OPERATION, message, SIGNATURE))
+
+    def test_vectors(self) -> None:
+        """Signatures that implementations disagree on are judged as the vectors have it."""
+        for vector in json.loads((DIRECTORY / "signatures.json").read_text())["signatures"]:
+            public, message, signature = (bytes.fromhex(vector[name]) for name in ("public", "message", "signature"))
+            self.assertIs(verify(public, b"", message, signature), vector["good"], vector["name"])
 
     def test_keys_of_small_order(self) -> None:
         """The point of order 1, for which the zero signature would hold of every message, is no key."""
