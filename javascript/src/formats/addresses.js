@@ -27,7 +27,6 @@ export function checkCollection(collection) {
 
 /** @param {string} key @throws {LedgerError} `key_invalid`. */
 export function checkKey(key) {
-  // eslint-disable-next-line no-control-regex
   const isBad = key.length > KEY_BYTES_MAX || /[/\x00-\x1f\x7f-\x9f]/.test(key) || hasLoneSurrogate(key);
   const size = isBad ? 0 : utf8(key).length;
   if (size < 1 || size > KEY_BYTES_MAX) throw new LedgerError("key_invalid");
