@@ -234,7 +234,7 @@ class Answerer:
     def _run_reading(self, method: Method[Any], params: Struct, context: RequestContext | None) -> _Outcome:
         reading = choose_reading(self._ledger, method, context)
         assert method.read is not None
-        name, member = "ok", b"result"
+        name, member, result = "ok", b"result", None
         try:
             result = method.read(reading, params)
             if type(result) is Proof:
@@ -249,7 +249,7 @@ class Answerer:
         if context is not None:
             if context.proof:
                 assert method.prove is not None
-                text += self._context.proof(reading.height, method.prove(reading, params))
+                text += self._context.proof(reading.height, method.prove(reading, params, result))
             if context.sign:
                 text += self._context.signature(reading, method.name, params, value)
         return name, member, value, text

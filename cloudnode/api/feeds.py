@@ -16,9 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.api.errors import ApiError
-from cloudnode.api.items import Item, Topic, block_item, end_of_block, operation_item
 from cloudnode.api.limits import Limits
 from cloudnode.api.unready import not_serving
+from cloudnode.formats.block import Header
+from cloudnode.ledger.items import Item, Topic, block_item, end_of_block, operation_item
 from cloudnode.ledger.reading import Cursor, FinalBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.store.connection import DatabaseDamaged
@@ -131,7 +132,7 @@ class Feeds:
 
     def _items(self, topic: Topic, final: FinalBlock) -> list[Item]:
         if topic == "blocks":
-            return [block_item(final.block)]
+            return [block_item(Header.decode(final.block.header))]
         made = (operation_item(topic, logged) for logged in final.operations)
         return [item for item in made if item is not None]
 
@@ -186,6 +187,6 @@ class Feeds:
         reading = self._ledger.reading()
         last = min(after.height + LOG_PAGE, reading.height)
         blocks = [reading.block(height) for height in range(after.height + 1, last + 1)]
-        items = [block_item(block) for block in blocks if block is not None]
+        items = [block_item(Header.decode(block.header)) for block in blocks if block is not None]
         end = items[-1].cursor if items else self.head_cursor()
         return Page(items, end, last == reading.height)

@@ -15,9 +15,10 @@ from twisted.internet.interfaces import IDelayedCall
 
 from cloudnode.api.errors import ApiError
 from cloudnode.api.feeds import Feeds, Follower, Page
-from cloudnode.api.items import Filter, Topic
 from cloudnode.api.jsonrpc import encode_error, encode_notification
 from cloudnode.api.metrics import Meters
+from cloudnode.api.types import AccountId, Address, Collection
+from cloudnode.ledger.items import Topic, Wanted
 from cloudnode.ledger.reading import Cursor
 
 __all__ = ["Filter", "Sink", "Subscription", "Subscriptions", "Topic"]
@@ -29,6 +30,15 @@ QUIET_HEIGHTS = 100
 """After so many blocks without an item for it, a live subscriber is told how far it is."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Filter(Wanted, frozen=True, forbid_unknown_fields=True):
+    """What a subscriber wants of a topic; all that is given must hold."""
+
+    account: AccountId | None = None
+    collection: Collection | None = None
+    ref: Address | None = None
+    record: Address | None = None
 
 
 class Sink(Protocol):

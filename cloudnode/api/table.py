@@ -35,7 +35,8 @@ class Method(Generic[P]):
 
     :ivar read: Answers from a reading and the parameters; None for a calling method.
     :ivar call: Answers from the whole call, perhaps later; None for a reading method.
-    :ivar prove: The proof of what ``read`` answers, or None. It may raise ``ApiError`` ``proof_not_offered``.
+    :ivar prove: The proof of what ``read`` answered, which it is given: None where what was asked for does not exist.
+        None if there is no proof. It may raise ``ApiError`` ``proof_not_offered``.
     :ivar always: Whether it answers while the ledger can't: nothing in its answer comes from the tables.
     :ivar provable_height: Whether it answers at the newest provable height where the caller names none.
     :ivar deterministic: Whether all nodes answer byte for byte alike at one height, so that an answer may be signed.
@@ -51,7 +52,7 @@ class Method(Generic[P]):
     result: Any
     read: Callable[[Reading, P], Any] | None = None
     call: Callable[[Call, P], Any | Deferred[Any]] | None = None
-    prove: Callable[[Reading, P], Proof] | None = None
+    prove: Callable[[Reading, P, Any], Proof] | None = None
     always: bool = False
     provable_height: bool = False
     deterministic: bool = False

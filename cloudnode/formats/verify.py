@@ -60,6 +60,10 @@ from cloudnode.formats.nodes import (
 )
 
 
+_Page = dict[bytes, bytes]
+"""A leaf page's rows by their keys."""
+
+
 @attrs.frozen
 class ProvenTotals:
     """What the state root says of everything at once."""
@@ -137,6 +141,7 @@ class ProvenState:
         self.height = height
         self.root = root
         self._nodes = {sha256(node).digest(): node for node in nodes}
+        self._opened: dict[tuple[int, str, Entry], _Page | Inner] = {}
         self._tables = decode_state(self._node(root))
 
     def totals(self) -> ProvenTotals:
@@ -217,8 +222,14 @@ class ProvenState:
         except KeyError:
             raise LedgerError("proof_node_missing") from None
 
-    def _open(self, table: int, slot: str, entry: Entry) -> Leaf | Inner:
-        """The node of an entry, which must keep what the entry says of it and lie below the slot."""
+    def _open(self, table: int, slot: str, entry: Entry) -> _Page | Inner:
+        """The node of an entry, which must keep what the entry says of it and lie below the slot; checked once."""
+        opened = self._opened.get((table, slot, entry))
+        if opened is None:
+            opened = self._opened[table, slot, entry] = self._check(table, slot, entry)
+        return opened
+
+    def _check(self, table: int, slot: str, entry: Entry) -> _Page | Inner:
         raw = self._node(entry.hash)
         node: Leaf | Inner
         if entry.rows <= PAGE_ROWS:
@@ -231,15 +242,15 @@ class ProvenState:
             lies_below = node.path.startswith(slot)
         if node.table != table or totals != (entry.sum, entry.count, entry.rows) or not lies_below:
             raise LedgerError("proof_node_wrong")
-        return node
+        return dict(node.rows) if isinstance(node, Leaf) else node
 
     def _row(self, table: int, key: bytes) -> bytes | None:
         wanted = key.hex()
         slot, entry = "", self._tables[table]
         while entry.rows:
             node = self._open(table, slot, entry)
-            if isinstance(node, Leaf):
-                return dict(node.rows).get(key)
+            if isinstance(node, dict):
+                return node.get(key)
             if not wanted.startswith(node.path):
                 return None
             digit = wanted[len(node.path)]
@@ -251,8 +262,8 @@ class ProvenState:
         slot, entry = "", self._tables[table]
         while entry.rows and not slot.startswith(prefix):
             node = self._open(table, slot, entry)
-            if isinstance(node, Leaf):
-                below = [row for row in node.rows if row[0].hex().startswith(prefix)]
+            if isinstance(node, dict):
+                below = [row for row in node.items() if row[0].hex().startswith(prefix)]
                 return leaf_totals(table, below)[:2]
             if node.path.startswith(prefix):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 import attrs
@@ -266,14 +267,20 @@ class Reading(Protocol):
     def lowest_block(self) -> int:
         """The height of the oldest block that is here; if there is none, that of the first one to come."""
 
-    def operations(self, height: int) -> list[LoggedOperation]:
-        """The operations of one block, in order."""
+    def operations(self, height: int, first: int = 0, count: int = -1) -> list[LoggedOperation]:
+        """The operations of one block, in order.
+
+        :param first: The index of the first one wanted. :param count: The most that are wanted; -1 for all.
+        """
 
     def record_changes(self, after: Cursor, limit: int) -> list[LoggedOperation]:
         """Accepted operations after a place in the log, up to this height, in log order."""
 
     def prove_record(self, account: bytes, collection: str, key: str) -> Proof:
         """That a record stands as it does, or was never there."""
+
+    def prove_records(self, addresses: Iterable[str]) -> Proof:
+        """Of each record at an address that it stands as it does, and its ratings' sum and count."""
 
     def prove_ratings(self, address: str) -> Proof:
         """A record's ratings sum and count, and the rows where they fit into one page."""
@@ -284,8 +291,11 @@ class Reading(Protocol):
     def prove_account(self, account: bytes) -> Proof:
         """An account's row, or its absence."""
 
-    def prove_operation(self, operation_id: bytes, expiry: int) -> Proof:
-        """An operation's result, or that it was not in any block up to this height."""
+    def prove_operations(self, operations: Iterable[tuple[bytes, int]]) -> Proof:
+        """Of each operation, by id and expiry, its result, or that it was not in any block up to this height.
+
+        Of one that expired below this height it shows nothing.
+        """
 
     def prove_data_hash(self) -> Proof:
         """The preimage of the state root, which holds the sums."""

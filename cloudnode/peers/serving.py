@@ -105,7 +105,7 @@ class Serving:
             first, last = span.first, span.first + min(span.count, _ANSWERED_MAX)
             while first < last:
                 try:
-                    found = reading.some_operations(span.height, first, min(last - first, 128))
+                    found = reading.operations(span.height, first, min(last - first, 128))
                 except DatabaseDamaged:
                     self._ledger.read_failed(Failure())
                     return

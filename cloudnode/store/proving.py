@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 
 from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, encode_leaf
 from cloudnode.ledger.reading import Proof
@@ -14,40 +13,48 @@ from cloudnode.store.states import StateRoot
 
 
 class Prover:
-    """Collects proofs at one height."""
+    """Collects one proof at one height, each node of it once: many keys share most of their ways."""
 
     def __init__(self, connection: sqlite3.Connection, asof: AsOf, state: StateRoot) -> None:
         self._connection = connection
         self._asof = asof
         self._state = state
+        self._nodes = {state.root: state.preimage}
+        self._inner: dict[tuple[int, str], InnerNode] = {}
 
-    def prove(self, table: int, keys: Iterable[bytes]) -> Proof:
-        """All nodes on the way to some keys or prefixes of keys, each once.
+    @property
+    def proof(self) -> Proof:
+        """What was collected."""
+        return Proof(self._state.root, tuple(self._nodes.values()))
 
-        A walk ends at the leaf page that would hold the key, at an inner node without a child for it, or, for a
+    def add(self, table: int, key: bytes) -> None:
+        """Take up all nodes on the way to a key, or to a prefix of keys.
+
+        The walk ends at the leaf page that would hold the key, at an inner node without a child for it, or, for a
         prefix, at the first node whose whole subtree lies below the prefix: its entry holds the sums.
         """
-        nodes = {self._state.root: self._state.preimage}
-        for key in keys:
-            self._walk(table, key.hex(), nodes)
-        return Proof(self._state.root, tuple(nodes.values()))
-
-    def _walk(self, table: int, wanted: str, nodes: dict[bytes, bytes]) -> None:
+        wanted = key.hex()
         slot, entry = "", self._state.entries[table]
         while entry != EMPTY_ENTRY:
             if len(slot) >= len(wanted) and slot and entry_rows(entry) > PAGE_ROWS:
                 return
             if entry_rows(entry) <= PAGE_ROWS:
-                nodes[entry[:32]] = self._page(table, slot)
+                if entry[:32] not in self._nodes:
+                    self._nodes[entry[:32]] = self._page(table, slot)
                 return
-            stored = self._node(table, slot)
-            nodes[entry[:32]] = stored
-            node = InnerNode.decode(stored)
+            node = self._open(table, slot, entry)
             depth = len(node.path)
             if not wanted.startswith(node.path) or len(wanted) <= depth:
                 return
             slot = node.path + wanted[depth]
             entry = node.children.get(wanted[depth], EMPTY_ENTRY)
+
+    def _open(self, table: int, slot: str, entry: bytes) -> InnerNode:
+        node = self._inner.get((table, slot))
+        if node is None:
+            stored = self._nodes[entry[:32]] = self._node(table, slot)
+            node = self._inner[table, slot] = InnerNode.decode(stored)
+        return node
 
     def _node(self, table: int, slot: str) -> bytes:
         row = self._connection.execute(

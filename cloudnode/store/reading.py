@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from cloudnode.formats.addresses import account_hash, format_address, record_hash
 from cloudnode.formats.block import split_values
+from cloudnode.formats.nodes import ACCOUNTS, RATINGS, RECORDS, WINDOW
 from cloudnode.ledger.positions import end_of, position
 from cloudnode.ledger.ranking import rank
 from cloudnode.ledger.reading import (
@@ -173,13 +176,7 @@ class SqliteReading:
         row = self._one("SELECT min(height) FROM blocks")
         return self.height + 1 if row[0] is None else int(row[0])
 
-    def operations(self, height: int) -> list[LoggedOperation]:
-        if height > self.height:
-            return []
-        return self._log("position >= :low AND position < :high", position(height, 0), end_of(height), -1)
-
-    def some_operations(self, height: int, first: int, count: int) -> list[LoggedOperation]:
-        """At most ``count`` operations of a block, from the one with index ``first`` on."""
+    def operations(self, height: int, first: int = 0, count: int = -1) -> list[LoggedOperation]:
         if height > self.height:
             return []
         low = position(height, first)
@@ -210,24 +207,32 @@ class SqliteReading:
 
     # Proofs
 
-    def _prove(self, table: int, *keys: bytes) -> Proof:
-        with self._budget:
-            return Prover(self._connection, self._asof, self._state).prove(table, keys)
+    def _prove(self, *rows: tuple[int, bytes]) -> Proof:
+        """:param rows: Tables with keys, or prefixes of them."""
+        prover = Prover(self._connection, self._asof, self._state)
+        for table, key in rows:
+            with self._budget:
+                prover.add(table, key)
+        return prover.proof
 
     def prove_record(self, account: bytes, collection: str, key: str) -> Proof:
-        return self._prove(0, record_hash(format_address(account, collection, key)))
+        return self._prove((RECORDS, record_hash(format_address(account, collection, key))))
+
+    def prove_records(self, addresses: Iterable[str]) -> Proof:
+        hashes = list(map(record_hash, addresses))
+        return self._prove(*product((RECORDS, RATINGS), hashes))
 
     def prove_ratings(self, address: str) -> Proof:
-        return self._prove(1, record_hash(address))
+        return self._prove((RATINGS, record_hash(address)))
 
     def prove_rating(self, address: str, account: bytes) -> Proof:
-        return self._prove(1, record_hash(address) + account_hash(account))
+        return self._prove((RATINGS, record_hash(address) + account_hash(account)))
 
     def prove_account(self, account: bytes) -> Proof:
-        return self._prove(3, account_hash(account))
+        return self._prove((ACCOUNTS, account_hash(account)))
 
-    def prove_operation(self, operation_id: bytes, expiry: int) -> Proof:
-        return self._prove(2, _window_key(expiry, operation_id))
+    def prove_operations(self, operations: Iterable[tuple[bytes, int]]) -> Proof:
+        return self._prove(*((WINDOW, _window_key(expiry, operation_id)) for operation_id, expiry in operations))
 
     def prove_data_hash(self) -> Proof:
         return Proof(self._state.root, (self._state.preimage,))

@@ -55,11 +55,9 @@ def _getrecord(reading: Reading, params: GetRecord) -> RecordAnswer:
     return record_answer(record)
 
 
-def _prove_record(reading: Reading, params: GetRecord) -> Proof:
+def _prove_record(reading: Reading, params: GetRecord, answer: RecordAnswer | None) -> Proof:
     """The answer has the record's row and the sums of its ratings, so both are proved."""
-    record = reading.prove_record(bytes.fromhex(params.account), params.collection, params.key)
-    ratings = reading.prove_ratings(f"{params.account}/{params.collection}/{params.key}")
-    return Proof(record.root, tuple(dict.fromkeys(record.nodes + ratings.nodes)))
+    return reading.prove_records([f"{params.account}/{params.collection}/{params.key}"])
 
 
 # Lists
@@ -94,6 +92,11 @@ def _listrecords(reading: Reading, params: ListRecords) -> RecordPage:
     more = len(found) == params.limit or len(page) < len(found)
     following = list(reading.page_key(page[-1], params.order)) if more else None
     return RecordPage([record_answer(record) for record in page], following)
+
+
+def _prove_page(reading: Reading, params: Any, page: RecordPage | FoundPage) -> Proof:
+    """Each record that is shown, and the sums of its ratings; not that no other belongs on the page."""
+    return reading.prove_records(f"{each.account}/{each.collection}/{each.key}" for each in page.records)
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,7 +186,7 @@ def _ratings_by_account(reading: Reading, account: str, params: GetRatings) -> R
     return RatingPage(ratings, rater.ratings_sum, rater.ratings_given, following)
 
 
-def _prove_ratings(reading: Reading, params: GetRatings) -> Proof:
+def _prove_ratings(reading: Reading, params: GetRatings, page: RatingPage | None) -> Proof:
     if params.record is None:
         raise ApiError("proof_not_offered", "Ratings are proved by record: give one.")
     if params.account is not None:
@@ -205,7 +208,7 @@ def _getaccount(reading: Reading, params: GetAccount) -> AccountAnswer:
     return account_answer(account)
 
 
-def _prove_account(reading: Reading, params: GetAccount) -> Proof:
+def _prove_account(reading: Reading, params: GetAccount, answer: AccountAnswer | None) -> Proof:
     return reading.prove_account(bytes.fromhex(params.account))
 
 
@@ -323,6 +326,7 @@ METHODS: tuple[Method[Any], ...] = (
         ListRecords,
         RecordPage,
         read=_listrecords,
+        prove=_prove_page,
         deterministic=True,
         errors=_PAGE_ERRORS,
     ),
@@ -355,6 +359,7 @@ METHODS: tuple[Method[Any], ...] = (
         Search,
         FoundPage,
         read=_search,
+        prove=_prove_page,
         errors=_PAGE_ERRORS,
     ),
 )  # fmt: skip

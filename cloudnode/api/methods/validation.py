@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from cloudnode.api.calls import Call
@@ -59,7 +60,7 @@ def _getdatahash(reading: Reading, params: NoParams) -> DataHashAnswer:
     )
 
 
-def _prove_data_hash(reading: Reading, params: NoParams) -> Proof:
+def _prove_data_hash(reading: Reading, params: NoParams, answer: DataHashAnswer | None) -> Proof:
     return reading.prove_data_hash()
 
 
@@ -113,7 +114,7 @@ def _prove(reading: Reading, params: GetProof) -> Proof:
     if params.of == "datahash":
         return reading.prove_data_hash()
     if params.id is not None and params.expiry is not None:
-        return reading.prove_operation(bytes.fromhex(params.id), params.expiry)
+        return reading.prove_operations([(bytes.fromhex(params.id), params.expiry)])
     if params.record is None:
         assert params.account is not None
         return reading.prove_account(bytes.fromhex(params.account))
@@ -241,7 +242,7 @@ def _getblock(reading: Reading, params: GetBlock) -> BlockAnswer:
     first = 0 if params.after is None else params.after + 1
     page: list[OperationAnswer] = []
     total = 0
-    for logged in reading.operations(params.height)[first : first + params.limit]:
+    for logged in reading.operations(params.height, first, params.limit):
         total += len(logged.body)
         if total > PAGE_BYTES and page:
             break
@@ -265,6 +266,19 @@ def _getblock(reading: Reading, params: GetBlock) -> BlockAnswer:
         page,
         page[-1].index if page and page[-1].index + 1 < count else None,
     )
+
+
+class _Expiry(Struct):
+    expiry: int
+
+
+_read_expiry = msgspec.json.Decoder(_Expiry).decode
+
+
+def _prove_results(reading: Reading, params: GetBlock, page: BlockAnswer | None) -> Proof:
+    """What the ledger's rules made of each operation that is shown, but for those that expired meanwhile."""
+    shown = [] if page is None else page.operations
+    return reading.prove_operations((bytes.fromhex(each.id), _read_expiry(each.operation).expiry) for each in shown)
 
 
 def _getlastblocks(reading: Reading, params: GetLastBlocks) -> list[BlockSummary]:
@@ -397,6 +411,7 @@ METHODS: tuple[Method[Any], ...] = (
         GetBlock,
         BlockAnswer,
         read=_getblock,
+        prove=_prove_results,
         errors=("block_unknown", "block_pruned", "page_too_long"),
     ),
     Method(

@@ -7,6 +7,8 @@ from hashlib import sha256
 
 from cloudnode.api.limits import Limits
 from cloudnode.formats.block import Certificate, Header, header_hash
+from cloudnode.formats.errors import VERSION_MISMATCH
+from cloudnode.formats.nodes import WindowValue
 from cloudnode.formats.receipt import Answer, verify_answer
 from cloudnode.formats.verify import ProvenState
 from tests.unit.api.network import NodeTestCase
@@ -76,7 +78,7 @@ class HeightTests(NodeTestCase):
             ("ping", {}, {"at": 1}, "height_not_offered"),
             ("ping", {}, {"sign": True}, "signature_not_offered"),
             ("search", {"text": "film"}, {"sign": True}, "signature_not_offered"),
-            ("listrecords", {}, {"proof": True}, "proof_not_offered"),
+            ("getlastblocks", {}, {"proof": True}, "proof_not_offered"),
             ("getratings", {"account": "ab" * 32}, {"proof": True}, "proof_not_offered"),
         ):
             self.assertEqual(self.node.error(method, params, context)["data"]["code"], name, method)
@@ -125,6 +127,42 @@ class ProofTests(NodeTestCase):
         state = ProvenState(proof["height"], bytes.fromhex(proof["root"]), nodes)
         self.assertEqual(state.ratings(self.node.address("1")), (3, 1))
         self.assertIsNotNone(state.record(self.node.address("1")))
+
+    def test_page(self) -> None:
+        """The proof of a page reaches each of its records with the sums of its ratings."""
+        for number in range(3):
+            self.node.put(f"{number}")
+        self.node.rate("1", 3)
+        self.node.pass_time(0.5)
+        for method, params in (("listrecords", {"collection": "film"}), ("search", {"text": "film"})):
+            answer = self.node.ask(method, params, {"proof": True})
+            proof = answer["context"]["proof"]
+            self.check_proof(proof)
+            state = ProvenState(proof["height"], bytes.fromhex(proof["root"]), map(bytes.fromhex, proof["nodes"]))
+            self.assertEqual(len(answer["result"]["records"]), 3)
+            for number in range(3):
+                self.assertIsNotNone(state.record(self.node.address(f"{number}")))
+                self.assertEqual(state.ratings(self.node.address(f"{number}")), (3, 1) if number == 1 else (0, 0))
+
+    def test_results(self) -> None:
+        """The proof of a block's page has the result of each operation, whether it was accepted or not."""
+        height = self.node.put("1")["cursor"]["height"]
+        rejected = self.node.put("1", if_version=7)["cursor"]["height"]
+        self.node.pass_time(0.5)
+        for wanted, result in ((height, 0), (rejected, VERSION_MISMATCH)):
+            answer = self.node.ask("getblock", {"height": wanted}, {"proof": True, "min_height": wanted})
+            proof = answer["context"]["proof"]
+            self.check_proof(proof)
+            state = ProvenState(proof["height"], bytes.fromhex(proof["root"]), map(bytes.fromhex, proof["nodes"]))
+            [shown] = answer["result"]["operations"]
+            found = state.operation(bytes.fromhex(shown["id"]), json.loads(shown["operation"])["expiry"])
+            self.assertEqual(found, WindowValue(wanted, 0, result))
+
+    def test_no_block(self) -> None:
+        """That there is no such block is told with a proof of the state alone."""
+        answer = self.node.ask("getblock", {"height": 1000}, {"proof": True})
+        self.assertEqual(answer["error"]["data"]["code"], "block_unknown")
+        self.check_proof(answer["context"]["proof"])
 
     def test_absence(self) -> None:
         """That there is no such record is proved as well."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.limits import Limits
-from tests.unit.api.network import MemoryNode, NodeTestCase
+from tests.unit.api.network import MemoryNode, NodeTestCase, make_key
 
 START = {"height": 0, "index": 0}
 
@@ -53,6 +53,15 @@ class SubscriptionTests(NodeTestCase):
     """One subscriber."""
 
     limits = Limits(slow_heights=5, subscriptions=4)
+
+    def test_appointment(self) -> None:
+        """An operation that is of no topic, such as a change of validators, ends no subscription."""
+        subscriber = Subscriber(self.node)
+        self.node.write(self.node.appoint(make_key(1)))
+        again = Subscriber(self.node, after=START)
+        self.node.put("1")
+        self.node.pass_time(0.5)
+        self.assertEqual((subscriber.keys(), again.keys()), (["1"], ["1"]))
 
     def test_from_now_on(self) -> None:
         """Without a cursor a subscriber is told what comes, as it becomes final."""

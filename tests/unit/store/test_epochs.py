@@ -81,7 +81,7 @@ class EpochTests(SynchronousTestCase):
         epochs = [0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
         for height, number in enumerate(epochs):
             reading = self.network.store.reading(height)
-            proof = reading._prove(4, sha256(b"validators").digest())
+            proof = reading._prove((4, sha256(b"validators").digest()))
             state = ProvenState(height, proof.root, proof.nodes)
             self.assertEqual(proof.root, reading.data_hash().root)
             self.assertEqual(state.system("validators"), sha256(encode_validators(number, self.keys(number))).digest())

@@ -1,7 +1,7 @@
 """What subscribers are told: one JSON text for each change, made from the log alone.
 
 The text is a function of the logged operation, so that a change reads the same whether it is told as it happens or
-years later, on this node or on another.
+years later, on this node or on another, or is made by a client from a block that it verified.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import attrs
 import msgspec
 from msgspec import Raw, Struct
 
-from cloudnode.api.types import AccountId, Address, Collection
 from cloudnode.formats.block import Header
-from cloudnode.ledger.reading import Block, Cursor, LoggedOperation
+from cloudnode.ledger.reading import Cursor, LoggedOperation
 
 Topic = Literal["records", "ratings", "blocks", "peers"]
 
@@ -53,10 +52,14 @@ class _Invite(_Written, tag="invite"):
     invited: str
 
 
-_read = msgspec.json.Decoder(_Put | _Delete | _Rate | _Withdraw | _Invite).decode
+class _Appoint(_Written, tag="appoint"):
+    pass
 
 
-class Filter(Struct, frozen=True, forbid_unknown_fields=True):
+_read = msgspec.json.Decoder(_Put | _Delete | _Rate | _Withdraw | _Invite | _Appoint).decode
+
+
+class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     """What a subscriber wants of a topic; all that is given must hold.
 
     :ivar account: Whose operation it is: the record's author, or who rates.
@@ -64,15 +67,15 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
     :ivar record: This record alone, or ratings of it.
     """
 
-    account: AccountId | None = None
-    collection: Collection | None = None
-    ref: Address | None = None
-    record: Address | None = None
+    account: str | None = None
+    collection: str | None = None
+    ref: str | None = None
+    record: str | None = None
 
     def fits(self, topic: Topic) -> bool:
         """Whether a topic's items have what is filtered by."""
         if topic in ("blocks", "peers"):
-            return self == Filter()
+            return self == type(self)()
         return topic == "records" or self.ref is None
 
 
@@ -87,7 +90,7 @@ class Item:
     ref: str | None
     text: bytes
 
-    def passes(self, wanted: Filter) -> bool:
+    def passes(self, wanted: Wanted) -> bool:
         """Whether a filter lets it through."""
         return (
             wanted.account in (None, self.account)
@@ -103,8 +106,8 @@ class RecordItem(Struct, frozen=True):
     cursor: Cursor
     id: str
     type: Literal["put", "delete"]
-    account: AccountId
-    collection: Collection
+    account: str
+    collection: str
     key: str
     data: Raw
     ref: str | None
@@ -117,8 +120,8 @@ class RatingItem(Struct, frozen=True):
     cursor: Cursor
     id: str
     type: Literal["rate", "withdraw"]
-    account: AccountId
-    record: Address
+    account: str
+    record: str
     stars: int | None
     time: int
 
@@ -139,12 +142,11 @@ def end_of_block(height: int, operations: int) -> Cursor:
     return Cursor(height, max(operations - 1, 0))
 
 
-def block_item(block: Block) -> Item:
+def block_item(header: Header) -> Item:
     """A block as its subscribers are told of it."""
-    header = Header.decode(block.header)
-    count = len(block.operation_ids)
-    told = BlockItem(block.height, block.hash.hex(), header.time, count, header.root_height, header.root.hex())
-    return Item(end_of_block(block.height, count), "", "", "", None, _encode(told))
+    count = header.operations_count
+    told = BlockItem(header.height, header.hash.hex(), header.time, count, header.root_height, header.root.hex())
+    return Item(end_of_block(header.height, count), "", "", "", None, _encode(told))
 
 
 def operation_item(topic: Topic, logged: LoggedOperation) -> Item | None:
