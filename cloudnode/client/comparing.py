@@ -18,13 +18,13 @@ from twisted.internet.defer import Deferred, gatherResults
 from cloudnode.client.client import Client
 from cloudnode.client.epochs import EpochChain
 from cloudnode.client.errors import AnswerMalformed, ClientError, RemoteError
+from cloudnode.client.proofs import convert_proof
 from cloudnode.client.signed import read_signed
 from cloudnode.formats.comparing import Yardstick, weigh
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import SignedAnswer, encode_evidence
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.formats.receipt import Answer
-from cloudnode.formats.verify import read_finality
 
 FAR_BEHIND = 100
 """A node so many heights below the others does not decide where to compare."""
@@ -97,16 +97,11 @@ def _yardstick(chain: EpochChain, height: int, told: Any) -> Yardstick:
 
     :raises LedgerError: It is none.
     """
-    try:
-        header, certificate = bytes.fromhex(told["header"]), bytes.fromhex(told["certificate"])
-        descendants = [bytes.fromhex(each) for each in told["descendants"]]
-        nodes = [bytes.fromhex(each) for each in told["nodes"]]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise LedgerError("finality_malformed", "The node's proof is not of the documented form.") from None
-    read = chain.verify_header(header, certificate, descendants)
-    if read.root_height != height:
+    proof = convert_proof(told)
+    header = chain.verify_header(*proof.finality())
+    if header.root_height != height:
         raise LedgerError("proof_height")
-    return Yardstick.of(read, read_finality(certificate, descendants), nodes)
+    return proof.yardstick(header)
 
 
 def _weighed(compared: Compared, yardstick: Yardstick, signed: SignedAnswer, text: bytes) -> Compared:

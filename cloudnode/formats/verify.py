@@ -59,7 +59,6 @@ from cloudnode.formats.nodes import (
     record_digest,
 )
 
-
 _Page = dict[bytes, bytes]
 """A leaf page's rows by their keys."""
 

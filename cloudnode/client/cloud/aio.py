@@ -17,9 +17,9 @@ from typing import Any, Literal, TypeVar
 
 from cloudnode.client.background import run_in_background, start_reactor
 from cloudnode.client.cloud.cloud import Cloud, CloudAnswer
-from cloudnode.client.cloud.subscription import CloudSubscription
+from cloudnode.client.cloud.face import Face
+from cloudnode.client.cloud.subscription import CloudItem, CloudSubscription
 from cloudnode.client.places import LogPlace
-from cloudnode.client.subscription import Item
 from cloudnode.client.writer import SignedOperation, Submitted, Writer
 from cloudnode.formats.keys import SigningKey
 
@@ -45,7 +45,7 @@ class AsyncioSubscription:
     def __aiter__(self) -> AsyncioSubscription:
         return self
 
-    async def __anext__(self) -> Item:
+    async def __anext__(self) -> CloudItem:
         item = await _wait(self._next)
         if item is None:
             raise StopAsyncIteration
@@ -55,15 +55,15 @@ class AsyncioSubscription:
         """End it."""
         await _wait(self._subscription.close)
 
-    async def _next(self) -> Item | None:
-        return await anext(self._subscription, None)
+    async def _next(self) -> CloudItem | None:
+        try:
+            return await anext(self._subscription)
+        except StopAsyncIteration:
+            return None
 
 
-class AsyncioCloud:
+class AsyncioCloud(Face):
     """As :class:`Cloud`."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
 
     @classmethod
     async def connect(cls, seeds: Iterable[str], **options: Any) -> AsyncioCloud:
@@ -92,6 +92,14 @@ class AsyncioCloud:
     ) -> AsyncioSubscription:
         """As :meth:`Cloud.subscribe`."""
         return AsyncioSubscription(await _wait(lambda: self.cloud.subscribe(topic, wanted, after)))
+
+    async def pin(self, *urls: str) -> None:
+        """As :meth:`Cloud.pin`."""
+
+        async def pin() -> None:
+            self.cloud.pin(*urls)
+
+        await _wait(pin)
 
     async def close(self) -> None:
         """As :meth:`Cloud.close`."""

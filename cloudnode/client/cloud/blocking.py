@@ -16,9 +16,9 @@ from typing import Any, Literal, TypeVar
 
 from cloudnode.client.background import run_in_background, start_reactor
 from cloudnode.client.cloud.cloud import Cloud, CloudAnswer
-from cloudnode.client.cloud.subscription import CloudSubscription
+from cloudnode.client.cloud.face import Face
+from cloudnode.client.cloud.subscription import CloudItem, CloudSubscription
 from cloudnode.client.places import LogPlace
-from cloudnode.client.subscription import Item
 from cloudnode.client.writer import SignedOperation, Submitted, Writer
 from cloudnode.formats.keys import SigningKey
 
@@ -46,10 +46,10 @@ class BlockingSubscription:
         """That of the last item taken, or where the subscription began."""
         return self._subscription.cursor
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[CloudItem]:
         return self
 
-    def __next__(self) -> Item:
+    def __next__(self) -> CloudItem:
         item = _wait(self._next)
         if item is None:
             raise StopIteration
@@ -59,15 +59,15 @@ class BlockingSubscription:
         """End it."""
         _wait(self._subscription.close)
 
-    async def _next(self) -> Item | None:
-        return await anext(self._subscription, None)
+    async def _next(self) -> CloudItem | None:
+        try:
+            return await anext(self._subscription)
+        except StopAsyncIteration:
+            return None
 
 
-class BlockingCloud:
+class BlockingCloud(Face):
     """As :class:`Cloud`; any thread may call it."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
 
     @classmethod
     def connect(cls, seeds: Iterable[str], **options: Any) -> BlockingCloud:
@@ -96,6 +96,14 @@ class BlockingCloud:
     ) -> BlockingSubscription:
         """As :meth:`Cloud.subscribe`."""
         return BlockingSubscription(_wait(lambda: self.cloud.subscribe(topic, wanted, after)))
+
+    def pin(self, *urls: str) -> None:
+        """As :meth:`Cloud.pin`."""
+
+        async def pin() -> None:
+            self.cloud.pin(*urls)
+
+        _wait(pin)
 
     def close(self) -> None:
         """As :meth:`Cloud.close`."""

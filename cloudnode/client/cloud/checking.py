@@ -9,7 +9,6 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import attrs
@@ -23,30 +22,22 @@ from cloudnode.client.comparing import learn_network
 from cloudnode.client.epochs import EpochChain
 from cloudnode.client.errors import RemoteError
 from cloudnode.client.messages import Answer, Context
+from cloudnode.client.proofs import ToldProof, read_proof
 from cloudnode.client.signed import read_signed
 from cloudnode.formats.block import Header
-from cloudnode.formats.comparing import Yardstick, weigh
+from cloudnode.formats.comparing import weigh
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import encode_evidence
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.receipt import Receipt, verify_receipt
-from cloudnode.formats.verify import ProvenState, read_finality, verify_state
+from cloudnode.formats.verify import ProvenState
 
 Checked = Literal["proof", "partly", "certificate", "none"]
 """How far an answer was checked: it follows from the state that the validators signed; parts of it do, the rest is the
 node's word; it is the node's word, for a block that is final; not at all."""
 
-HEIGHTS_KEPT = 4096
-"""Blocks whose finality is remembered."""
-
-
-class _Proof(Struct, frozen=True):
-    height: int
-    root: str
-    nodes: list[str]
-    header: str
-    certificate: str
-    descendants: list[str]
+HEIGHTS_KEPT = 1024
+"""Blocks whose headers are remembered."""
 
 
 class _Receipt(Struct, frozen=True):
@@ -56,25 +47,6 @@ class _Receipt(Struct, frozen=True):
     height: int
     expiry: int
     signature: str
-
-
-class _ProofContext(Struct, frozen=True):
-    height: int
-    proof: _Proof
-
-
-class _Block(Struct, frozen=True):
-    header: str
-    certificate: str
-    descendants: list[str]
-
-
-@attrs.frozen
-class _Final:
-    """What is remembered of a final block: its hash, and whether no operation is in it."""
-
-    hash: bytes
-    is_empty: bool
 
 
 @attrs.frozen
@@ -100,7 +72,7 @@ class Checker:
         self.genesis = genesis
         self.newest = 0
         self._chain = chain
-        self._final: dict[int, _Final] = {0: _Final(genesis.network, False)}
+        self._final: dict[int, Header] = {}
         self._following = DeferredLock()
 
     @classmethod
@@ -121,7 +93,7 @@ class Checker:
         :raises LedgerError: It is not so. :raises ClientError: The node did not bring what the check needs.
         """
         if proof:
-            state = await self._prove(client, bytes(answer.raw_context))
+            state = await self.prove(client, bytes(answer.raw_context))
             return check_result(state, method, by_name(method, params), bytes(answer.raw))
         context = read_context(bytes(answer.raw_context))
         if context.network != self.genesis.network_hex:
@@ -134,7 +106,7 @@ class Checker:
 
         :raises LedgerError: It exists. :raises ClientError: The node did not bring what the check needs.
         """
-        state = await self._prove(client, error.raw_context)
+        state = await self.prove(client, error.raw_context)
         return check_absence(state, method, by_name(method, params), error.name)
 
     async def prove_operation(
@@ -142,13 +114,16 @@ class Checker:
     ) -> tuple[int, int, int] | None:
         """Have a node prove where in the log an operation is.
 
-        :param height: At this height or above.
+        :param height: At this height or above, which is not above the expiry.
         :returns: Its height, index and the number of its result; None if no block up to that height holds it.
         """
         params = {"of": "operation", "id": operation_id.hex(), "expiry": expiry}
         answer = await client.call("getproof", params, {"min_height": height})
-        state = await self._open(client, answer.decode(_Proof))
-        if state.height < height:
+        state = await self._open(client, answer.decode(ToldProof))
+        if state.height > expiry:  # which forgot it
+            answer = await client.call("getproof", params, {"at": expiry})
+            state = await self._open(client, answer.decode(ToldProof))
+        if not height <= state.height <= expiry:
             raise LedgerError("proof_height")
         found = state.operation(operation_id, expiry)
         return None if found is None else (found.height, found.index, found.result)
@@ -160,31 +135,44 @@ class Checker:
         """
         answer = await client.call("getdatahash", {}, {"sign": True, "proof": True})
         signed = read_signed(answer, "getdatahash")
-        proof = _read_proof(bytes(answer.raw_context))
-        header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
-        self._remember(header)
-        certificate, *descendants = _read_hex([proof.certificate, *proof.descendants])
-        finality = read_finality(certificate, descendants)
-        yardstick = Yardstick.of(header, finality, _read_hex(proof.nodes))
+        proof = read_proof(bytes(answer.raw_context))
+        header = await self._verify(client, proof)
         node = signed.answer.node
-        evidence = weigh(yardstick, node, signed, bytes(answer.raw))
+        evidence = weigh(proof.yardstick(header), node, signed, bytes(answer.raw))
+        if evidence is not None:
+            # The header may have been known already; whoever gets the evidence goes by what came with it.
+            self._chain.verify_header(*proof.finality())
         return Weighed(header.root_height, node.hex(), None if evidence is None else encode_evidence(evidence))
 
-    async def check_final(self, client: Client, height: int, hashed: bytes | None = None) -> None:
-        """Check that a block is final, once for each height.
+    def find_final(self, height: int) -> Header | None:
+        """The header of a block that is known to be final; None if it is not known (any more)."""
+        return self._final.get(height)
 
-        :param hashed: The hash that a node told of it; None if it told the height alone.
-        :raises LedgerError: It is not, or the node brings another.
+    async def check_final(self, client: Client, height: int, hashed: bytes) -> None:
+        """Check that the block at which an answer holds is final, once for each height.
+
+        :param hashed: The hash that a node told of it.
+        :raises LedgerError: It is not, or the node brings another. :raises ClientError: The node did not bring it.
         """
-        known = self._final.get(height)
-        if known is None:
-            block = (await client.call("getblock", {"height": height, "limit": 1})).decode(_Block)
-            header = await self._verify_header(client, block.header, block.certificate, block.descendants)
-            if header.height != height:
-                raise LedgerError("finality_chain", f"The node shows block {header.height} in place of {height}.")
-            known = self._remember(header)
-        if hashed is not None and known.hash != hashed:
+        if height == 0:
+            known = self.genesis.network
+        else:
+            known = (self.find_final(height) or await self.learn_final(client, height)).hash
+        if known != hashed:
             raise LedgerError("finality_chain", f"Block {height} is another than the one which the node names.")
+
+    async def learn_final(self, client: Client, height: int, *, waits: bool = False) -> Header:
+        """Have a node show a block's header and that it is final.
+
+        :param waits: Whether the node is to wait until it has the block.
+        :raises LedgerError: It is not final. :raises ClientError: The node does not have it, or did not answer.
+        """
+        context = {"min_height": height} if waits else None
+        told = (await client.call("getblock", {"height": height, "limit": 1}, context)).decode(ToldProof)
+        header = await self._verify(client, told)
+        if header.height != height:
+            raise LedgerError("finality_chain", f"The node shows block {header.height} in place of {height}.")
+        return header
 
     def least_height(self, height: int) -> int:
         """The lowest height at which the same data stands as at one that was seen: the one before, if its block is
@@ -193,41 +181,47 @@ class Checker:
         A network at rest makes an empty block now and then, whose state can't be proven until the next one comes.
         """
         final = self._final.get(height)
-        return height - 1 if final is not None and final.is_empty else height
+        return height - 1 if final is not None and not final.operations_count else height
+
+    async def prove(self, client: Client, raw_context: bytes) -> ProvenState:
+        """The state that is proven by what came with an answer.
+
+        :param raw_context: What the answer says of itself.
+        :raises LedgerError: It is not proven. :raises ClientError: The node did not bring what the check needs.
+        """
+        return await self._open(client, read_proof(raw_context))
 
     # Inside
 
-    async def _prove(self, client: Client, raw_context: bytes) -> ProvenState:
-        return await self._open(client, _read_proof(raw_context))
+    async def _open(self, client: Client, proof: ToldProof) -> ProvenState:
+        return proof.open(await self._verify(client, proof))
 
-    async def _open(self, client: Client, proof: _Proof) -> ProvenState:
-        header = await self._verify_header(client, proof.header, proof.certificate, proof.descendants)
-        self._remember(header)
-        root, *nodes = _read_hex([proof.root, *proof.nodes])
-        return verify_state(header, proof.height, root, nodes)
-
-    async def _verify_header(self, client: Client, header: str, certificate: str, descendants: list[str]) -> Header:
-        first, proving, *later = _read_hex([header, certificate, *descendants])
+    async def _verify(self, client: Client, proof: ToldProof) -> Header:
+        """The proof's header, which is final: signatures are verified once for each block."""
+        raw, certificate, descendants = proof.finality()
+        header = Header.decode(raw)
+        if self.find_final(header.height) == header:
+            return header
         try:
-            return self._chain.verify_header(first, proving, later)
+            self._chain.verify_header(raw, certificate, descendants)
         except LedgerError as error:
             if error.code != "header_epoch":
                 raise
-        await self._following.run(self._follow, client, Header.decode(first).epoch)
-        return self._chain.verify_header(first, proving, later)
+            await self._following.run(self._follow, client, header.epoch)
+            self._chain.verify_header(raw, certificate, descendants)
+        self._remember(header)
+        return header
 
     async def _follow(self, client: Client, epoch: int) -> None:
         if self._chain.find(epoch) is None:
             await self._chain.follow(client)
 
-    def _remember(self, header: Header) -> _Final:
-        final = _Final(header.hash, header.operations_count == 0)
-        if self._final.setdefault(header.height, final) != final:
+    def _remember(self, header: Header) -> None:
+        if self._final.setdefault(header.height, header) != header:
             raise LedgerError("finality_chain", f"Two blocks of height {header.height} are final.")
         self.newest = max(self.newest, header.height)
         if len(self._final) > HEIGHTS_KEPT:
             del self._final[min(self._final)]
-        return final
 
 
 def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -> Receipt:
@@ -249,24 +243,6 @@ def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -
         raise LedgerError("receipt_signature", "The receipt is for another operation.")
     verify_receipt(receipt, signature)
     return receipt
-
-
-def _read_hex(texts: Iterable[str]) -> list[bytes]:
-    """:raises LedgerError: ``finality_malformed``: a node told something else than hex digits."""
-    try:
-        return [bytes.fromhex(each) for each in texts]
-    except ValueError:
-        raise LedgerError("finality_malformed", "A part of the node's proof is not hex.") from None
-
-
-def _read_proof(raw_context: bytes) -> _Proof:
-    try:
-        told = msgspec.json.decode(raw_context, type=_ProofContext)
-    except msgspec.DecodeError:
-        raise LedgerError("finality_malformed", "The node brought no proof of the documented form.") from None
-    if told.proof.height != told.height:
-        raise LedgerError("proof_height")
-    return told.proof
 
 
 def read_context(raw: bytes) -> Context:

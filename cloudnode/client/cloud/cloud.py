@@ -16,77 +16,39 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from functools import partial
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
 from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
-from cloudnode.client.cloud.asking import Asking
+from cloudnode.client.cloud.answers import CloudAnswer, Denied
 from cloudnode.client.cloud.bykey import connect_by_key
-from cloudnode.client.cloud.checking import Checked, check_receipt, read_context, wants_proof
+from cloudnode.client.cloud.checking import Checked, Checker
 from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
-from cloudnode.client.cloud.errors import BEHIND, AnswerStale, NotEnoughNodes
+from cloudnode.client.cloud.errors import SessionClosed
+from cloudnode.client.cloud.log import ProvenLog
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
-from cloudnode.client.cloud.session import OF_THE_NODE, Session, goes_back
-from cloudnode.client.cloud.subscription import CloudSubscription, Opened
+from cloudnode.client.cloud.questions import Questions
+from cloudnode.client.cloud.session import Session
+from cloudnode.client.cloud.subscription import CloudSubscription, Opened, ProvenSubscription, ServedSubscription
+from cloudnode.client.cloud.writing import Writing
 from cloudnode.client.connecting import connect as connect_to_node
-from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
-from cloudnode.client.messages import Answer
+from cloudnode.client.errors import ClientError
 from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item
-from cloudnode.client.writer import SignedOperation, Submitted, Writer, check_result, fetch_genesis
-from cloudnode.formats.errors import LedgerError, result_code
+from cloudnode.client.writer import SignedOperation, Submitted, Writer, fetch_genesis
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
+from cloudnode.ledger.items import Topic, Wanted
 
-T = TypeVar("T")
+__all__ = ["Cloud", "CloudAnswer", "Denied"]
 
-HEDGE = 0.5
-"""Seconds, and the least, after which a read is asked at a second node as well."""
-
-HEDGE_LATENCIES = 8
-"""The same as a multiple of the first node's latency."""
-
-TOPICS = frozenset({"records", "ratings", "blocks"})
+TOPICS: tuple[Topic, ...] = ("blocks", "ratings", "records")
 """What every node tells alike; ``peers`` is of one node alone: see :meth:`cloudnode.client.client.Client.subscribe`."""
-
-
-class CloudAnswer(Answer, frozen=True, gc=False, kw_only=True):
-    """A result.
-
-    :ivar checked: How far it was checked. :ivar url: Who answered. :ivar height: Where it holds; 0 for what holds at no
-        height.
-    """
-
-    checked: Checked = "none"
-    url: str = ""
-    height: int = 0
-
-
-class Denied(RemoteError):
-    """It is proven that what was asked for does not exist.
-
-    :ivar checked: As of an answer. :ivar height: Where that holds.
-    """
-
-    def __init__(self, error: RemoteError, checked: Checked, height: int) -> None:
-        super().__init__(error.code, error.name, error.message, error.data, error.raw_context)
-        self.checked = checked
-        self.height = height
-
-
-@attrs.frozen
-class _Question:
-    method: str
-    params: Any
-    context: dict[str, Any]
-    deadline: float
-    proof: bool
 
 
 class Cloud:
@@ -99,8 +61,9 @@ class Cloud:
         self._clock = clock
         self._timeout = timeout
         self._subscriptions: set[CloudSubscription] = set()
-        self._asking: set[Deferred[Any]] = set()
-        self._is_closed = False
+        self._questions = Questions(nodes, policy, session, clock)
+        self._writing = Writing(self._questions, nodes, policy, session, clock)
+        self._log = ProvenLog(self._questions, self._checker, self._follow_heights, clock)
 
     @classmethod
     async def connect(
@@ -216,18 +179,8 @@ class Cloud:
             gave a good answer in time: the last failure.
         """
         seconds = self._timeout if timeout is None else timeout
-        is_of_node = method in OF_THE_NODE
-        asked = self._session.context(method, context)
-        proof = self._policy.proves and not is_of_node and wants_proof(method, params)
-        if proof:
-            asked["proof"] = True
-        question = _Question(method, params, asked, self._clock.seconds() + seconds, proof)
         try:
-            answer, place = await self._ask(
-                partial(self._answer, question), question.deadline, hedges=method != "submit"
-            )
-            if self._policy.quorum > 1 and not is_of_node:
-                await self._agree(question, answer, place)
+            answer = await self._questions.call(method, params, context, seconds)
         except Denied as denied:
             self._saw(denied.height)
             raise
@@ -249,23 +202,7 @@ class Cloud:
         :raises ClientError: It is not known to be final in time; it may still become so before its expiry, and may be
             submitted again.
         """
-        seconds = self._timeout if timeout is None else timeout
-        deadline = self._clock.seconds() + seconds
-        while True:
-            submitted, place = await self._ask(
-                partial(self._submit_at, operation, wait, deadline), deadline, hedges=False
-            )
-            if submitted.cursor is None:
-                return submitted
-            if self._policy.proves:
-                proven = await self._prove(operation, submitted, place, deadline)
-                if proven is None:
-                    continue
-                submitted = proven
-            assert submitted.cursor is not None
-            self._session.saw(submitted.cursor.height)
-            check_result(submitted)
-            return submitted
+        return await self._writing.submit(operation, wait, self._timeout if timeout is None else timeout)
 
     async def writer(self, key: SigningKey, now: Callable[[], float] = time.time) -> Writer:
         """What makes operations for a key on this network."""
@@ -276,7 +213,7 @@ class Cloud:
         async def fetch(place: Place) -> Genesis:
             return await fetch_genesis(await self._nodes.connect(place))
 
-        genesis, _ = await self._ask(fetch, self._clock.seconds() + self._timeout, hedges=False)
+        genesis, _ = await self._questions.ask(fetch, self._clock.seconds() + self._timeout, hedges=False)
         return Writer(genesis, key, lambda: self._nodes.newest, now)
 
     async def subscribe(
@@ -289,242 +226,109 @@ class Cloud:
         :raises RemoteError: ``cursor_pruned``: no node has the log from there on.
         """
         if topic not in TOPICS:
-            raise ValueError(f"{topic!r} is not what all nodes tell alike: give one of {', '.join(sorted(TOPICS))}.")
-
-        async def begin(cursor: LogPlace) -> Opened:
-            return await self._begin(topic, wanted, cursor, None)
-
-        opened = await self._begin(topic, wanted, after, self._clock.seconds() + self._timeout)
-        subscription = CloudSubscription(begin, self._take_item, self._subscriptions.discard, opened)
+            raise ValueError(f"{topic!r} is not what all nodes tell alike: give one of {', '.join(TOPICS)}.")
+        if self._policy.proves:
+            filtered = _read_filter(topic, wanted)
+            cursor = await self._end_of_log() if after is None else after
+            subscription: CloudSubscription = ProvenSubscription(
+                self._log, topic, filtered, cursor, self._saw, self._subscriptions.discard
+            )
+        else:
+            subscription = await self._serve(topic, wanted, after)
         self._subscriptions.add(subscription)
         return subscription
 
     async def close(self) -> None:
-        """End the session: what is under way fails."""
-        self._is_closed = True
+        """End the session: what is under way fails with :class:`SessionClosed`."""
         for subscription in list(self._subscriptions):
-            await subscription.close()
-        for asking in list(self._asking):
-            asking.errback(ConnectionFailed("The session was closed."))
+            await subscription.close(SessionClosed())
+        self._questions.close()
         await self._nodes.close()
 
-    # One question
+    # Inside
+
+    def _checker(self) -> Checker:
+        assert self._nodes.checker is not None
+        return self._nodes.checker
 
     def _saw(self, height: int) -> None:
         checker = self._nodes.checker
         self._session.saw(height if checker is None else checker.least_height(height))
 
-    async def _ask(
-        self,
-        ask: Callable[[Place], Coroutine[Deferred[Any], Any, T]],
-        deadline: float | None,
-        *,
-        hedges: bool,
-        keeping: bool = False,
-        without: Collection[Place] = (),
-    ) -> tuple[T, Place]:
-        """Ask the best places until one answers.
+    async def _end_of_log(self) -> LogPlace:
+        """The cursor after everything that is final."""
+        context = self._session.context("getdatahash", None)
+        deadline = self._clock.seconds() + self._timeout
 
-        :param deadline: In seconds of the clock; None for no end. :param without: Never ask these.
-        """
-        if self._is_closed:
-            raise ConnectionFailed("The session was closed.")
+        async def tell(client: Client) -> LogPlace:
+            told = (await client.call("getdatahash", {}, context or None)).context
+            if told is None or not told.height:
+                return LogPlace(0, 0)
+            header = await self._checker().learn_final(client, told.height)
+            return LogPlace(header.height, max(header.operations_count - 1, 0))
 
-        def choose(tried: Collection[Place]) -> Place | None:
-            return self._nodes.choose({*tried, *without}, keeping=keeping)
+        async def ask(place: Place) -> LogPlace:
+            return await self._questions.work_at(place, tell, "getdatahash", {}, self._nodes.newest)
 
-        first = choose(())
-        latency = (first.latency if first is not None else None) or 0.0
-        asking = Asking(
-            lambda place: Deferred.fromCoroutine(ask(place)),
-            choose,
-            self._clock,
-            timeout=None if deadline is None else max(0.0, deadline - self._clock.seconds()),
-            hedge_after=max(HEDGE, HEDGE_LATENCIES * latency) if hedges else None,
-            confirms=(lambda error: not isinstance(error, Denied)) if self._policy.certifies else (lambda error: False),
-        )
-        self._asking.add(asking.done)
-        try:
-            return await asking.done
-        finally:
-            self._asking.discard(asking.done)
-            asking.stop()
+        cursor, _ = await self._questions.ask(ask, deadline, hedges=True)
+        return cursor
 
-    async def _answer(self, question: _Question, place: Place) -> CloudAnswer:
-        """Ask one place, and check what it answers."""
-        client = await self._nodes.connect(place)
-        left = max(0.05, question.deadline - self._clock.seconds())
-        try:
-            answer = await client.call(question.method, question.params, question.context or None, timeout=left)
-        except RemoteError as error:
-            self._note_refusal(place, question, error)
-            if question.proof and error.code == -5 and error.raw_context:
-                raise await self._check_denial(question, place, client, error) from error
-            raise
-        except (ConnectionFailed, TimedOut) as error:
-            self._nodes.failed(place, error)
-            raise
-        self._nodes.directory.answered(place)
-        if question.method in OF_THE_NODE:
-            return CloudAnswer(answer.raw, answer.raw_context, url=place.url)
-        return await self._check(question, place, client, answer)
+    # Subscriptions that a node serves
 
-    def _note_refusal(self, place: Place, question: _Question, error: RemoteError) -> None:
-        self._nodes.directory.answered(place)
-        height = error.data.get("height")
-        if error.name in BEHIND and isinstance(height, int):
-            self._nodes.directory.told_height(place, height, max(self._nodes.newest, self._session.height))
+    async def _follow_heights(self) -> ServedSubscription:
+        """Have a node tell of blocks from now on."""
+        subscription = await self._serve("blocks", None, None)
+        self._subscriptions.add(subscription)
+        return subscription
 
-    async def _check(self, question: _Question, place: Place, client: Client, answer: Answer) -> CloudAnswer:
-        checked: Checked = "none"
-        height = 0
-        try:
-            height = read_context(bytes(answer.raw_context)).height
-            if goes_back(question.context, height):
-                raise self._stale(place, question, height)
-            if self._nodes.checker is not None:
-                checked = await self._nodes.checker.check(
-                    client, question.method, question.params, answer, proof=question.proof
-                )
-        except LedgerError as lie:
-            raise self._nodes.accuse(place, client, lie, question.method, question.params, height) from lie
-        except RemoteError as error:
-            raise _not_shown(place, error) from error
-        return CloudAnswer(answer.raw, answer.raw_context, checked=checked, url=place.url, height=height)
+    async def _serve(self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None) -> ServedSubscription:
+        async def begin(cursor: LogPlace) -> Opened:
+            return await self._begin(topic, wanted, cursor, None)
 
-    async def _check_denial(self, question: _Question, place: Place, client: Client, error: RemoteError) -> ClientError:
-        assert self._nodes.checker is not None
-        height = 0
-        try:
-            height = read_context(error.raw_context).height
-            if goes_back(question.context, height):
-                return self._stale(place, question, height)
-            checked = await self._nodes.checker.check_denial(client, question.method, question.params, error)
-        except LedgerError as lie:
-            return self._nodes.accuse(place, client, lie, question.method, question.params, height)
-        except RemoteError as other:
-            return _not_shown(place, other)
-        return Denied(error, checked, height)
-
-    def _stale(self, place: Place, question: _Question, height: int) -> AnswerStale:
-        """An older answer than was asked for; no lie, for it says so."""
-        self._nodes.directory.told_height(place, height, max(self._nodes.newest, self._session.height))
-        return AnswerStale(f"{place.url} answered {question.method} for height {height}, older than this session.")
-
-    async def _agree(self, question: _Question, answer: CloudAnswer, place: Place) -> None:
-        """Have so many other nodes give the same answer at the same height."""
-        context = {name: value for name, value in question.context.items() if name != "min_height"}
-        same = attrs.evolve(question, context=context | {"at": answer.height})
-        asked = {place, *self._same_node(place)}
-        agreeing = 1
-        while agreeing < self._policy.quorum:
-            if self._nodes.choose(asked) is None:
-                raise NotEnoughNodes(
-                    f"{agreeing} nodes agree on {question.method} at height {answer.height}, "
-                    f"{self._policy.quorum} were to: name more nodes."
-                )
-            other, at = await self._ask(partial(self._answer, same), question.deadline, hedges=False, without=asked)
-            asked |= {at, *self._same_node(at)}
-            if bytes(other.raw) != bytes(answer.raw):
-                raise NotEnoughNodes(
-                    f"{place.url} and {at.url} answer {question.method} at height {answer.height} differently, "
-                    "and nothing proves which is right."
-                )
-            agreeing += 1
-
-    def _same_node(self, place: Place) -> list[Place]:
-        return [other for other in self._nodes.directory if place.node and other.node == place.node]
-
-    # Writing
-
-    async def _submit_at(
-        self, operation: SignedOperation, wait: Literal["accepted", "final"], deadline: float, place: Place
-    ) -> Submitted:
-        client = await self._nodes.connect(place)
-        left = max(0.05, deadline - self._clock.seconds())
-        try:
-            answer = await client.submit(operation.body, operation.signature, wait, timeout=left)
-        except (ConnectionFailed, TimedOut) as error:
-            self._nodes.failed(place, error)
-            raise
-        submitted = answer.decode(Submitted)
-        if submitted.id != operation.id.hex() or (wait == "final" and submitted.cursor is None):
-            raise _not_shown(place, RemoteError(0, "", "It answered for another operation."))
-        checker = self._nodes.checker
-        if checker is not None and submitted.cursor is None:
-            try:
-                check_receipt(checker.genesis.network, operation.id, operation.expiry, submitted.receipt)
-            except LedgerError as lie:
-                height = self._nodes.newest
-                raise self._nodes.accuse(place, client, lie, "submit", {}, height) from lie
-        return submitted
-
-    async def _prove(
-        self, operation: SignedOperation, told: Submitted, place: Place, deadline: float
-    ) -> Submitted | None:
-        """What is proven of an operation that a node says to be final; None if the node lied.
-
-        The proof may come from any node; a node that has it in a block can prove it a block later.
-        """
-        checker, cursor = self._nodes.checker, told.cursor
-        assert checker is not None and cursor is not None
-
-        async def prove(at: Place) -> tuple[int, int, int] | None:
-            client = await self._nodes.connect(at)
-            try:
-                return await checker.prove_operation(client, operation.id, operation.expiry, cursor.height)
-            except LedgerError as lie:
-                raise self._nodes.accuse(at, client, lie, "getproof", {}, cursor.height) from lie
-
-        found, _ = await self._ask(prove, deadline, hedges=True)
-        if (
-            found is not None
-            and found == (cursor.height, cursor.index, found[2])
-            and result_code(found[2]) == told.result
-        ):
-            return told
-        lie = LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.")
-        client = await self._nodes.connect(place)
-        self._nodes.accuse(place, client, lie, "submit", {}, cursor.height)
-        if found is None:
-            return None
-        return Submitted(told.id, None, LogPlace(found[0], found[1]), result_code(found[2]))
-
-    # Subscriptions
+        opened = await self._begin(topic, wanted, after, self._clock.seconds() + self._timeout)
+        return ServedSubscription(begin, self._take_item, self._subscriptions.discard, opened)
 
     async def _begin(
-        self, topic: str, wanted: dict[str, Any] | None, after: LogPlace | None, deadline: float | None
+        self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None, deadline: float | None
     ) -> Opened:
         async def subscribe(place: Place) -> Opened:
             client = await self._nodes.connect(place)
             subscription = await client.subscribe(topic, wanted, after)
             if after is None:
-                await self._check_height(place, client, subscription.cursor.height)
+                await self._check_height(place, subscription.cursor.height)
             return Opened(place, client, subscription)
 
-        opened, _ = await self._ask(subscribe, deadline, hedges=False, keeping=True)
+        opened, _ = await self._questions.ask(subscribe, deadline, hedges=False, keeping=True)
         return opened
 
-    async def _take_item(self, place: Place, client: Client, item: Item) -> None:
-        await self._check_height(place, client, item.cursor.height)
-        self._saw(item.cursor.height)
+    async def _take_item(self, place: Place, client: Client, item: Item) -> Checked:
+        await self._check_height(place, item.cursor.height)
+        if not self._policy.proves:  # else it is only a height, and the caller is shown nothing of it
+            self._saw(item.cursor.height)
+        return "none" if self._nodes.checker is None else "certificate"
 
-    async def _check_height(self, place: Place, client: Client, height: int) -> None:
+    async def _check_height(self, place: Place, height: int) -> None:
         """See that a height which a node tells is that of a final block."""
-        if self._nodes.checker is None:
+        checker = self._nodes.checker
+        if checker is None or not height or checker.find_final(height) is not None:
             return
-        try:
-            await self._nodes.checker.check_final(client, height)
-        except LedgerError as lie:
-            raise self._nodes.accuse(place, client, lie, "getblock", {"height": height, "limit": 1}, height) from lie
-        except RemoteError as error:
-            raise _not_shown(place, error) from error
+
+        async def learn(client: Client) -> None:
+            await checker.learn_final(client, height)
+
+        await self._questions.work_at(place, learn, "getblock", {"height": height}, height)
 
     def _leave(self, place: Place) -> None:
         leaving = [Deferred.fromCoroutine(each.leave(place)) for each in list(self._subscriptions)]
         gatherResults(leaving).addErrback(lambda _: None)
 
 
-def _not_shown(place: Place, error: RemoteError) -> ClientError:
-    """A node that answers, and does not bring what its answer is checked with: no lie, and of no use."""
-    return ConnectionFailed(f"{place.url} does not show what its answer is checked with: {error.message}")
+def _read_filter(topic: Topic, wanted: dict[str, Any] | None) -> Wanted:
+    """:raises ValueError: It is no filter of this topic."""
+    try:
+        filtered = msgspec.convert(wanted or {}, Wanted)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"This is no filter: {error}.") from None
+    if not filtered.fits(topic):
+        raise ValueError(f"The topic {topic} has nothing that this filter looks at.")
+    return filtered

@@ -42,6 +42,18 @@ class NotEnoughNodes(ClientError):
     """Fewer nodes agree than are to agree."""
 
 
+class SessionClosed(ConnectionFailed):
+    """The caller closed the session while something was under way."""
+
+    def __init__(self) -> None:
+        super().__init__("The session was closed.")
+
+
+def not_shown(url: str, error: RemoteError) -> ConnectionFailed:
+    """A node that answers, and does not bring what its answer is checked with: no lie, and of no use."""
+    return ConnectionFailed(f"{url} does not show what its answer is checked with: {error.message}")
+
+
 def remedy(error: BaseException) -> Remedy:
     """What to do about a call's failure, besides asking another node.
 

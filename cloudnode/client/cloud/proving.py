@@ -1,12 +1,14 @@
 """What the proof of an answer has to show, for each method that has one. Pure.
 
 An answer that a proof does not reach in all its parts is *partly* proven: of a page of ratings the sum and the number,
-of an account who it is. The rest is the node's word.
+of an account who it is, of a page of records each of them, but not that no other belongs there. The rest is the node's
+word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +20,7 @@ from cloudnode.formats.addresses import format_address
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import data_hash_text
 from cloudnode.formats.verify import ProvenState
+from cloudnode.ledger.ranking import rank
 
 Proven = Literal["proof", "partly"]
 
@@ -26,6 +29,8 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "getrecord": ("account", "collection", "key"),
     "getratings": ("record", "account", "after", "limit"),
     "getaccount": ("account",),
+    "listrecords": ("account", "collection", "ref", "order", "after", "limit"),
+    "search": ("text", "collection", "after", "limit"),
 }
 """The methods that prove their answers, each with its parameters in the order in which they are given by position."""
 
@@ -41,6 +46,10 @@ class _Ratings(Struct, frozen=True):
     ratings: list[_Rating]
     sum: int
     count: int
+
+
+class _Page(Struct, frozen=True):
+    records: list[Record]
 
 
 class _Account(Struct, frozen=True):
@@ -106,13 +115,17 @@ def _check_totals(state: ProvenState, params: dict[str, Any], raw: bytes) -> Pro
 
 def _check_record(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
     told = msgspec.json.decode(raw, type=Record)
-    account, collection, key = params["account"], params["collection"], params["key"]
-    if (told.account, told.collection, told.key) != (account, collection, key):
+    if (told.account, told.collection, told.key) != (params["account"], params["collection"], params["key"]):
         raise LedgerError("proof_row_wrong", "The answer is another record than the one asked for.")
+    _compare_record(state, told)
+    return "proof"
+
+
+def _compare_record(state: ProvenState, told: Record) -> None:
     state.check_record(
-        account=bytes.fromhex(account),
-        collection=collection,
-        key=key,
+        account=bytes.fromhex(told.account),
+        collection=told.collection,
+        key=told.key,
         version=told.version,
         created=(told.created.height, told.created.index),
         updated=(told.updated.height, told.updated.index),
@@ -121,8 +134,44 @@ def _check_record(state: ProvenState, params: dict[str, Any], raw: bytes) -> Pro
         ref=told.ref,
         data=b"" if told.deleted else bytes(told.data),
     )
-    state.check_ratings(f"{account}/{collection}/{key}", told.ratings_sum, told.ratings_count)
-    return "proof"
+    state.check_ratings(told.address, told.ratings_sum, told.ratings_count)
+
+
+def _check_list(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    page = msgspec.json.decode(raw, type=_Page).records
+    is_best = params.get("order") == "best"
+    places = [
+        (rank(each.ratings_sum, each.ratings_count), each.created.height, each.created.index)
+        if is_best
+        else (each.updated.height, each.updated.index)
+        for each in page
+    ]
+    _check_page(state, params, page, places, tuple(params.get("after") or ()))
+    return "partly"
+
+
+def _check_found(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
+    page = msgspec.json.decode(raw, type=_Page).records
+    after = msgspec.convert(params.get("after"), LogPlace | None)
+    start = () if after is None else (after.height, after.index)
+    _check_page(state, params, page, [(each.updated.height, each.updated.index) for each in page], start)
+    return "partly"
+
+
+def _check_page(
+    state: ProvenState, params: dict[str, Any], page: list[Record], places: list[Any], after: tuple[int, ...]
+) -> None:
+    """Each record stands so, may be on such a page, and is on it once, in its place."""
+    for told in page:
+        wanted = (params.get("account"), params.get("collection"), params.get("ref"))
+        if told.deleted or any(
+            one not in (None, other)
+            for one, other in zip(wanted, (told.account, told.collection, told.ref), strict=True)
+        ):
+            raise LedgerError("proof_row_wrong", "The page has a record that does not belong there.")
+        _compare_record(state, told)
+    if any(one <= other for one, other in pairwise([after, *places] if after else places)):
+        raise LedgerError("proof_row_wrong", "The page's records are not in their order.")
 
 
 def _check_ratings(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
@@ -158,4 +207,6 @@ _CHECKS: dict[str, Callable[[ProvenState, dict[str, Any], bytes], Proven]] = {
     "getrecord": _check_record,
     "getratings": _check_ratings,
     "getaccount": _check_account,
+    "listrecords": _check_list,
+    "search": _check_found,
 }

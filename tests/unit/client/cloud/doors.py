@@ -14,6 +14,7 @@ from cloudnode.client.carrier import Receiver
 from cloudnode.client.client import Client
 from cloudnode.client.cloud import Cloud
 from cloudnode.client.cloud.accusing import Accusation
+from cloudnode.client.cloud.blocks import STORE
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.transports.seam import Caller
 from tests.unit.api.network import MemoryNode, NodeTestCase
@@ -116,6 +117,7 @@ class CloudTestCase(NodeTestCase):
         self.doors = {url: Door(self.node) for url in self.seeds}
         self.a, self.b, self.c = self.doors.values()
         self.accused: list[Accusation] = []
+        STORE.clear()  # blocks of one test may be those of another
 
     def connect(self, *seeds: str, **options: Any) -> Cloud:
         """A session that prefers the doors in the order of the alphabet."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from cloudnode.client.cloud.cloud import Denied
-from cloudnode.client.cloud.errors import AnswerFalse, NotEnoughNodes
+from cloudnode.client.cloud.errors import AnswerFalse, NotEnoughNodes, SessionClosed
 from cloudnode.client.cloud.nodes import PATIENCE, REFRESH
+from cloudnode.client.cloud.subscription import CloudItem
 from cloudnode.client.errors import ConnectionFailed, Rejected, RemoteError
 from cloudnode.client.places import LogPlace
-from cloudnode.client.subscription import Item
+from cloudnode.formats.operation import Envelope, build_put
 from tests.unit.client.cloud.doors import CloudTestCase, Door
 
 
@@ -28,6 +30,11 @@ def changed(name: str, change: Callable[[Any], Any]) -> Callable[[bytes], bytes]
         return json.dumps(told, separators=(",", ":")).encode()
 
     return lie
+
+
+def of_page(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
+    """A change of lists alone: ``records`` is a number in another answer."""
+    return lambda value: change(value) if isinstance(value, list) else value
 
 
 class CallTests(CloudTestCase):
@@ -64,7 +71,9 @@ class CallTests(CloudTestCase):
             ("getratings", (record, account)): "proof",
             ("getratings", (None, rater)): "certificate",
             ("getaccount", (account,)): "partly",
-            ("listrecords", (account,)): "certificate",
+            ("listrecords", (account,)): "partly",
+            ("listrecords", (account, "film", None, "best")): "partly",
+            ("search", ("film",)): "partly",
             ("getlastblocks", ()): "certificate",
             ("getnodeinfo", ()): "none",
         }
@@ -219,9 +228,41 @@ class LiarTests(CloudTestCase):
             return message.replace(b'"height":%d' % self.node.ledger.head.height, b'"height":1000000')
 
         self.a.lie = lie
-        answer = self.run_now(cloud.call("listrecords", {}))
+        answer = self.run_now(cloud.call("getlastblocks", {}))
         self.assertEqual(answer.url, "ws://b:1")
         self.assertLess(cloud.height, 1000)
+
+    def test_false_page(self) -> None:
+        """Of a page no record can be altered, put into another place, or shown where it does not belong."""
+        self.node.put("nosferatu")
+        self.node.put("faust", account=self.node.other)
+        self.node.pass_time(1.0)
+        lies: tuple[Callable[[list[Any]], list[Any]], ...] = (
+            lambda page: [page[0] | {"data": "another"}, *page[1:]],
+            lambda page: [page[0] | {"ratings_count": 7}, *page[1:]],
+            lambda page: page[::-1],
+            lambda page: page + page[-1:],
+        )
+        account = self.node.account.public.hex()
+        for method, params in (("listrecords", {"account": account, "order": "best"}), ("search", {"text": "film"})):
+            for lie in lies:
+                cloud = self.connect()
+                self.a.lie = changed("records", of_page(lie))
+                answer = self.run_now(cloud.call(method, params))
+                self.assertEqual((answer.url, answer.checked), ("ws://b:1", "partly"))
+                self.a.lie = lambda message: message
+        # What another asked for.
+        cloud = self.connect()
+        faust = self.run_now(cloud.call("listrecords", {"account": self.node.other.public.hex()})).result["records"]
+        self.a.lie = changed("records", of_page(lambda page: faust))
+        self.assertEqual(self.run_now(cloud.call("listrecords", {"account": account})).url, "ws://b:1")
+
+    def test_withheld_record(self) -> None:
+        """That a record is withheld from a page no proof shows: it says that it is proven in parts."""
+        cloud = self.connect()
+        self.a.lie = changed("records", of_page(lambda page: []))
+        answer = self.run_now(cloud.call("listrecords", {}))
+        self.assertEqual((answer.result["records"], answer.checked, self.accused), ([], "partly", []))
 
     def test_false_denial(self) -> None:
         """A record that exists can't be denied."""
@@ -313,17 +354,23 @@ class WriteTests(CloudTestCase):
 
 
 class SubscriptionTests(CloudTestCase):
+    """Of items that are proven, and below of those that are a node's word."""
+
+    verify = "proof"
+
     def setUp(self) -> None:
         super().setUp()
-        self.cloud = self.connect()
+        self.cloud = self.connect(verify=self.verify)
         self.subscription = self.run_now(self.cloud.subscribe("records", {"collection": "film"}))
         self.first = self.doors[self.subscription.url]
 
     def take(self, count: int) -> list[str]:
-        async def take() -> list[Item]:
+        async def take() -> list[CloudItem]:
             return [await anext(self.subscription) for _ in range(count)]
 
-        return [json.loads(bytes(item.raw))["key"] for item in self.run_now(take())]
+        items = self.run_now(take())
+        self.assertEqual({item.checked for item in items}, {self.verify})
+        return [json.loads(bytes(item.raw))["key"] for item in items]
 
     def test_items(self) -> None:
         """Items come, and no later read is older."""
@@ -360,6 +407,7 @@ class SubscriptionTests(CloudTestCase):
         self.first.is_silent = True
         self.node.put("1")
         self.assertEqual(self.take(1), ["1"])
+        self.node.pass_time(REFRESH + PATIENCE)
         self.assertNotEqual(self.doors[self.subscription.url], self.first)
 
     def test_given_up_wait(self) -> None:
@@ -385,6 +433,196 @@ class SubscriptionTests(CloudTestCase):
         self.run_now(self.subscription.close())
         self.assertIsNone(self.successResultOf(taken))
 
-    def test_unsuited_topic(self) -> None:
-        """What one node alone can tell can't go on elsewhere."""
+    def test_session_closed(self) -> None:
+        """With the session it ends by an error, so that nobody takes it for the end of the log."""
+        taken = Deferred.fromCoroutine(anext(self.subscription))
+        self.run_now(self.cloud.close())
+        self.failureResultOf(taken, SessionClosed)
+        self.failure(anext(self.subscription), SessionClosed)
+
+    def test_filter(self) -> None:
+        """Only what passes the filter is told, of records and of ratings."""
+        other = self.node.other
+        ratings = self.run_now(self.cloud.subscribe("ratings", {"record": self.node.address("2")}))
+        everything = self.run_now(self.cloud.subscribe("ratings", {"account": other.public.hex()}))
+        self.node.put("1")
+        self.node.write(build_put(self.node.envelope(other), "book", "1", {}), other)
+        self.node.put("2", ref=self.node.address("1"))
+        self.node.rate("1", 3)
+        self.node.rate("2", 4)
+        self.node.withdraw("2")
+        self.assertEqual(self.take(2), ["1", "2"])
+
+        async def stars(subscription: Any, count: int) -> list[int | None]:
+            return [json.loads(bytes((await anext(subscription)).raw))["stars"] for _ in range(count)]
+
+        self.assertEqual(self.run_now(stars(ratings, 2)), [4, None])
+        self.assertEqual(self.run_now(stars(everything, 3)), [3, 4, None])
+
+    def test_same_text(self) -> None:
+        """Items read as nodes tell them, to the last byte."""
+        for number in range(3):
+            self.node.put(f"{number}", b'{"title": "A \\u0066ilm",  "n":1}')
+        self.node.rate("1", 3)
+        for topic in ("records", "ratings", "blocks"):
+            client = self.b.connect("ws://b:1")
+            told = self.run_now(client.subscribe(topic, None, LogPlace(0, 0)))
+            mine = self.run_now(self.cloud.subscribe(topic, None, LogPlace(0, 0)))
+            for _ in range(1 if topic == "ratings" else 3):
+                one, other = self.run_now(anext(told)), self.run_now(anext(mine))
+                self.assertEqual((one.cursor, bytes(one.raw)), (other.cursor, bytes(other.raw)))
+
+    def test_unsuited(self) -> None:
+        """What one node alone can tell can't go on elsewhere; and a filter is one."""
         self.failure(self.cloud.subscribe("peers", None, LogPlace(0, 0)), ValueError)
+        if self.verify == "proof":
+            self.failure(self.cloud.subscribe("records", {"colour": "red"}), ValueError)
+            self.failure(self.cloud.subscribe("ratings", {"ref": self.node.address("1")}), ValueError)
+
+
+class ServedSubscriptionTests(SubscriptionTests):
+    """Items that are a node's word."""
+
+    verify = "certificate"
+
+
+class ProvenItemTests(CloudTestCase):
+    """What a node can't tell of a block."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node.put("1")
+        self.node.put("2", if_version=7)
+        self.node.put("3")
+        self.node.pass_time(1.0)
+        self.cloud = self.connect()
+
+    def keys(self, count: int = 2) -> list[tuple[str, str]]:
+        subscription = self.run_now(self.cloud.subscribe("records", None, LogPlace(0, 0)))
+
+        async def take() -> list[tuple[str, str]]:
+            items = [await anext(subscription) for _ in range(count)]
+            return [(json.loads(bytes(item.raw))["key"], item.checked) for item in items]
+
+        return self.run_now(take())
+
+    def check_liar(self, lie: Callable[[list[Any]], Any]) -> None:
+        """What a node says of a block's operations is found out, and another tells what is right."""
+        self.a.lie = changed("operations", lambda page: lie(page) if page else page)
+        self.assertEqual(self.keys(), [("1", "proof"), ("3", "proof")])
+        self.assertEqual(self.cloud.places[-1].url, "ws://a:1")
+        self.assertIsNotNone(self.cloud.places[-1].lie)
+
+    def test_true(self) -> None:
+        self.assertEqual(self.keys(), [("1", "proof"), ("3", "proof")])
+        self.assertEqual(self.accused, [])
+
+    def test_altered(self) -> None:
+        self.check_liar(lambda page: [page[0] | {"operation": page[0]["operation"].replace("A film", "A book")}])
+
+    def test_altered_with_its_id(self) -> None:
+        def alter(page: list[Any]) -> list[Any]:
+            body = page[0]["operation"].replace("A film", "A book")
+            return [page[0] | {"operation": body, "id": sha256(body.encode()).hexdigest()}]
+
+        self.check_liar(alter)
+
+    def test_omitted(self) -> None:
+        self.check_liar(lambda page: [])
+
+    def test_doubled(self) -> None:
+        self.check_liar(lambda page: page + page)
+
+    def test_another_index(self) -> None:
+        self.check_liar(lambda page: [page[0] | {"index": 1}])
+
+    def test_false_result(self) -> None:
+        """Neither that an operation had an effect which had none, nor the other way round."""
+        self.check_liar(lambda page: [page[0] | {"result": "version_mismatch" if page[0]["result"] == "ok" else "ok"}])
+
+    def test_other_signature(self) -> None:
+        self.check_liar(lambda page: [page[0] | {"signature": "00" * 64}])
+
+    def test_no_form(self) -> None:
+        """What is no operation at all is a lie, and not a failure of ours."""
+        for member, value in (("operation", "[]"), ("signature", "zz"), ("result", "splendid")):
+            self.setUp()
+            self.check_liar(lambda page, member=member, value=value: [page[0] | {member: value}])  # type: ignore[misc]
+
+    def test_small_pages(self) -> None:
+        """A node that gives less at once is asked for less."""
+        refusal = {"code": -8, "message": "no", "data": {"code": "page_too_long", "longest": 50}}
+
+        def refuse(message: bytes) -> bytes:
+            told = json.loads(message)
+            asked = [each for each in self.a.asked if each["id"] == told.get("id")]
+            if not asked or asked[-1]["params"] is None or "limit" not in asked[-1]["params"]:
+                return message
+            if asked[-1]["params"]["limit"] <= 50:
+                return message
+            return json.dumps({"jsonrpc": "2.0", "id": told["id"], "error": refusal}).encode()
+
+        self.a.lie = refuse
+        self.assertEqual(self.keys(), [("1", "proof"), ("3", "proof")])
+        self.assertEqual(self.accused, [])
+
+    def test_expired(self) -> None:
+        """The result of an operation that expired at once is proven in the state after its block."""
+        body = build_put(attrs_expiring(self.node.envelope(self.node.account)), "film", "short", {})
+        self.node.write(body)
+        for number in range(3):
+            self.node.put(f"later {number}")
+        self.node.pass_time(1.0)
+        self.assertEqual(self.keys(3)[2], ("short", "proof"))
+
+    def test_not_provable(self) -> None:
+        """Where no state is left that knows a result, it is what two nodes say alike, and says so."""
+        body = build_put(attrs_expiring(self.node.envelope(self.node.account)), "film", "short", {})
+        height = self.node.write(body)["cursor"]["height"]
+        for number in range(3):
+            self.node.put(f"later {number}")
+        self.node.pass_time(1.0)
+        pruned = {"code": -8, "message": "no", "data": {"code": "height_pruned"}}
+
+        def forget(door: Door) -> Callable[[bytes], bytes]:
+            def lie(message: bytes) -> bytes:
+                told = json.loads(message)
+                asked = [each for each in door.asked if each["id"] == told.get("id")]
+                if asked and "at" in (asked[-1].get("context") or {}):
+                    return json.dumps({"jsonrpc": "2.0", "id": told["id"], "error": pruned}).encode()
+                return message
+
+            return lie
+
+        for door in self.doors.values():
+            door.lie = forget(door)
+        self.assertEqual(self.keys(4)[2:], [("short", "partly"), ("later 0", "proof")])
+        blocks = [
+            door for door in self.doors.values()
+            if any(each["method"] == "getblock" and each["params"].get("height") == height for each in door.asked)
+        ]  # fmt: skip
+        self.assertEqual((len(blocks) >= 1, self.accused), (True, []))
+
+    def test_pruned(self) -> None:
+        """Where no node has the log any more, it is told where to begin instead."""
+        pruned = {"code": -5, "message": "no", "data": {"code": "block_pruned", "blocks_from": 3}}
+
+        def lie(message: bytes) -> bytes:
+            told = json.loads(message)
+            result = told.get("result")
+            if isinstance(result, dict) and result.get("height") == 2 and "operations" in result:
+                return json.dumps({"jsonrpc": "2.0", "id": told["id"], "error": pruned}).encode()
+            return message
+
+        for door in self.doors.values():
+            door.lie = lie
+        subscription = self.run_now(self.cloud.subscribe("records", None, LogPlace(0, 0)))
+        refused = self.failure(anext(subscription), RemoteError)
+        self.assertEqual((refused.name, refused.data["start"]), ("cursor_pruned", {"height": 2, "index": 0}))
+        again = self.run_now(self.cloud.subscribe("records", None, LogPlace(2, 0)))
+        self.assertEqual(json.loads(bytes(self.run_now(anext(again)).raw))["key"], "3")
+
+
+def attrs_expiring(envelope: Envelope) -> Envelope:
+    """An operation that only a block of the next few heights may hold."""
+    return Envelope(envelope.network, envelope.account, envelope.time, envelope.valid_from, envelope.valid_from)

@@ -1,0 +1,112 @@
+"""Writing: an operation is sent to as many nodes as it takes, and believed to be final when it is proven."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal
+
+from cloudnode.client.client import Client
+from cloudnode.client.cloud.checking import Checker, check_receipt
+from cloudnode.client.cloud.directory import Place
+from cloudnode.client.cloud.errors import not_shown
+from cloudnode.client.cloud.nodes import Nodes
+from cloudnode.client.cloud.policy import Policy
+from cloudnode.client.cloud.questions import Questions
+from cloudnode.client.cloud.session import Session
+from cloudnode.client.errors import ConnectionFailed, RemoteError, TimedOut
+from cloudnode.client.places import LogPlace
+from cloudnode.client.writer import SignedOperation, Submitted, check_result
+from cloudnode.formats.errors import LedgerError, result_code
+
+
+class Writing:
+    """Sends operations for a session."""
+
+    def __init__(self, questions: Questions, nodes: Nodes, policy: Policy, session: Session, clock: Any) -> None:
+        self._questions = questions
+        self._nodes = nodes
+        self._policy = policy
+        self._session = session
+        self._clock = clock
+
+    async def submit(self, operation: SignedOperation, wait: Literal["accepted", "final"], seconds: float) -> Submitted:
+        """As :meth:`cloudnode.client.cloud.cloud.Cloud.submit`."""
+        deadline = self._clock.seconds() + seconds
+        while True:
+            submitted, place = await self._questions.ask(
+                partial(self._submit_at, operation, wait, deadline), deadline, hedges=False
+            )
+            if submitted.cursor is None:
+                return submitted
+            if self._policy.proves:
+                proven = await self._prove(operation, submitted, place, deadline)
+                if proven is None:
+                    continue
+                submitted = proven
+            assert submitted.cursor is not None
+            self._session.saw(submitted.cursor.height)
+            check_result(submitted)
+            return submitted
+
+    async def _submit_at(
+        self, operation: SignedOperation, wait: Literal["accepted", "final"], deadline: float, place: Place
+    ) -> Submitted:
+        client = await self._nodes.connect(place)
+        left = max(0.05, deadline - self._clock.seconds())
+        try:
+            answer = await client.submit(operation.body, operation.signature, wait, timeout=left)
+        except (ConnectionFailed, TimedOut) as error:
+            self._nodes.failed(place, error)
+            raise
+        submitted = answer.decode(Submitted)
+        if submitted.id != operation.id.hex() or (wait == "final" and submitted.cursor is None):
+            raise not_shown(place.url, RemoteError(0, "", "It answered for another operation."))
+        checker = self._nodes.checker
+        if checker is not None and submitted.cursor is None:
+            try:
+                check_receipt(checker.genesis.network, operation.id, operation.expiry, submitted.receipt)
+            except LedgerError as lie:
+                height = self._nodes.newest
+                raise self._nodes.accuse(place, client, lie, "submit", {}, height) from lie
+        return submitted
+
+    async def _prove(
+        self, operation: SignedOperation, told: Submitted, place: Place, deadline: float
+    ) -> Submitted | None:
+        """What is proven of an operation that a node says to be final; None if the node lied.
+
+        The proof may come from any node; a node that has it in a block can prove it a block later.
+        """
+        cursor = told.cursor
+        assert cursor is not None
+        found = await self._find(operation, cursor.height, deadline)
+        if (
+            found is not None
+            and found == (cursor.height, cursor.index, found[2])
+            and result_code(found[2]) == told.result
+        ):
+            return told
+        lie = LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.")
+        client = await self._nodes.connect(place)
+        self._nodes.accuse(place, client, lie, "submit", {}, cursor.height)
+        if found is None:
+            return None
+        return Submitted(told.id, None, LogPlace(found[0], found[1]), result_code(found[2]))
+
+    async def _find(self, operation: SignedOperation, height: int, deadline: float) -> tuple[int, int, int] | None:
+        """Where the log has an operation, proven at a height or above."""
+        checker = self._checker
+
+        async def prove(client: Client) -> tuple[int, int, int] | None:
+            return await checker.prove_operation(client, operation.id, operation.expiry, height)
+
+        async def ask(place: Place) -> tuple[int, int, int] | None:
+            return await self._questions.work_at(place, prove, "getproof", {}, height)
+
+        found, _ = await self._questions.ask(ask, deadline, hedges=True)
+        return found
+
+    @property
+    def _checker(self) -> Checker:
+        assert self._nodes.checker is not None
+        return self._nodes.checker
