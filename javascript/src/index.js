@@ -41,5 +41,21 @@ export {LedgerError, LocalError, resultCode, sentence} from "./formats/errors.js
 // Which implementation of SHA-256 and Ed25519 is in use.
 export {currentCrypto, randomBytes} from "./crypto.js";
 
+/**
+ * The types of what the API takes and answers are in `cloudnode/methods`; these are the ones that are met here.
+ *
+ * @typedef {import("../types/methods.d.ts").Methods} Methods
+ * @typedef {import("../types/methods.d.ts").Items} Items
+ * @typedef {import("./formats/genesis.js").Genesis} Genesis
+ * @typedef {import("./formats/operation.js").Operation} Operation
+ * @typedef {import("./formats/operation.js").Envelope} Envelope
+ * @typedef {import("./formats/operation.js").Written} Written
+ * @typedef {import("./formats/stundata.js").StunData} StunData
+ * @typedef {import("./formats/evidence.js").Verdict} Verdict
+ * @typedef {import("./trust/told.js").ToldAnswer} ToldAnswer
+ * @typedef {import("./trust/verifying.js").Verified} Verified
+ * @typedef {import("./trust/verifying.js").Weighed} Weighed
+ */
+
 /** The module's version, the same as that of the node that it came with. */
 export const VERSION = "0.1.0";

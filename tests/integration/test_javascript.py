@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from cloudnode.formats.keys import SigningKey
+from tests.integration.conftest import NodeProcess
 from tests.integration.npm import MODULE, need_npm, run
 
 
@@ -25,5 +29,38 @@ def test_module() -> None:
     files = sorted(str(path.relative_to(MODULE)) for path in MODULE.glob("test/*.test.js"))  # as in `npm test`
     told = run("node", "--test", "--test-reporter=tap", *files)
     counts = {name: int(count) for name, count in re.findall(r"^# (tests|pass|fail) (\d+)$", told, re.MULTILINE)}
-    assert counts["tests"] >= 80
+    assert counts["tests"] >= 110
     assert (counts["pass"], counts["fail"]) == (counts["tests"], 0), told
+
+
+def test_install(tmp_path: Path) -> None:
+    """npm installs the module from the tree, with nothing to fetch, and a program imports it by its name."""
+    (tmp_path / "package.json").write_text('{"name": "user", "private": true, "type": "module"}')
+    run("npm", "install", "--silent", "--offline", "--install-links", str(MODULE), directory=str(tmp_path))
+    assert sorted(path.name for path in (tmp_path / "node_modules").iterdir() if path.name[0] != ".") == ["cloudnode"]
+    program = "import {SigningKey} from 'cloudnode'; console.log((await SigningKey.fromSeed('07'.repeat(32))).account)"
+    told = run("node", "--input-type=module", "--eval", program, directory=str(tmp_path))
+    assert told.strip() == SigningKey(b"\7" * 32).public.hex()
+
+
+def test_real_answers(node: NodeProcess) -> None:
+    """What a real node takes, signs and proves is what the module writes and verifies."""
+    network = node.call("getnodeinfo")["network"]
+    told = run("node", "test/live/answers.js", node.http_url, network)
+    assert [json.loads(line) for line in told.splitlines()] == [
+        ["epoch", 0],
+        ["put", "ok"],
+        ["rate", "ok"],
+        ["rate own", "rating_own"],
+        ["getrecord", "proof"],
+        ["data", True],
+        ["getratings", "partly"],
+        ["getratings", "proof"],
+        ["getratings", "proof"],
+        ["getaccount", "partly"],
+        ["getdatahash", "proof"],
+        ["no getrecord", "proof"],
+        ["no getaccount", "proof"],
+        ["weighed", [None, 1]],
+        ["network", True],
+    ]
