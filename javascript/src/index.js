@@ -1,5 +1,22 @@
 /** What the module offers. Everything else is for its own use and may change. */
 
+// One session of many nodes.
+export {Cloud} from "./session/cloud.js";
+export {Writer} from "./session/writer.js";
+export {
+  AddressInvalid,
+  AnswerFalse,
+  AnswerMalformed,
+  AnswerStale,
+  ClientError,
+  ConnectionFailed,
+  Denied,
+  NotEnoughNodes,
+  Rejected,
+  RemoteError,
+  TimedOut,
+} from "./session/errors.js";
+
 // Keys, and operations made and signed.
 export {SigningKey} from "./formats/keys.js";
 export {

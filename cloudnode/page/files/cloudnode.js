@@ -126,6 +126,141 @@ function resultCode(number2) {
   return result[0];
 }
 
+// src/session/errors.js
+var ClientError = class extends Error {
+  name = "ClientError";
+};
+var RemoteError = class extends ClientError {
+  name = "RemoteError";
+  /**
+   * @param {number} number JSON-RPC's, such as -26.
+   * @param {string} code Such as `rating_own`; empty if the answer came from something that is no cloudnode.
+   * @param {string} message
+   * @param {Record<string, unknown>} [data] Further members of `error.data`.
+   * @param {string} [rawContext] The exact JSON text of what the answer says of itself; empty if it says nothing.
+   */
+  constructor(number2, code, message, data = {}, rawContext = "") {
+    super(message);
+    this.number = number2;
+    this.code = code;
+    this.data = data;
+    this.rawContext = rawContext;
+  }
+};
+var Denied = class extends RemoteError {
+  name = "Denied";
+  /**
+   * @param {RemoteError} error
+   * @param {import("./checker.js").Checked} checked As of an answer.
+   * @param {number} height Where that holds.
+   */
+  constructor(error, checked, height) {
+    super(error.number, error.code, error.message, error.data, error.rawContext);
+    this.checked = checked;
+    this.height = height;
+  }
+};
+var ConnectionFailed = class extends ClientError {
+  name = "ConnectionFailed";
+};
+var AnswerMalformed = class extends ConnectionFailed {
+  name = "AnswerMalformed";
+};
+var TimedOut = class extends ClientError {
+  name = "TimedOut";
+};
+var Rejected = class extends ClientError {
+  name = "Rejected";
+  /** @param {string} code @param {string} message */
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+};
+var AnswerFalse = class extends ClientError {
+  name = "AnswerFalse";
+  /** @param {string} code @param {string} url @param {string} message */
+  constructor(code, url, message) {
+    super(message);
+    this.code = code;
+    this.url = url;
+  }
+};
+var AnswerStale = class extends ClientError {
+  name = "AnswerStale";
+};
+var NotEnoughNodes = class extends ClientError {
+  name = "NotEnoughNodes";
+};
+var AddressInvalid = class extends ClientError {
+  name = "AddressInvalid";
+};
+var BEHIND = /* @__PURE__ */ new Set(["height_not_reached", "height_future", "operation_future", "not_provable"]);
+var BUSY = /* @__PURE__ */ new Set(["pool_full", "too_many_outstanding", "too_many_requests", "not_final_yet", "cancelled"]);
+var DAMAGED = /* @__PURE__ */ new Set(["data_corrupt", "data_diverged", "data_repairing"]);
+var TRANSIENT = /* @__PURE__ */ new Set([
+  "node_starting",
+  "node_syncing",
+  "node_stopping",
+  "too_many_connections",
+  "node_overloaded",
+  "internal_error"
+]);
+var KEPT_ELSEWHERE = /* @__PURE__ */ new Set(["height_pruned", "block_pruned", "cursor_pruned"]);
+function remedy(error) {
+  if (error instanceof RemoteError) {
+    if (KEPT_ELSEWHERE.has(error.code)) return "elsewhere";
+    const passes = BEHIND.has(error.code) || BUSY.has(error.code) || DAMAGED.has(error.code) || TRANSIENT.has(error.code) || error.number === 429 || error.number === 503;
+    return passes ? "later" : "none";
+  }
+  const kinds = [AnswerFalse, AnswerStale, NotEnoughNodes, ConnectionFailed, TimedOut];
+  return kinds.some((kind) => error instanceof kind) ? "later" : "none";
+}
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// src/session/address.js
+var SCHEMES = { http: 38081, https: 38081, ws: 38082, wss: 38082, "ws+udp": 38083 };
+var URL_FORM = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#@[\]]+)(?::(\d{1,5}))?(\/[^\s?#]*)?(?:#([0-9a-f,]*))?$/;
+var CERTIFICATES_MAX = 4;
+function parseUrl(url) {
+  const [, scheme, host, port, path, fragment] = URL_FORM.exec(url) ?? [];
+  const number2 = port === void 0 ? SCHEMES[scheme] : Number(port);
+  if (!Object.hasOwn(SCHEMES, scheme ?? "") || !(number2 > 0 && number2 < 65536)) {
+    const known = Object.keys(SCHEMES).map((each) => `${each}://`).join(", ");
+    throw new AddressInvalid(
+      `${JSON.stringify(url)} names no node: give ${known} with a host, such as ws://127.0.0.1:38082.`
+    );
+  }
+  const certificates = fragment ? fragment.split(",") : [];
+  const areHashes = certificates.length <= CERTIFICATES_MAX && certificates.every((each) => each.length === 64);
+  if (fragment !== void 0 && (scheme !== "ws+udp" || !areHashes)) {
+    throw new AddressInvalid(
+      `${JSON.stringify(url)}: behind # stand the SHA-256 hashes of certificates, 64 hex digits each, of ws+udp alone.`
+    );
+  }
+  return { scheme, host: host.replace(/^\[|\]$/g, "").toLowerCase(), port: number2, path: path ?? "/", certificates };
+}
+function authority({ host, port }) {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+function formatUrl(address) {
+  return `${address.scheme}://${authority(address)}${address.path === "/" ? "" : address.path}`;
+}
+function obstacle(address, surroundings2) {
+  if (address.scheme === "ws+udp" && !surroundings2.hasWebTransport) {
+    return "There is no WebTransport here: it needs a browser that has it, and a page from https or from localhost.";
+  }
+  if ((address.scheme === "ws" || address.scheme === "http") && surroundings2.isSecurePage && !isLoopback(address.host)) {
+    return `A page from https may not use ${address.scheme}: give wss, https or ws+udp.`;
+  }
+  return null;
+}
+function isLoopback(host) {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 // src/bytes.js
 var encoder = new TextEncoder();
 var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -138,11 +273,11 @@ function toHex(bytes) {
 function fromHex(text, code) {
   if (typeof text !== "string" || text.length % 2 || !/^[0-9a-f]*$/.test(text)) throw new LedgerError(code);
   const bytes = new Uint8Array(text.length / 2);
-  for (let at = 0; at < bytes.length; at += 1) bytes[at] = digit(text, 2 * at) * 16 + digit(text, 2 * at + 1);
+  for (let at2 = 0; at2 < bytes.length; at2 += 1) bytes[at2] = digit(text, 2 * at2) * 16 + digit(text, 2 * at2 + 1);
   return bytes;
 }
-function digit(text, at) {
-  const code = text.charCodeAt(at);
+function digit(text, at2) {
+  const code = text.charCodeAt(at2);
   return code < 58 ? code - 48 : code - 87;
 }
 function utf8(text) {
@@ -161,23 +296,23 @@ function hasLoneSurrogate(text) {
 }
 function concat(...parts) {
   const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
+  let at2 = 0;
   for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
+    joined.set(part, at2);
+    at2 += part.length;
   }
   return joined;
 }
 function equal(one, other) {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+  return one.length === other.length && one.every((byte, at2) => byte === other[at2]);
 }
 function compare(one, other) {
   const both = Math.min(one.length, other.length);
-  for (let at = 0; at < both; at += 1) {
+  for (let at2 = 0; at2 < both; at2 += 1) {
     const difference = (
       /** @type {number} */
-      one[at] - /** @type {number} */
-      other[at]
+      one[at2] - /** @type {number} */
+      other[at2]
     );
     if (difference) return difference;
   }
@@ -204,8 +339,8 @@ function unsigned(value, size) {
   if (value < 0n || value >> BigInt(8 * size)) throw new LocalError(`${value} does not fit its field of ${size} bytes`);
   const bytes = new Uint8Array(size);
   let left = value;
-  for (let at = size - 1; at >= 0; at -= 1) {
-    bytes[at] = Number(left & 0xffn);
+  for (let at2 = size - 1; at2 >= 0; at2 -= 1) {
+    bytes[at2] = Number(left & 0xffn);
     left >>= 8n;
   }
   return bytes;
@@ -262,6 +397,168 @@ var Reader = class {
     if (this.left) throw new LedgerError(this.#code);
   }
 };
+
+// src/formats/json.js
+var DEPTH_MAX = 32;
+var DIGITS_MAX = 17;
+var TOKEN = /-?\d[\d.eE+-]*|[{}[\]:,"]/g;
+function decodeStrict(raw) {
+  const text = typeof raw === "string" ? raw : fromUtf8(raw);
+  if (text === null) throw new LedgerError("json_malformed", "The text is not UTF-8.");
+  if (typeof raw === "string" && hasLoneSurrogate(text)) {
+    throw new LedgerError("json_malformed", "The text has a surrogate code point.");
+  }
+  checkDepth(text);
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new LedgerError("json_malformed");
+  }
+  checkTokens(text);
+  return value;
+}
+function checkDepth(text) {
+  let depth = 0;
+  for (let at2 = 0; at2 < text.length; at2 += 1) {
+    switch (text.charCodeAt(at2)) {
+      case 34:
+        at2 = endOfString(text, at2);
+        break;
+      case 91:
+      case 123:
+        depth += 1;
+        if (depth > DEPTH_MAX) throw new LedgerError("json_too_deep");
+        break;
+      case 93:
+      case 125:
+        depth -= 1;
+    }
+  }
+}
+function endOfString(text, begin) {
+  for (let end = text.indexOf('"', begin + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === "\\") backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+function* tokens(text) {
+  const pattern = new RegExp(TOKEN);
+  for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
+    if (found[0] === '"') pattern.lastIndex = endOfString(text, found.index) + 1;
+    yield [text.slice(found.index, pattern.lastIndex), found.index];
+  }
+}
+function checkTokens(text) {
+  const open = [];
+  let isName = false;
+  for (const [token] of tokens(text)) {
+    const names = open.at(-1);
+    switch (token[0]) {
+      case "{":
+        open.push(/* @__PURE__ */ new Set());
+        isName = true;
+        break;
+      case "[":
+        open.push(null);
+        isName = false;
+        break;
+      case "}":
+      case "]":
+        open.pop();
+        isName = false;
+        break;
+      case ",":
+        isName = Boolean(names);
+        break;
+      case ":":
+        isName = false;
+        break;
+      case '"': {
+        const string = token.includes("\\") ? JSON.parse(token) : token.slice(1, -1);
+        if (token.includes("\\u") && hasLoneSurrogate(string)) throw new LedgerError("json_lone_surrogate");
+        if (isName && names) {
+          if (names.has(string)) throw new LedgerError("json_duplicate_key");
+          names.add(string);
+        }
+        break;
+      }
+      default:
+        if (token.length > DIGITS_MAX || /[.eE]|^-0$/.test(token) || !Number.isSafeInteger(Number(token))) {
+          throw new LedgerError("json_number");
+        }
+    }
+  }
+}
+function memberTexts(text) {
+  const members = /* @__PURE__ */ new Map();
+  let depth = 0;
+  let name = "";
+  let begin = -1;
+  for (const [token, index] of tokens(text)) {
+    if (depth === 1) {
+      if (token === ":") begin = index + 1;
+      else if (begin < 0 && token[0] === '"') name = JSON.parse(token);
+      else if (begin >= 0 && (token === "," || token === "}")) {
+        members.set(name, text.slice(begin, index).trim());
+        begin = -1;
+      }
+    }
+    if (token === "{" || token === "[") depth += 1;
+    else if (token === "}" || token === "]") depth -= 1;
+  }
+  return members;
+}
+function canonical(value) {
+  const parts = [];
+  try {
+    write(value, parts);
+  } catch (error) {
+    if (error instanceof LocalError) throw error;
+    throw new LocalError("the value is nested too deep");
+  }
+  return utf8(parts.join(""));
+}
+function write(value, parts) {
+  if (value === null || typeof value === "boolean") {
+    parts.push(String(value));
+  } else if (typeof value === "string") {
+    parts.push(quote(value));
+  } else if (typeof value === "number") {
+    if (!Number.isSafeInteger(value)) throw new LocalError("a number is no integer within +-(2^53-1)");
+    parts.push(String(value));
+  } else if (Array.isArray(value)) {
+    parts.push("[");
+    value.forEach((item, at2) => {
+      if (at2) parts.push(",");
+      write(item, parts);
+    });
+    parts.push("]");
+  } else if (typeof value === "object" && isPlain(value)) {
+    const members = (
+      /** @type {Record<string, unknown>} */
+      value
+    );
+    parts.push("{");
+    Object.keys(members).sort().forEach((name, at2) => {
+      parts.push(at2 ? "," : "", quote(name), ":");
+      write(members[name], parts);
+    });
+    parts.push("}");
+  } else {
+    throw new LocalError(`${typeof value} has no canonical JSON`);
+  }
+}
+function isPlain(value) {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+function quote(text) {
+  if (hasLoneSurrogate(text)) throw new LocalError("a string has a lone surrogate");
+  return JSON.stringify(text);
+}
 
 // vendor/noble-ed25519/index.js
 /*! noble-ed25519 - MIT License (c) 2019 Paul Miller (paulmillr.com) */
@@ -873,17 +1170,17 @@ var HashMD = class {
     const len = data.length;
     let processed = false;
     for (let pos = 0; pos < len; ) {
-      const take = Math.min(blockLen - this.pos, len - pos);
-      if (take === blockLen) {
+      const take2 = Math.min(blockLen - this.pos, len - pos);
+      if (take2 === blockLen) {
         const dataView = createView(data);
         for (; blockLen <= len - pos; pos += blockLen)
           this.process(dataView, pos);
         processed = true;
         continue;
       }
-      buffer.set(pos === 0 && take === len ? data : data.subarray(pos, pos + take), this.pos);
-      this.pos += take;
-      pos += take;
+      buffer.set(pos === 0 && take2 === len ? data : data.subarray(pos, pos + take2), this.pos);
+      this.pos += take2;
+      pos += take2;
       if (this.pos === blockLen) {
         this.process(view, 0);
         this.pos = 0;
@@ -1405,9 +1702,9 @@ var noble = {
 };
 function number(bytes) {
   let value = 0n;
-  for (let at = bytes.length - 1; at >= 0; at -= 1) value = value << 8n | BigInt(
+  for (let at2 = bytes.length - 1; at2 >= 0; at2 -= 1) value = value << 8n | BigInt(
     /** @type {number} */
-    bytes[at]
+    bytes[at2]
   );
   return value;
 }
@@ -1433,11 +1730,11 @@ function isSound(point) {
   return isBelow(y, PRIME) && !SMALL_ORDER.has(y.join());
 }
 function isBelow(one, other) {
-  for (let at = one.length - 1; at >= 0; at -= 1) {
+  for (let at2 = one.length - 1; at2 >= 0; at2 -= 1) {
     const difference = (
       /** @type {number} */
-      one[at] - /** @type {number} */
-      other[at]
+      one[at2] - /** @type {number} */
+      other[at2]
     );
     if (difference) return difference < 0;
   }
@@ -1558,65 +1855,6 @@ async function isStrict(candidate) {
   return judged.join() === "true,true,false,false";
 }
 
-// src/formats/keys.js
-var OPERATION = utf8("cloudnode operation 1\n");
-var VOTE = utf8("cloudnode vote 1\n");
-var RECEIPT = utf8("cloudnode receipt 1\n");
-var ANSWER = utf8("cloudnode answer 1\n");
-var TLS = utf8("cloudnode tls 1\n");
-var APPOINT = utf8("cloudnode appoint 1\n");
-var STUN_DATA = utf8("cloudnode stun data 1\n");
-var SigningKey = class _SigningKey {
-  #seed;
-  #sign;
-  /** @param {Bytes} seed @param {import("../crypto.js").KeyPair} pair */
-  constructor(seed, pair) {
-    this.#seed = seed;
-    this.#sign = pair.sign;
-    this.publicKey = pair.publicKey;
-  }
-  /** @returns {Promise<SigningKey>} A new key. */
-  static async generate() {
-    return _SigningKey.fromSeed(await randomBytes(SEED_SIZE));
-  }
-  /**
-   * @param {Uint8Array | string} seed The 32 secret bytes from which all follows, or their 64 hex digits as in a key
-   *   file (a line feed may follow).
-   * @returns {Promise<SigningKey>}
-   * @throws {LedgerError} `key_file_malformed`: it is a text of something else, which is not repeated.
-   * @throws {LocalError} It has another number of bytes.
-   */
-  static async fromSeed(seed) {
-    const bytes = typeof seed === "string" ? readKey(seed) : Uint8Array.from(seed);
-    if (bytes.length !== SEED_SIZE) throw new LocalError("an Ed25519 seed has 32 bytes");
-    return new _SigningKey(bytes, await (await currentCrypto()).keyPair(bytes));
-  }
-  /** The public key in hex: the account's name. */
-  get account() {
-    return toHex(this.publicKey);
-  }
-  /** The secret in hex, for `fromSeed`. Whoever has it can write in this account's name. */
-  get seed() {
-    return toHex(this.#seed);
-  }
-  /**
-   * @param {Uint8Array} purpose A tag.
-   * @param {Uint8Array} message
-   * @returns {Promise<Bytes>} The 64-byte signature over both.
-   */
-  sign(purpose, message) {
-    return this.#sign(concat(purpose, message));
-  }
-};
-function readKey(text) {
-  const seed = fromHex(text.replace(/\n$/, ""), "key_file_malformed");
-  if (seed.length !== SEED_SIZE) throw new LedgerError("key_file_malformed");
-  return seed;
-}
-function verify(publicKey, purpose, message, signature) {
-  return verifySignature(publicKey, concat(purpose, message), signature);
-}
-
 // src/formats/addresses.js
 var KEY_BYTES_MAX = 256;
 function decodeAccount(text, code = "account_invalid") {
@@ -1659,168 +1897,6 @@ function recordHash(address) {
 }
 function accountHash(account) {
   return sha2562(account);
-}
-
-// src/formats/json.js
-var DEPTH_MAX = 32;
-var DIGITS_MAX = 17;
-var TOKEN = /-?\d[\d.eE+-]*|[{}[\]:,"]/g;
-function decodeStrict(raw) {
-  const text = typeof raw === "string" ? raw : fromUtf8(raw);
-  if (text === null) throw new LedgerError("json_malformed", "The text is not UTF-8.");
-  if (typeof raw === "string" && hasLoneSurrogate(text)) {
-    throw new LedgerError("json_malformed", "The text has a surrogate code point.");
-  }
-  checkDepth(text);
-  let value;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new LedgerError("json_malformed");
-  }
-  checkTokens(text);
-  return value;
-}
-function checkDepth(text) {
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    switch (text.charCodeAt(at)) {
-      case 34:
-        at = endOfString(text, at);
-        break;
-      case 91:
-      case 123:
-        depth += 1;
-        if (depth > DEPTH_MAX) throw new LedgerError("json_too_deep");
-        break;
-      case 93:
-      case 125:
-        depth -= 1;
-    }
-  }
-}
-function endOfString(text, begin) {
-  for (let end = text.indexOf('"', begin + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let backslashes = 0;
-    while (text[end - 1 - backslashes] === "\\") backslashes += 1;
-    if (backslashes % 2 === 0) return end;
-  }
-  return text.length;
-}
-function* tokens(text) {
-  const pattern = new RegExp(TOKEN);
-  for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
-    if (found[0] === '"') pattern.lastIndex = endOfString(text, found.index) + 1;
-    yield [text.slice(found.index, pattern.lastIndex), found.index];
-  }
-}
-function checkTokens(text) {
-  const open = [];
-  let isName = false;
-  for (const [token] of tokens(text)) {
-    const names = open.at(-1);
-    switch (token[0]) {
-      case "{":
-        open.push(/* @__PURE__ */ new Set());
-        isName = true;
-        break;
-      case "[":
-        open.push(null);
-        isName = false;
-        break;
-      case "}":
-      case "]":
-        open.pop();
-        isName = false;
-        break;
-      case ",":
-        isName = Boolean(names);
-        break;
-      case ":":
-        isName = false;
-        break;
-      case '"': {
-        const string = token.includes("\\") ? JSON.parse(token) : token.slice(1, -1);
-        if (token.includes("\\u") && hasLoneSurrogate(string)) throw new LedgerError("json_lone_surrogate");
-        if (isName && names) {
-          if (names.has(string)) throw new LedgerError("json_duplicate_key");
-          names.add(string);
-        }
-        break;
-      }
-      default:
-        if (token.length > DIGITS_MAX || /[.eE]|^-0$/.test(token) || !Number.isSafeInteger(Number(token))) {
-          throw new LedgerError("json_number");
-        }
-    }
-  }
-}
-function memberTexts(text) {
-  const members = /* @__PURE__ */ new Map();
-  let depth = 0;
-  let name = "";
-  let begin = -1;
-  for (const [token, index] of tokens(text)) {
-    if (depth === 1) {
-      if (token === ":") begin = index + 1;
-      else if (begin < 0 && token[0] === '"') name = JSON.parse(token);
-      else if (begin >= 0 && (token === "," || token === "}")) {
-        members.set(name, text.slice(begin, index).trim());
-        begin = -1;
-      }
-    }
-    if (token === "{" || token === "[") depth += 1;
-    else if (token === "}" || token === "]") depth -= 1;
-  }
-  return members;
-}
-function canonical(value) {
-  const parts = [];
-  try {
-    write(value, parts);
-  } catch (error) {
-    if (error instanceof LocalError) throw error;
-    throw new LocalError("the value is nested too deep");
-  }
-  return utf8(parts.join(""));
-}
-function write(value, parts) {
-  if (value === null || typeof value === "boolean") {
-    parts.push(String(value));
-  } else if (typeof value === "string") {
-    parts.push(quote(value));
-  } else if (typeof value === "number") {
-    if (!Number.isSafeInteger(value)) throw new LocalError("a number is no integer within +-(2^53-1)");
-    parts.push(String(value));
-  } else if (Array.isArray(value)) {
-    parts.push("[");
-    value.forEach((item, at) => {
-      if (at) parts.push(",");
-      write(item, parts);
-    });
-    parts.push("]");
-  } else if (typeof value === "object" && isPlain(value)) {
-    const members = (
-      /** @type {Record<string, unknown>} */
-      value
-    );
-    parts.push("{");
-    Object.keys(members).sort().forEach((name, at) => {
-      parts.push(at ? "," : "", quote(name), ":");
-      write(members[name], parts);
-    });
-    parts.push("}");
-  } else {
-    throw new LocalError(`${typeof value} has no canonical JSON`);
-  }
-}
-function isPlain(value) {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-function quote(text) {
-  if (hasLoneSurrogate(text)) throw new LocalError("a string has a lone surrogate");
-  return JSON.stringify(text);
 }
 
 // src/formats/genesis.js
@@ -1934,215 +2010,63 @@ function readAdmission(value) {
   throw new LedgerError("genesis_admission");
 }
 
-// src/formats/operation.js
-var DATA_BYTES_MAX = 65536;
-var COMMON = ["network", "account", "type", "time", "from", "expiry"];
-var TYPES = {
-  put: { needed: ["collection", "key", "data"], optional: ["ref", "if_version"], read: readPut },
-  delete: { needed: ["collection", "key"], optional: ["if_version"], read: readDelete },
-  rate: { needed: ["record", "stars"], optional: [], read: readRate },
-  withdraw: {
-    needed: ["record"],
-    optional: [],
-    read: (members) => ({ type: "withdraw", record: readRecord(members) })
-  },
-  invite: {
-    needed: ["invited"],
-    optional: [],
-    read: (members) => ({ type: "invite", invited: decodeAccount(takeText(members, "invited")) })
-  },
-  appoint: { needed: ["epoch", "validators", "approvals"], optional: [], read: readAppoint }
+// src/formats/keys.js
+var OPERATION = utf8("cloudnode operation 1\n");
+var VOTE = utf8("cloudnode vote 1\n");
+var RECEIPT = utf8("cloudnode receipt 1\n");
+var ANSWER = utf8("cloudnode answer 1\n");
+var TLS = utf8("cloudnode tls 1\n");
+var APPOINT = utf8("cloudnode appoint 1\n");
+var STUN_DATA = utf8("cloudnode stun data 1\n");
+var SigningKey = class _SigningKey {
+  #seed;
+  #sign;
+  /** @param {Bytes} seed @param {import("../crypto.js").KeyPair} pair */
+  constructor(seed, pair) {
+    this.#seed = seed;
+    this.#sign = pair.sign;
+    this.publicKey = pair.publicKey;
+  }
+  /** @returns {Promise<SigningKey>} A new key. */
+  static async generate() {
+    return _SigningKey.fromSeed(await randomBytes(SEED_SIZE));
+  }
+  /**
+   * @param {Uint8Array | string} seed The 32 secret bytes from which all follows, or their 64 hex digits as in a key
+   *   file (a line feed may follow).
+   * @returns {Promise<SigningKey>}
+   * @throws {LedgerError} `key_file_malformed`: it is a text of something else, which is not repeated.
+   * @throws {LocalError} It has another number of bytes.
+   */
+  static async fromSeed(seed) {
+    const bytes = typeof seed === "string" ? readKey(seed) : Uint8Array.from(seed);
+    if (bytes.length !== SEED_SIZE) throw new LocalError("an Ed25519 seed has 32 bytes");
+    return new _SigningKey(bytes, await (await currentCrypto()).keyPair(bytes));
+  }
+  /** The public key in hex: the account's name. */
+  get account() {
+    return toHex(this.publicKey);
+  }
+  /** The secret in hex, for `fromSeed`. Whoever has it can write in this account's name. */
+  get seed() {
+    return toHex(this.#seed);
+  }
+  /**
+   * @param {Uint8Array} purpose A tag.
+   * @param {Uint8Array} message
+   * @returns {Promise<Bytes>} The 64-byte signature over both.
+   */
+  sign(purpose, message) {
+    return this.#sign(concat(purpose, message));
+  }
 };
-async function decodeOperation(body, signature, genesis) {
-  if (body.length > genesis.parameters.max_operation_bytes) throw new LedgerError("operation_too_large");
-  if (signature.length !== SIGNATURE_SIZE) throw new LedgerError("signature_invalid", "A signature has 64 bytes.");
-  const { members, action } = readBody(body);
-  if (takeText(members, "network") !== genesis.networkHex) throw new LedgerError("network_other");
-  const account = decodeAccount(takeText(members, "account"));
-  const time = takeCount(members, "time");
-  const [from, expiry] = [takeInteger(members, "from"), takeInteger(members, "expiry")];
-  if (from < 0 || from > expiry || expiry > from + genesis.parameters.window) throw new LedgerError("window_invalid");
-  if (action.type !== "appoint" && !await admitsByWork(genesis, account)) throw new LedgerError("admission_work");
-  const [exact, signed] = [
-    /** @type {Bytes} */
-    body,
-    /** @type {Bytes} */
-    signature
-  ];
-  return { id: await operationId(body), body: exact, signature: signed, account, time, from, expiry, action };
+function readKey(text) {
+  const seed = fromHex(text.replace(/\n$/, ""), "key_file_malformed");
+  if (seed.length !== SEED_SIZE) throw new LedgerError("key_file_malformed");
+  return seed;
 }
-function operationId(body) {
-  return sha2562(body);
-}
-function verifyOperation(operation) {
-  return verify(operation.account, OPERATION, operation.body, operation.signature);
-}
-function signOperation(key, body) {
-  return key.sign(OPERATION, body);
-}
-function readBody(body) {
-  const value = decodeStrict(body);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new LedgerError("member_type", "An operation is an object.");
-  }
-  const members = (
-    /** @type {Members} */
-    value
-  );
-  if (!Object.hasOwn(members, "type")) throw new LedgerError("member_missing", "Member 'type' is missing.");
-  const name = members.type;
-  const type = typeof name === "string" && Object.hasOwn(TYPES, name) ? TYPES[name] : void 0;
-  if (!type) throw new LedgerError("type_unknown");
-  checkNames(members, [...COMMON, ...type.needed], type.optional);
-  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
-  return { members, action: type.read(members, text) };
-}
-function checkNames(members, needed, optional, code) {
-  for (const name of Object.keys(members)) {
-    if (!needed.includes(name) && !optional.includes(name)) {
-      throw new LedgerError(code ?? "member_unknown", `Member ${JSON.stringify(name.slice(0, 64))} is unknown here.`);
-    }
-  }
-  for (const name of needed) {
-    if (!Object.hasOwn(members, name)) throw new LedgerError(code ?? "member_missing", `Member '${name}' is missing.`);
-  }
-}
-function takeText(members, name) {
-  const value = members[name];
-  if (typeof value !== "string") throw new LedgerError("member_type", `Member '${name}' is not a string.`);
-  return value;
-}
-function takeInteger(members, name) {
-  const value = members[name];
-  if (!Number.isSafeInteger(value)) throw new LedgerError("member_type", `Member '${name}' is not an integer.`);
-  return (
-    /** @type {number} */
-    value
-  );
-}
-function takeCount(members, name) {
-  const value = takeInteger(members, name);
-  if (value < 0) throw new LedgerError("member_type", `Member '${name}' is not an integer from 0 up.`);
-  return value;
-}
-function readVersion(members) {
-  return Object.hasOwn(members, "if_version") ? takeCount(members, "if_version") : null;
-}
-function readKeyed(members) {
-  const [collection, key] = [takeText(members, "collection"), takeText(members, "key")];
-  checkCollection(collection);
-  checkKey(key);
-  return { collection, key };
-}
-function readPut(members, text) {
-  const keyed = readKeyed(members);
-  const data = (
-    /** @type {string} */
-    memberTexts(text).get("data")
-  );
-  if (utf8(data).length > DATA_BYTES_MAX) throw new LedgerError("data_too_large");
-  const ref = Object.hasOwn(members, "ref") ? takeText(members, "ref") : null;
-  if (ref !== null) checkAddress(ref, "ref_invalid");
-  return { type: "put", ...keyed, data, ref, ifVersion: readVersion(members) };
-}
-function readDelete(members) {
-  return { type: "delete", ...readKeyed(members), ifVersion: readVersion(members) };
-}
-function readRecord(members) {
-  const record = takeText(members, "record");
-  checkAddress(record);
-  return record;
-}
-function readRate(members) {
-  const record = readRecord(members);
-  const stars = members.stars;
-  if (typeof stars !== "number" || stars < 1 || stars > 5) throw new LedgerError("stars_invalid");
-  return { type: "rate", record, stars };
-}
-function readAppoint(members) {
-  const epoch = takeCount(members, "epoch");
-  const { validators, approvals } = members;
-  if (!isList(validators) || new Set(validators).size !== validators.length) {
-    throw new LedgerError("validators_invalid");
-  }
-  const keys = validators.map((key) => decodeAccount(key, "validators_invalid"));
-  if (!isList(approvals)) throw new LedgerError("approvals_invalid");
-  const read = approvals.map(readApproval);
-  if (read.some(({ validator }, at) => at && validator <= /** @type {Approval} */
-  read[at - 1].validator)) {
-    throw new LedgerError("approvals_invalid", "The approvals are not in ascending order of validator, each once.");
-  }
-  return { type: "appoint", epoch, validators: keys, approvals: read };
-}
-function isList(value) {
-  return Array.isArray(value) && value.length >= 1 && value.length <= VALIDATORS_MAX;
-}
-function readApproval(value) {
-  const code = "approvals_invalid";
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new LedgerError(code);
-  const members = (
-    /** @type {Members} */
-    value
-  );
-  checkNames(members, ["validator", "signature"], [], code);
-  const { validator } = members;
-  if (typeof validator !== "number" || validator < 0 || validator >= VALIDATORS_MAX) {
-    throw new LedgerError(code, "An approval's validator is not an index from 0 to 999.");
-  }
-  const signature = fromHex(members.signature, code);
-  if (signature.length !== SIGNATURE_SIZE) throw new LedgerError(code);
-  return { validator, signature };
-}
-function buildBody(envelope, written) {
-  const { network, account, time, from, expiry } = envelope;
-  const { type, ...members } = written;
-  try {
-    const text = JSON.stringify({ network, account, type, time, from, expiry, ...members }, checkNumber);
-    const { members: read } = readBody(text);
-    decodeAccount(takeText(read, "account"));
-    takeCount(read, "time");
-    return utf8(text);
-  } catch (error) {
-    const told = error instanceof Error ? error.message : String(error);
-    throw new LocalError(`not an operation: ${told}`);
-  }
-}
-function checkNumber(name, value) {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) {
-    throw new LocalError(`member ${JSON.stringify(name)} is no integer within +-(2^53-1): write it as a string`);
-  }
-  return value;
-}
-function writeApproval({ validator, signature }) {
-  return { validator, signature: toHex(signature) };
-}
-
-// src/formats/appointment.js
-function approvalMessage(network, epoch, validators) {
-  return concat(network, u64(epoch), ...validators);
-}
-async function signApproval(key, index, epoch, validators) {
-  const message = approvalMessage(epoch.network, epoch.number, validators);
-  return { validator: index, signature: await key.sign(APPOINT, message) };
-}
-async function checkAppoint(appoint, epoch) {
-  if (BigInt(appoint.epoch) !== epoch.number) throw new LedgerError("appoint_epoch");
-  const present = epoch.validators;
-  if (appoint.approvals.some(({ validator }) => validator >= present.length)) throw new LedgerError("appoint_validator");
-  if (appoint.approvals.length < epoch.quorum) throw new LedgerError("appoint_quorum");
-  const message = approvalMessage(epoch.network, epoch.number, appoint.validators);
-  const areTrue = await Promise.all(
-    appoint.approvals.map(
-      ({ validator, signature }) => verify(
-        /** @type {Uint8Array} */
-        present[validator],
-        APPOINT,
-        message,
-        signature
-      )
-    )
-  );
-  if (areTrue.includes(false)) throw new LedgerError("appoint_signature");
+function verify(publicKey, purpose, message, signature) {
+  return verifySignature(publicKey, concat(purpose, message), signature);
 }
 
 // src/formats/block.js
@@ -2300,17 +2224,17 @@ async function verifyFinality(finality, header, network, epoch, validators) {
 async function checkBlock({ descendants, certificate }, header) {
   const line = [header, ...descendants];
   const hashes2 = await Promise.all(line.map(headerHash));
-  descendants.forEach((child, at) => {
+  descendants.forEach((child, at2) => {
     const parent = (
       /** @type {Header} */
-      line[at]
+      line[at2]
     );
     if (!equal(child.network, header.network)) throw new LedgerError("header_network");
     if (child.epoch !== header.epoch) throw new LedgerError("header_epoch");
     const isChild = equal(
       child.parent,
       /** @type {Bytes} */
-      hashes2[at]
+      hashes2[at2]
     ) && child.height === parent.height + 1n;
     if (!isChild || child.view <= parent.view) throw new LedgerError("finality_chain");
   });
@@ -2324,72 +2248,6 @@ async function checkBlock({ descendants, certificate }, header) {
   if (certificate.kind !== FINALIZE) throw new LedgerError("certificate_kind");
   if (!equal(certificate.hash, hash2) || certificate.view !== last.view) throw new LedgerError("certificate_block");
 }
-
-// src/formats/epoch.js
-var Epoch = class _Epoch {
-  /**
-   * @param {Bytes} network
-   * @param {bigint} number
-   * @param {readonly Bytes[]} validators Their keys in the order of the indexes.
-   * @param {bigint} [base] The height of the block that it begins on, which belongs to the epoch before.
-   * @param {bigint | null} [last] The height of the block that ended it; null if that is not known, or it goes on.
-   */
-  constructor(network, number2, validators, base = 0n, last = null) {
-    this.network = network;
-    this.number = number2;
-    this.validators = validators;
-    this.base = base;
-    this.last = last;
-  }
-  /** @param {import("./genesis.js").Genesis} genesis @returns {Epoch} The network's first epoch. */
-  static ofGenesis(genesis) {
-    return new _Epoch(genesis.network, 0n, genesis.validators);
-  }
-  /** How many of the validators must sign. */
-  get quorum() {
-    return quorum(this.validators.length);
-  }
-  /**
-   * Check that a block of this epoch is final and part of the chain.
-   *
-   * @param {Header} header @param {Finality} finality
-   * @throws {LedgerError} `header_discarded`, and the codes of `verifyFinality`.
-   */
-  async verify(header, finality) {
-    await verifyFinality(finality, header, this.network, this.number, this.validators);
-    if (header.height <= this.base || this.last !== null && header.height > this.last) {
-      throw new LedgerError("header_discarded");
-    }
-  }
-  /** @param {Header} header Of a block that was verified. @returns {Epoch} This one, known to end with that block. */
-  closed(header) {
-    return new _Epoch(this.network, this.number, this.validators, this.base, header.height);
-  }
-  /**
-   * The epoch that begins on a block of this one, which was verified.
-   *
-   * @param {Header} header
-   * @param {readonly Bytes[]} validators Those that the block appoints.
-   * @returns {Promise<Epoch>}
-   * @throws {LedgerError} `epoch_goes_on`: the block ends no epoch. `block_validators`: it appoints others.
-   */
-  async after(header, validators) {
-    if (!header.endsEpoch) throw new LedgerError("epoch_goes_on");
-    await checkAppointed(header, validators);
-    return new _Epoch(this.network, this.number + 1n, validators, header.height);
-  }
-  /**
-   * Check that a block ended this epoch, and go on to the next one.
-   *
-   * @param {Header} header @param {Finality} finality @param {readonly Bytes[]} validators
-   * @returns {Promise<Epoch>}
-   * @throws {LedgerError} As `verify` and `after`.
-   */
-  async next(header, finality, validators) {
-    await this.verify(header, finality);
-    return this.after(header, validators);
-  }
-};
 
 // src/trust/told.js
 function isObject2(value) {
@@ -2438,99 +2296,670 @@ function readContext(rawContext) {
   return { network, height: told.height, hash: fromHex(told.hash, "finality_malformed"), told };
 }
 
-// src/trust/epochchain.js
-var PAGE = 50;
-var EpochChain = class _EpochChain {
-  /** @type {Map<bigint, Epoch>} */
-  #epochs;
-  /** @param {Epoch} trusted Where to begin: the genesis's epoch, or one that was verified earlier. */
-  constructor(trusted) {
-    this.#epochs = /* @__PURE__ */ new Map([[trusted.number, trusted]]);
-    this.newest = trusted;
+// src/session/told.js
+function isAfter(one, other) {
+  return one.height > other.height || one.height === other.height && one.index > other.index;
+}
+function isText(value) {
+  return typeof value === "string";
+}
+function take(value, is, what) {
+  if (!is(value)) throw new AnswerMalformed(`The node's answer is not of the documented form: ${what}.`);
+  return value;
+}
+
+// src/session/messages.js
+var Answer = class {
+  /** @type {Map<string, string> | null} */
+  #texts = null;
+  #message;
+  /** @param {string} message The whole answer. @param {unknown} result */
+  constructor(message, result) {
+    this.#message = message;
+    this.result = result;
   }
-  /** @param {import("../formats/genesis.js").Genesis} genesis @returns {EpochChain} All that is known at the beginning. */
-  static ofGenesis(genesis) {
-    return new _EpochChain(Epoch.ofGenesis(genesis));
+  /** The result's exact JSON text, equal byte for byte between nodes at one height. */
+  get raw() {
+    return this.#text("result");
   }
-  /** The network's id. */
-  get network() {
-    return this.newest.network;
+  /** The exact text of what it says of itself, with proof and signature if they were asked for; empty for nothing. */
+  get rawContext() {
+    return this.#text("context");
   }
-  /** @param {bigint | number} number @returns {Epoch | undefined} An epoch; undefined if it is not known (yet). */
-  find(number2) {
-    return this.#epochs.get(BigInt(number2));
-  }
-  /**
-   * Check that a header is final by the validators of its epoch.
-   *
-   * @param {Header} header @param {Finality} finality
-   * @throws {LedgerError} `header_epoch` if that one is not known: `follow` first. Else as `Epoch.verify`.
-   */
-  async verify(header, finality) {
-    const epoch = this.find(header.epoch);
-    if (!epoch) {
-      throw new LedgerError("header_epoch", `Epoch ${header.epoch} is not known: the newest is ${this.newest.number}.`);
-    }
-    await epoch.verify(header, finality);
-  }
-  /**
-   * Ask a node for all epochs after the newest one, and check them.
-   *
-   * @param {(method: "getepochs", params: {limit: number, after?: number}) => Promise<unknown>} ask Gives the result.
-   * @returns {Promise<Epoch>} The newest one now.
-   * @throws {LedgerError} What the node told is not so: the codes of headers, certificates, `finality_` and `epoch_`,
-   *   `block_validators`. What was verified before that is kept.
-   */
-  async follow(ask) {
-    let after = this.newest.number === 0n ? void 0 : Number(this.newest.number) - 1;
-    let end = null;
-    for (; ; ) {
-      const page = readPage(await ask("getepochs", after === void 0 ? { limit: PAGE } : { limit: PAGE, after }));
-      for (const told of page.epochs) {
-        await this.#take(told, end);
-        end = told.end === null ? null : readFinal(told.end);
-      }
-      if (!page.goesOn || !page.epochs.length || end === null) return this.newest;
-      after = Number(this.newest.number);
-    }
-  }
-  /** @param {ToldEpoch} told The next epoch. @param {{header: Header, finality: Finality} | null} end Of the one before. */
-  async #take(told, end) {
-    const { newest } = this;
-    if (!end) {
-      const isSame = told.validators.length === newest.validators.length && told.validators.every((key, at) => equal(
-        key,
-        /** @type {Bytes} */
-        newest.validators[at]
-      ));
-      if (told.epoch !== newest.number || !isSame) {
-        throw new LedgerError("block_validators", `Epoch ${told.epoch} is told with other validators.`);
-      }
-      return;
-    }
-    const after = await newest.next(end.header, end.finality, told.validators);
-    if (told.epoch !== after.number) {
-      throw new LedgerError("header_epoch", `Epoch ${told.epoch} is told where ${after.number} follows.`);
-    }
-    this.#epochs.set(newest.number, newest.closed(end.header));
-    this.#epochs.set(after.number, after);
-    this.newest = after;
+  /** @param {string} name */
+  #text(name) {
+    this.#texts ??= memberTexts(this.#message);
+    return this.#texts.get(name) ?? "";
   }
 };
-function readPage(told) {
-  if (!isObject2(told) || !Array.isArray(told.epochs) || told.epochs.length > PAGE) {
-    throw new LedgerError("finality_malformed", "The node's epochs are not of the documented form.");
-  }
-  return { epochs: told.epochs.map(readEpoch), goesOn: isCount(told.next) };
+function encodeRequest(id, method, params, context) {
+  return JSON.stringify({ jsonrpc: "2.0", id, method, params, context });
 }
-function readEpoch(told) {
-  if (isObject2(told) && isCount(told.epoch) && Array.isArray(told.validators) && "end" in told) {
-    const { epoch, validators, end } = told;
-    if (validators.length <= VALIDATORS_MAX) {
-      return { epoch: BigInt(epoch), validators: validators.map((key) => decodeAccount(key)), end };
+function decodeIncoming(message) {
+  let told;
+  try {
+    told = JSON.parse(message);
+  } catch {
+    told = null;
+  }
+  if (isObject2(told)) {
+    const id = isCount(told.id) ? told.id : null;
+    if (typeof told.method === "string") return { id: null, notification: isObject2(told.params) ? told.params : {} };
+    if (isObject2(told.error)) return { id, error: readError(told.error, message) };
+    if ("result" in told) return { id, answer: new Answer(message, told.result) };
+  }
+  throw new AnswerMalformed("The answer is not JSON-RPC: is it a cloudnode that listens there?");
+}
+function readError(error, message) {
+  const data = isObject2(error.data) ? error.data : {};
+  const code = typeof data.code === "string" ? data.code : "";
+  const text = typeof error.message === "string" ? error.message : "The node answered with an error.";
+  const number2 = Number.isSafeInteger(error.code) ? Number(error.code) : 0;
+  return new RemoteError(number2, code, text, data, message ? memberTexts(message).get("context") ?? "" : "");
+}
+
+// src/session/nodesubscription.js
+var WAITING_MAX = 1e4;
+var WAITING_CHARACTERS_MAX = 8 * 1024 * 1024;
+var NodeSubscription = class _NodeSubscription {
+  #client;
+  #topic;
+  #wanted;
+  /** At the node; null while there is none. @type {string | null} */
+  #id = null;
+  /** Up to where everything was told. @type {LogPlace} */
+  #reached;
+  /** @type {{item: Item, size: number}[]} */
+  #items = [];
+  #characters = 0;
+  #isOverfull = false;
+  /** @type {Error | null} */
+  #failure = null;
+  #isClosed = false;
+  #wake = () => {
+  };
+  /** @param {Error | null} reason */
+  #lost = (reason) => {
+    if (reason) this.#fail(reason);
+    else this.#close();
+  };
+  /**
+   * @param {import("./client.js").Client} client
+   * @param {string} topic
+   * @param {object} wanted
+   * @param {Begun} begun
+   */
+  constructor(client, topic, wanted, { id, cursor, early }) {
+    this.#client = client;
+    this.#topic = topic;
+    this.#wanted = wanted;
+    this.cursor = cursor;
+    this.#reached = cursor;
+    this.#listen(id, early);
+    client.onLost.add(this.#lost);
+    if (!client.isConnected) this.#fail(new ConnectionFailed(`The connection with ${client.url} was closed.`));
+  }
+  /**
+   * @param {import("./client.js").Client} client
+   * @param {string} topic
+   * @param {object} wanted
+   * @param {LogPlace | null} after
+   */
+  static async begin(client, topic, wanted, after) {
+    return new _NodeSubscription(client, topic, wanted, await ask(client, topic, wanted, after));
+  }
+  /**
+   * @returns {Promise<Item | null>} The next item; null when it was closed. Only one may wait.
+   * @throws {import("./errors.js").ClientError} It ended.
+   */
+  async next() {
+    for (; ; ) {
+      const first = this.#items.shift();
+      if (first) {
+        this.#characters -= first.size;
+        this.cursor = first.item.cursor;
+        return first.item;
+      }
+      if (this.#failure) throw this.#failure;
+      if (this.#isClosed) return null;
+      if (this.#isOverfull) await this.#resume();
+      else await new Promise((resolve) => this.#wake = () => resolve(void 0));
     }
   }
-  throw new LedgerError("finality_malformed", "An epoch that the node tells is not of the documented form.");
+  /** End it, at the node as well; what waits may still be taken. */
+  close() {
+    this.#endAtNode();
+    this.#close();
+  }
+  // Inside
+  /** @param {string} id @param {Notified[]} early */
+  #listen(id, early) {
+    this.#id = id;
+    this.#client.subscribers.set(id, (told, size) => this.#notified(told, size));
+    for (const { told, size } of early) this.#notified(told, size);
+  }
+  /** @param {import("./told.js").Told} told @param {number} size Characters. */
+  #notified(told, size) {
+    if (isObject2(told.error)) {
+      const error = readError(told.error);
+      if (this.#id) this.#client.subscribers.delete(this.#id);
+      this.#id = null;
+      if (error.code === "subscriber_slow") this.#isOverfull = true;
+      else this.#fail(error);
+      this.#wake();
+      return;
+    }
+    const items = Array.isArray(told.items) ? told.items.map(readItem) : [null];
+    if (!isPlace(told.cursor) || items.includes(null)) {
+      this.#endAtNode();
+      this.#fail(new AnswerMalformed(`${this.#client.url} told items that are not of the documented form.`));
+      return;
+    }
+    for (const item of items) {
+      if (!item || !isAfter(item.cursor, this.#reached)) continue;
+      this.#items.push({ item, size: size / items.length });
+      this.#characters += size / items.length;
+    }
+    if (isAfter(told.cursor, this.#reached)) this.#reached = told.cursor;
+    if (this.#items.length > WAITING_MAX || this.#characters > WAITING_CHARACTERS_MAX) {
+      this.#isOverfull = true;
+      this.#endAtNode();
+    }
+    this.#wake();
+  }
+  #endAtNode() {
+    if (this.#id === null) return;
+    this.#client.subscribers.delete(this.#id);
+    if (this.#client.isConnected) {
+      this.#client.call("unsubscribe", { subscription: this.#id }).catch(() => {
+      });
+    }
+    this.#id = null;
+  }
+  async #resume() {
+    this.#isOverfull = false;
+    const { id, early } = await ask(this.#client, this.#topic, this.#wanted, this.#reached);
+    this.#listen(id, early);
+    if (this.#failure || this.#isClosed) this.#endAtNode();
+  }
+  #close() {
+    this.#isClosed = true;
+    this.#client.onLost.delete(this.#lost);
+    this.#wake();
+  }
+  /** @param {Error} error */
+  #fail(error) {
+    this.#failure ??= error;
+    this.#client.onLost.delete(this.#lost);
+    this.#wake();
+  }
+};
+async function ask(client, topic, wanted, after) {
+  const early = [];
+  const taken = ({ result }) => {
+    if (!isObject2(result) || !isText(result.subscription)) return;
+    client.subscribers.set(result.subscription, (told2, size) => early.push({ told: told2, size }));
+  };
+  const params = { topic, filter: wanted, ...after && { after } };
+  const told = take((await client.call("subscribe", params, void 0, { taken })).result, isObject2, "subscribe");
+  return { id: take(told.subscription, isText, "subscription"), cursor: take(told.cursor, isPlace, "cursor"), early };
+}
+function readItem(told) {
+  if (!isObject2(told)) return null;
+  if (isPlace(told.cursor)) return (
+    /** @type {Item} */
+    told
+  );
+  const { height, operations_count: count = 0 } = told;
+  if (!isCount(height) || !isCount(count)) return null;
+  return { ...told, cursor: { height, index: Math.max(count - 1, 0) } };
+}
+
+// src/session/client.js
+var TIMEOUT = 30;
+var OUTSTANDING = 512;
+var Client = class {
+  #carrier;
+  #clock;
+  #timeout;
+  #lastId = 0;
+  /** @type {Map<number, Pending>} */
+  #outstanding = /* @__PURE__ */ new Map();
+  /** @type {Map<number, Pending>} */
+  #waiting = /* @__PURE__ */ new Map();
+  /** @type {ConnectionFailed | null} */
+  #failure = null;
+  /**
+   * @param {Carrier} carrier
+   * @param {import("./clock.js").Clock} clock
+   * @param {{url?: string, timeout?: number}} [options] `timeout`: seconds to wait for an answer.
+   */
+  constructor(carrier, clock, { url = "", timeout = TIMEOUT } = {}) {
+    this.url = url;
+    this.subscribers = /* @__PURE__ */ new Map();
+    this.onLost = /* @__PURE__ */ new Set();
+    this.#carrier = carrier;
+    this.#clock = clock;
+    this.#timeout = timeout;
+    carrier.start({
+      messageReceived: (message) => this.#received(message),
+      requestFailed: (id, error) => this.#take(id)?.reject(error),
+      connectionLost: (error) => this.#end(error, error)
+    });
+  }
+  /** Whether subscriptions are possible. */
+  get keepsConnection() {
+    return this.#carrier.keepsConnection;
+  }
+  /** Whether calls may still be answered. */
+  get isConnected() {
+    return this.#failure === null;
+  }
+  /** Whether nothing waits for it: no call, no subscription. */
+  get isIdle() {
+    return !this.#outstanding.size && !this.#waiting.size && !this.subscribers.size;
+  }
+  /**
+   * Call a method.
+   *
+   * @param {string} method
+   * @param {unknown} [params] An object or array; left out for none.
+   * @param {import("./session.js").RequestContext} [context] The request's `context`.
+   * @param {{timeout?: number, signal?: AbortSignal, taken?: (answer: Answer) => void}} [options] `timeout`: seconds from
+   *   now. `signal`: gives up the answer, not what the node does. `taken`: called with the answer before any message
+   *   behind it is looked at, which the promise's `then` is not.
+   * @returns {Promise<Answer>} Fails with `RemoteError`, `ConnectionFailed` or `TimedOut`.
+   */
+  call(method, params, context, { timeout = this.#timeout, signal, taken } = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure);
+      if (signal?.aborted) return reject(new ConnectionFailed("The call was given up."));
+      const id = this.#lastId += 1;
+      const giveUp = () => this.#take(id)?.reject(new ConnectionFailed("The call was given up."));
+      const forgetTimer = this.#clock.later(timeout, () => {
+        this.#take(id)?.reject(new TimedOut(`${this.url || "The node"} did not answer in time.`));
+      });
+      signal?.addEventListener("abort", giveUp, { once: true });
+      const forget = () => {
+        forgetTimer();
+        signal?.removeEventListener("abort", giveUp);
+      };
+      const succeed = (answer) => {
+        taken?.(answer);
+        resolve(answer);
+      };
+      const message = encodeRequest(id, method, params, context);
+      const pending = { message, resolve: succeed, reject, forget };
+      if (this.#outstanding.size < OUTSTANDING) this.#send(id, pending);
+      else this.#waiting.set(id, pending);
+    });
+  }
+  /**
+   * Be told of changes.
+   *
+   * @param {string} topic
+   * @param {object} wanted The node's `filter`.
+   * @param {import("./told.js").LogPlace | null} after Go on after this cursor; from now on if null.
+   */
+  subscribe(topic, wanted, after) {
+    return NodeSubscription.begin(this, topic, wanted, after);
+  }
+  /** Close the connection; calls without an answer fail. */
+  close() {
+    this.#end(new ConnectionFailed("The connection was closed."), null);
+  }
+  // Inside
+  /** @param {number} id @param {Pending} pending */
+  #send(id, pending) {
+    this.#outstanding.set(id, pending);
+    this.#carrier.send(id, pending.message);
+  }
+  /** @param {number} id A call that is over. @returns {Pending | undefined} */
+  #take(id) {
+    const pending = this.#outstanding.get(id) ?? this.#waiting.get(id);
+    if (!pending) return void 0;
+    pending.forget();
+    this.#waiting.delete(id);
+    if (this.#outstanding.delete(id)) {
+      const next = this.#waiting.entries().next();
+      if (!next.done) {
+        this.#waiting.delete(next.value[0]);
+        this.#send(...next.value);
+      }
+    }
+    return pending;
+  }
+  /** @param {string} message */
+  #received(message) {
+    let incoming;
+    try {
+      incoming = decodeIncoming(message);
+    } catch (error2) {
+      this.#end(
+        /** @type {ConnectionFailed} */
+        error2,
+        /** @type {ConnectionFailed} */
+        error2
+      );
+      return;
+    }
+    const { id, answer, error, notification } = incoming;
+    if (notification) {
+      if (typeof notification.subscription === "string") {
+        this.subscribers.get(notification.subscription)?.(notification, message.length);
+      }
+    } else if (error) {
+      const about = id ?? this.#outstanding.keys().next().value;
+      if (about !== void 0) this.#take(about)?.reject(error);
+    } else if (answer && id !== null) {
+      this.#take(id)?.resolve(answer);
+    }
+  }
+  /** @param {ConnectionFailed} error For the calls. @param {ConnectionFailed | null} reason */
+  #end(error, reason) {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#carrier.close();
+    const unanswered = [...this.#outstanding.values(), ...this.#waiting.values()];
+    this.#outstanding.clear();
+    this.#waiting.clear();
+    for (const pending of unanswered) {
+      pending.forget();
+      pending.reject(error);
+    }
+    for (const lost of [...this.onLost]) lost(reason);
+    this.onLost.clear();
+    this.subscribers.clear();
+  }
+};
+
+// src/transports/opening.js
+async function opening(url, { clock, timeout, signal }, open) {
+  const giving = new AbortController();
+  let fail = () => {
+  };
+  const late = new Promise((_, reject) => fail = reject);
+  const forget = clock.later(timeout, () => fail(new ConnectionFailed(`Cannot reach ${url} within ${timeout} s.`)));
+  const ended = () => fail(new ConnectionFailed(`Reaching ${url} was given up.`));
+  signal.addEventListener("abort", ended, { once: true });
+  try {
+    if (signal.aborted) ended();
+    const opened = open(giving.signal);
+    opened.catch(() => {
+    });
+    return await /** @type {Promise<T>} */
+    Promise.race([opened, late]);
+  } catch (error) {
+    giving.abort();
+    if (error instanceof ClientError) throw error;
+    throw new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`);
+  } finally {
+    forget();
+    signal.removeEventListener("abort", ended);
+  }
+}
+
+// src/transports/websocket.js
+var MESSAGE_MAX = 16 * 1024 * 1024;
+function openWebSocket(url, WebSocket, limits) {
+  return opening(url, limits, async (signal) => {
+    const socket = new WebSocket(url);
+    signal.addEventListener("abort", () => socket.close());
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = (event) => reject(new ConnectionFailed(`Cannot reach ${url}${because(event)}.`));
+      socket.onclose = socket.onerror;
+    });
+    return carry(url, socket);
+  });
+}
+function because(event) {
+  const reason = event?.message || event?.reason;
+  return reason ? `: ${reason}` : "";
+}
+function carry(url, socket) {
+  let receiver = null;
+  const end = (error) => {
+    const told = receiver;
+    receiver = null;
+    socket.onmessage = socket.onclose = null;
+    socket.onerror = () => {
+    };
+    socket.close();
+    if (error) told?.connectionLost(error);
+  };
+  socket.onmessage = ({ data }) => {
+    if (typeof data !== "string" || data.length > MESSAGE_MAX || !receiver) {
+      end(new AnswerMalformed(`${url} sent what is no answer: is it a cloudnode that listens there?`));
+    } else receiver.messageReceived(data);
+  };
+  socket.onclose = socket.onerror = (event) => {
+    const code = event?.code ? ` (${event.code}${event.reason ? ` ${event.reason}` : ""})` : "";
+    end(new ConnectionFailed(`The connection with ${url} broke${code}.`));
+  };
+  return {
+    keepsConnection: true,
+    start: (to) => receiver = to,
+    send: (_, message) => {
+      if (receiver) socket.send(message);
+    },
+    close: () => end(null)
+  };
+}
+
+// src/transports/http.js
+var CONNECTIONS = 6;
+function openHttp(url, fetch) {
+  let receiver = null;
+  const waiting = [];
+  const closing = new AbortController();
+  let busy = 0;
+  const postNext = () => {
+    const request = busy < CONNECTIONS ? waiting.shift() : void 0;
+    if (!request) return;
+    busy += 1;
+    exchange(url, fetch, request.message, closing.signal).then(
+      (answer) => receiver?.messageReceived(answer),
+      (error) => {
+        const isOurs = error instanceof ClientError;
+        receiver?.requestFailed(
+          request.id,
+          isOurs ? error : new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`)
+        );
+      }
+    ).finally(() => {
+      busy -= 1;
+      postNext();
+    });
+  };
+  return {
+    keepsConnection: false,
+    start: (to) => receiver = to,
+    send: (id, message) => {
+      waiting.push({ id, message });
+      postNext();
+    },
+    close: () => {
+      receiver = null;
+      waiting.length = 0;
+      closing.abort();
+    }
+  };
+}
+async function exchange(url, fetch, body, signal) {
+  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body, signal });
+  const text = await readText(response);
+  if (/^\s*\{/.test(text)) return text;
+  if (response.status === 429 || response.status === 503) {
+    throw new RemoteError(response.status, "", `${url} takes no request now: ${text.slice(0, 200)}`);
+  }
+  throw new ConnectionFailed(`${url} answers HTTP ${response.status}: is it a cloudnode that listens there?`);
+}
+async function readText(response) {
+  const reader = response.body?.getReader();
+  const decoder2 = new TextDecoder();
+  let text = "";
+  for (; ; ) {
+    const { value, done } = await reader?.read() ?? { done: true, value: void 0 };
+    if (done) return text + decoder2.decode();
+    text += decoder2.decode(value, { stream: true });
+    if (text.length > MESSAGE_MAX) {
+      await reader?.cancel();
+      throw new AnswerMalformed(`The answer of ${response.url} is longer than is taken.`);
+    }
+  }
+}
+
+// src/transports/frames.js
+var HEAD = 4;
+function encodeFrame(message) {
+  const text = new TextEncoder().encode(message);
+  const framed = new Uint8Array(HEAD + text.length);
+  new DataView(framed.buffer).setUint32(0, text.length);
+  framed.set(text, HEAD);
+  return framed;
+}
+var FrameReader = class {
+  /** What came and is not taken yet. @type {Uint8Array[]} */
+  #pieces = [];
+  #length = 0;
+  #most;
+  /** @param {number} most The longest message that is taken, in bytes. */
+  constructor(most) {
+    this.#most = most;
+  }
+  /**
+   * @param {Uint8Array} bytes
+   * @returns {string[]} The messages that are complete now.
+   * @throws {AnswerMalformed} A message is longer than is taken, or not UTF-8.
+   */
+  feed(bytes) {
+    if (bytes.length) this.#pieces.push(bytes);
+    this.#length += bytes.length;
+    const messages = [];
+    while (this.#length >= HEAD) {
+      const head = this.#peek(HEAD);
+      const size = new DataView(head.buffer, head.byteOffset).getUint32(0);
+      if (size > this.#most) throw new AnswerMalformed(`The node announces a message of ${size} bytes.`);
+      if (this.#length < HEAD + size) break;
+      const framed = this.#peek(HEAD + size);
+      this.#drop(HEAD + size);
+      try {
+        messages.push(new TextDecoder("utf-8", { fatal: true }).decode(framed.subarray(HEAD)));
+      } catch {
+        throw new AnswerMalformed("The node sent a message that is not UTF-8.");
+      }
+    }
+    return messages;
+  }
+  /** The first bytes in one piece. @param {number} size */
+  #peek(size) {
+    if (this.#pieces[0].length < size) {
+      const joined = new Uint8Array(this.#length);
+      let at2 = 0;
+      for (const piece of this.#pieces) {
+        joined.set(piece, at2);
+        at2 += piece.length;
+      }
+      this.#pieces = [joined];
+    }
+    return this.#pieces[0].subarray(0, size);
+  }
+  /** @param {number} size Not more than the first piece has. */
+  #drop(size) {
+    this.#pieces[0] = this.#pieces[0].subarray(size);
+    if (!this.#pieces[0].length) this.#pieces.shift();
+    this.#length -= size;
+  }
+};
+
+// src/transports/webtransport.js
+var MESSAGE_MAX2 = 16 * 1024 * 1024;
+function openWebTransport(address, certificates, WebTransport, limits) {
+  const url = `https://${authority(address)}${address.path}`;
+  return opening(url, limits, async (signal) => {
+    const hashes2 = certificates.map((each) => ({ algorithm: "sha-256", value: bytesOf(each) }));
+    const transport = new WebTransport(url, hashes2.length ? { serverCertificateHashes: hashes2 } : {});
+    transport.closed.catch(() => {
+    });
+    signal.addEventListener("abort", () => transport.close());
+    await transport.ready;
+    return carry2(url, transport, await transport.createBidirectionalStream());
+  });
+}
+function bytesOf(hex) {
+  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+}
+function carry2(url, transport, stream) {
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const frames = new FrameReader(MESSAGE_MAX2);
+  let receiver = null;
+  const end = (error) => {
+    const told = receiver;
+    receiver = null;
+    transport.close();
+    if (!error || !told) return;
+    const isOurs = error instanceof ConnectionFailed;
+    told.connectionLost(isOurs ? error : new ConnectionFailed(`The connection with ${url} broke: ${messageOf(error)}`));
+  };
+  const read = async () => {
+    while (receiver) {
+      const { value, done } = await reader.read();
+      if (done) throw new ConnectionFailed(`${url} ended the connection.`);
+      for (const message of frames.feed(value)) receiver?.messageReceived(message);
+    }
+  };
+  writer.closed.catch(end);
+  return {
+    keepsConnection: true,
+    start: (to) => {
+      receiver = to;
+      read().catch(end);
+    },
+    send: (_, message) => {
+      if (receiver) writer.write(encodeFrame(message)).catch(end);
+    },
+    close: () => end(null)
+  };
+}
+
+// src/transports/connect.js
+var CONNECT_TIMEOUT = 5;
+function findMeans(means) {
+  const here = (
+    /** @type {any} */
+    globalThis
+  );
+  return {
+    WebSocket: means.WebSocket ?? here.WebSocket,
+    WebTransport: means.WebTransport ?? here.WebTransport,
+    fetch: means.fetch ?? here.fetch?.bind(here)
+  };
+}
+function surroundings({ WebTransport }) {
+  const { location } = (
+    /** @type {any} */
+    globalThis
+  );
+  return { isSecurePage: location?.protocol === "https:", hasWebTransport: WebTransport !== void 0 };
+}
+async function connect(place, means, clock, signal) {
+  const address = parseUrl(place.url);
+  const limits = { clock, timeout: CONNECT_TIMEOUT, signal };
+  const reason = obstacle(address, surroundings(means));
+  if (reason) throw new ConnectionFailed(`${place.url}: ${reason}`);
+  const { WebSocket, WebTransport, fetch } = means;
+  let carrier;
+  if (address.scheme.startsWith("http") && fetch) carrier = openHttp(place.url, fetch);
+  else if (address.scheme === "ws+udp" && WebTransport) {
+    carrier = await openWebTransport(address, place.certificates, WebTransport, limits);
+  } else if (WebSocket && address.scheme !== "ws+udp" && !address.scheme.startsWith("http")) {
+    carrier = await openWebSocket(place.url, WebSocket, limits);
+  } else {
+    throw new ConnectionFailed(`There is no ${address.scheme} here: give connect() a WebSocket class or fetch.`);
+  }
+  return new Client(carrier, clock, { url: place.url });
 }
 
 // src/formats/nodes.js
@@ -2573,9 +3002,9 @@ function decodeLeaf(raw) {
     throw new LedgerError("node_malformed");
   }
   const rows = Array.from({ length: number2 }, () => ({ key: reader.take(keySize), value: reader.take(valueSize) }));
-  if (rows.some(({ key }, at) => at && compare(
+  if (rows.some(({ key }, at2) => at2 && compare(
     /** @type {Row} */
-    rows[at - 1].key,
+    rows[at2 - 1].key,
     key
   ) >= 0)) {
     throw new LedgerError("node_malformed", "A leaf page's rows are not in the order of their keys.");
@@ -2880,9 +3309,9 @@ function isProvable(method, params) {
 }
 function byName(method, params) {
   const names = POSITIONS[method] ?? [];
-  const members = Array.isArray(params) ? params.slice(0, names.length).map((value, at) => (
+  const members = Array.isArray(params) ? params.slice(0, names.length).map((value, at2) => (
     /** @type {[string, unknown]} */
-    [names[at], value]
+    [names[at2], value]
   )) : Object.entries(isObject2(params) ? params : {});
   return Object.fromEntries(members.filter(([, value]) => value !== null && value !== void 0));
 }
@@ -2978,6 +3407,137 @@ var CHECKS = {
   getaccount: checkAccount
 };
 
+// src/session/asking.js
+var FIRST_PAUSE = 0.1;
+var LONGEST_PAUSE = 2;
+var Asking = class {
+  #ask;
+  #choose;
+  #clock;
+  #hedgeAfter;
+  #confirms;
+  /** @type {Set<Place>} */
+  #tried = /* @__PURE__ */ new Set();
+  /** @type {Map<Place, AbortController>} */
+  #running = /* @__PURE__ */ new Map();
+  /** @type {RemoteError | null} */
+  #refusal = null;
+  /** @type {unknown} */
+  #failure = null;
+  #mayPass = false;
+  #pause = FIRST_PAUSE;
+  #isOver = false;
+  #forgetTimer = () => {
+  };
+  #forgetDeadline = () => {
+  };
+  /** @type {(found: {answer: T, place: Place}) => void} */
+  #resolve = () => {
+  };
+  /** @type {(error: unknown) => void} */
+  #reject = () => {
+  };
+  /**
+   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask Asks one place; the signal says that nobody waits.
+   * @param {(tried: Set<Place>) => Place | null} choose The best place but for some.
+   * @param {import("./clock.js").Clock} clock
+   * @param {object} options
+   * @param {number | null} options.timeout Seconds for all of it; null for no end.
+   * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
+   * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
+   *   place gives it as well.
+   */
+  constructor(ask3, choose, clock, { timeout, hedgeAfter = null, confirms = () => false }) {
+    this.#ask = ask3;
+    this.#choose = choose;
+    this.#clock = clock;
+    this.#hedgeAfter = hedgeAfter;
+    this.#confirms = confirms;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (timeout !== null) this.#forgetDeadline = clock.later(timeout, () => this.#timeIsOver());
+    this.#next();
+  }
+  /** @param {unknown} error Ask no more, and fail with it; does nothing when it is over. */
+  stop(error) {
+    if (this.#end()) this.#reject(error);
+  }
+  // Asking
+  #next() {
+    const place = this.#choose(this.#tried);
+    if (!place) {
+      if (!this.#running.size) this.#allFailed();
+      return;
+    }
+    this.#tried.add(place);
+    const controller = new AbortController();
+    this.#running.set(place, controller);
+    if (this.#hedgeAfter !== null && this.#running.size === 1) this.#setTimer(this.#hedgeAfter, () => this.#next());
+    this.#ask(place, controller.signal).then(
+      (answer) => this.#succeeded(answer, place),
+      (error) => this.#failed(error, place)
+    );
+  }
+  #again() {
+    this.#tried.clear();
+    this.#mayPass = false;
+    this.#next();
+  }
+  #allFailed() {
+    if (this.#refusal) this.stop(this.#refusal);
+    else if (this.#failure && !this.#mayPass) this.stop(this.#failure);
+    else {
+      this.#setTimer(this.#pause, () => this.#again());
+      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    }
+  }
+  // What comes of it
+  /** @param {T} answer @param {Place} place */
+  #succeeded(answer, place) {
+    this.#running.delete(place);
+    if (this.#end()) this.#resolve({ answer, place });
+  }
+  /** @param {unknown} error @param {Place} place */
+  #failed(error, place) {
+    this.#running.delete(place);
+    if (this.#isOver) return;
+    const wanted = remedy(error);
+    if (wanted === "none") {
+      const before = this.#refusal;
+      this.#refusal = error instanceof RemoteError ? error : null;
+      const isEnough = !this.#refusal || !this.#confirms(this.#refusal) || before !== null && before.number === this.#refusal.number && before.code === this.#refusal.code;
+      if (isEnough) {
+        this.stop(error);
+        return;
+      }
+    } else {
+      this.#failure = error;
+      this.#mayPass ||= wanted === "later";
+    }
+    this.#next();
+  }
+  #timeIsOver() {
+    this.stop(this.#refusal ?? this.#failure ?? new TimedOut("No node answered in time."));
+  }
+  /** @returns {boolean} Whether it was not over before. */
+  #end() {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#forgetDeadline();
+    this.#forgetTimer();
+    for (const controller of this.#running.values()) controller.abort();
+    this.#running.clear();
+    return true;
+  }
+  /** @param {number} seconds @param {() => void} call */
+  #setTimer(seconds, call) {
+    this.#forgetTimer();
+    this.#forgetTimer = this.#clock.later(seconds, call);
+  }
+};
+
 // src/formats/receipt.js
 var PROTOCOL = 1;
 var RECEIPT_SIZE = 112;
@@ -3031,27 +3591,6 @@ function isMethod(method) {
 async function verifySignedForm(form, signature, text) {
   if (!await verify(form.node, ANSWER, form.raw, signature)) throw new LedgerError("answer_signature");
   if (text !== void 0 && !equal(await sha2562(utf8(text)), form.answerHash)) throw new LedgerError("answer_other");
-}
-
-// src/formats/comparing.js
-async function makeYardstick(header, finality, nodes) {
-  const hashes2 = await Promise.all(nodes.map((node) => sha2562(node)));
-  const state = nodes[hashes2.findIndex((hash2) => equal(hash2, header.root))] ?? new Uint8Array(0);
-  return { header, finality, state: (
-    /** @type {Bytes} */
-    state
-  ) };
-}
-async function weigh({ header, finality, state }, node, signed, text) {
-  const { form, signature } = signed;
-  const isAsked = form.method === "getdatahash" && form.protocol === PROTOCOL && form.height === header.rootHeight && equal(form.network, header.network) && equal(form.node, node) && equal(form.paramsHash, await sha2562(utf8("{}")));
-  if (!isAsked) throw new LedgerError("answer_other", "The signed answer is not one to the question that was asked.");
-  await verifySignedForm(form, signature, text);
-  const none = new Uint8Array(0);
-  if (!equal(form.root, header.root)) return { kind: "answer", signed, header, finality, state: none };
-  if (!state.length) return null;
-  const totals = (await ProvenState.open(header.rootHeight, header.root, [state])).totals();
-  return text === dataHashText(totals) ? null : { kind: "answer", signed, header, finality, state };
 }
 
 // src/formats/evidence.js
@@ -3207,6 +3746,188 @@ function findKnown(findEpoch, number2) {
   return epoch;
 }
 
+// src/formats/epoch.js
+var Epoch = class _Epoch {
+  /**
+   * @param {Bytes} network
+   * @param {bigint} number
+   * @param {readonly Bytes[]} validators Their keys in the order of the indexes.
+   * @param {bigint} [base] The height of the block that it begins on, which belongs to the epoch before.
+   * @param {bigint | null} [last] The height of the block that ended it; null if that is not known, or it goes on.
+   */
+  constructor(network, number2, validators, base = 0n, last = null) {
+    this.network = network;
+    this.number = number2;
+    this.validators = validators;
+    this.base = base;
+    this.last = last;
+  }
+  /** @param {import("./genesis.js").Genesis} genesis @returns {Epoch} The network's first epoch. */
+  static ofGenesis(genesis) {
+    return new _Epoch(genesis.network, 0n, genesis.validators);
+  }
+  /** How many of the validators must sign. */
+  get quorum() {
+    return quorum(this.validators.length);
+  }
+  /**
+   * Check that a block of this epoch is final and part of the chain.
+   *
+   * @param {Header} header @param {Finality} finality
+   * @throws {LedgerError} `header_discarded`, and the codes of `verifyFinality`.
+   */
+  async verify(header, finality) {
+    await verifyFinality(finality, header, this.network, this.number, this.validators);
+    if (header.height <= this.base || this.last !== null && header.height > this.last) {
+      throw new LedgerError("header_discarded");
+    }
+  }
+  /** @param {Header} header Of a block that was verified. @returns {Epoch} This one, known to end with that block. */
+  closed(header) {
+    return new _Epoch(this.network, this.number, this.validators, this.base, header.height);
+  }
+  /**
+   * The epoch that begins on a block of this one, which was verified.
+   *
+   * @param {Header} header
+   * @param {readonly Bytes[]} validators Those that the block appoints.
+   * @returns {Promise<Epoch>}
+   * @throws {LedgerError} `epoch_goes_on`: the block ends no epoch. `block_validators`: it appoints others.
+   */
+  async after(header, validators) {
+    if (!header.endsEpoch) throw new LedgerError("epoch_goes_on");
+    await checkAppointed(header, validators);
+    return new _Epoch(this.network, this.number + 1n, validators, header.height);
+  }
+  /**
+   * Check that a block ended this epoch, and go on to the next one.
+   *
+   * @param {Header} header @param {Finality} finality @param {readonly Bytes[]} validators
+   * @returns {Promise<Epoch>}
+   * @throws {LedgerError} As `verify` and `after`.
+   */
+  async next(header, finality, validators) {
+    await this.verify(header, finality);
+    return this.after(header, validators);
+  }
+};
+
+// src/trust/epochchain.js
+var PAGE = 50;
+var EpochChain = class _EpochChain {
+  /** @type {Map<bigint, Epoch>} */
+  #epochs;
+  /** @param {Epoch} trusted Where to begin: the genesis's epoch, or one that was verified earlier. */
+  constructor(trusted) {
+    this.#epochs = /* @__PURE__ */ new Map([[trusted.number, trusted]]);
+    this.newest = trusted;
+  }
+  /** @param {import("../formats/genesis.js").Genesis} genesis @returns {EpochChain} All that is known at the beginning. */
+  static ofGenesis(genesis) {
+    return new _EpochChain(Epoch.ofGenesis(genesis));
+  }
+  /** The network's id. */
+  get network() {
+    return this.newest.network;
+  }
+  /** @param {bigint | number} number @returns {Epoch | undefined} An epoch; undefined if it is not known (yet). */
+  find(number2) {
+    return this.#epochs.get(BigInt(number2));
+  }
+  /**
+   * Check that a header is final by the validators of its epoch.
+   *
+   * @param {Header} header @param {Finality} finality
+   * @throws {LedgerError} `header_epoch` if that one is not known: `follow` first. Else as `Epoch.verify`.
+   */
+  async verify(header, finality) {
+    const epoch = this.find(header.epoch);
+    if (!epoch) {
+      throw new LedgerError("header_epoch", `Epoch ${header.epoch} is not known: the newest is ${this.newest.number}.`);
+    }
+    await epoch.verify(header, finality);
+  }
+  /**
+   * Ask a node for all epochs after the newest one, and check them.
+   *
+   * @param {(method: "getepochs", params: {limit: number, after?: number}) => Promise<unknown>} ask Gives the result.
+   * @returns {Promise<Epoch>} The newest one now.
+   * @throws {LedgerError} What the node told is not so: the codes of headers, certificates, `finality_` and `epoch_`,
+   *   `block_validators`. What was verified before that is kept.
+   */
+  async follow(ask3) {
+    let after = this.newest.number === 0n ? void 0 : Number(this.newest.number) - 1;
+    let end = null;
+    for (; ; ) {
+      const page = readPage(await ask3("getepochs", after === void 0 ? { limit: PAGE } : { limit: PAGE, after }));
+      for (const told of page.epochs) {
+        await this.#take(told, end);
+        end = told.end === null ? null : readFinal(told.end);
+      }
+      if (!page.goesOn || !page.epochs.length || end === null) return this.newest;
+      after = Number(this.newest.number);
+    }
+  }
+  /** @param {ToldEpoch} told The next epoch. @param {{header: Header, finality: Finality} | null} end Of the one before. */
+  async #take(told, end) {
+    const { newest } = this;
+    if (!end) {
+      const isSame = told.validators.length === newest.validators.length && told.validators.every((key, at2) => equal(
+        key,
+        /** @type {Bytes} */
+        newest.validators[at2]
+      ));
+      if (told.epoch !== newest.number || !isSame) {
+        throw new LedgerError("block_validators", `Epoch ${told.epoch} is told with other validators.`);
+      }
+      return;
+    }
+    const after = await newest.next(end.header, end.finality, told.validators);
+    if (told.epoch !== after.number) {
+      throw new LedgerError("header_epoch", `Epoch ${told.epoch} is told where ${after.number} follows.`);
+    }
+    this.#epochs.set(newest.number, newest.closed(end.header));
+    this.#epochs.set(after.number, after);
+    this.newest = after;
+  }
+};
+function readPage(told) {
+  if (!isObject2(told) || !Array.isArray(told.epochs) || told.epochs.length > PAGE) {
+    throw new LedgerError("finality_malformed", "The node's epochs are not of the documented form.");
+  }
+  return { epochs: told.epochs.map(readEpoch), goesOn: isCount(told.next) };
+}
+function readEpoch(told) {
+  if (isObject2(told) && isCount(told.epoch) && Array.isArray(told.validators) && "end" in told) {
+    const { epoch, validators, end } = told;
+    if (validators.length <= VALIDATORS_MAX) {
+      return { epoch: BigInt(epoch), validators: validators.map((key) => decodeAccount(key)), end };
+    }
+  }
+  throw new LedgerError("finality_malformed", "An epoch that the node tells is not of the documented form.");
+}
+
+// src/formats/comparing.js
+async function makeYardstick(header, finality, nodes) {
+  const hashes2 = await Promise.all(nodes.map((node) => sha2562(node)));
+  const state = nodes[hashes2.findIndex((hash2) => equal(hash2, header.root))] ?? new Uint8Array(0);
+  return { header, finality, state: (
+    /** @type {Bytes} */
+    state
+  ) };
+}
+async function weigh({ header, finality, state }, node, signed, text) {
+  const { form, signature } = signed;
+  const isAsked = form.method === "getdatahash" && form.protocol === PROTOCOL && form.height === header.rootHeight && equal(form.network, header.network) && equal(form.node, node) && equal(form.paramsHash, await sha2562(utf8("{}")));
+  if (!isAsked) throw new LedgerError("answer_other", "The signed answer is not one to the question that was asked.");
+  await verifySignedForm(form, signature, text);
+  const none = new Uint8Array(0);
+  if (!equal(form.root, header.root)) return { kind: "answer", signed, header, finality, state: none };
+  if (!state.length) return null;
+  const totals = (await ProvenState.open(header.rootHeight, header.root, [state])).totals();
+  return text === dataHashText(totals) ? null : { kind: "answer", signed, header, finality, state };
+}
+
 // src/trust/verifying.js
 async function verifyAnswer(chain, method, params, { raw, rawContext }) {
   const { state, header } = await verifyContext(chain, rawContext);
@@ -3297,10 +4018,1229 @@ async function verifyToldReceipt(network, id, expiry, told) {
   return receipt;
 }
 
+// src/session/clock.js
+var realClock = {
+  now: () => performance.now() / 1e3,
+  later: (seconds, call) => {
+    const timer = setTimeout(call, seconds * 1e3);
+    return () => clearTimeout(timer);
+  },
+  unix: () => Date.now() / 1e3
+};
+function within(clock, waited, seconds, late) {
+  return new Promise((resolve, reject) => {
+    const forget = clock.later(seconds, () => reject(late()));
+    waited.then(resolve, reject).finally(forget);
+  });
+}
+var Lock = class {
+  /** @type {Promise<unknown>} */
+  #last = Promise.resolve();
+  /**
+   * @template T
+   * @param {() => Promise<T>} work Runs when all before it is done.
+   * @returns {Promise<T>}
+   */
+  run(work) {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {
+    });
+    return mine;
+  }
+};
+
+// src/session/telltales.js
+function noteBug(error) {
+  if (!(error instanceof ClientError) && !(error instanceof LedgerError)) console.error("cloudnode:", error);
+}
+function tell(callback, told) {
+  try {
+    callback(told);
+  } catch (error) {
+    console.error("cloudnode: a function given to the session failed:", error);
+  }
+}
+
+// src/session/checker.js
+var HEIGHTS_KEPT = 4096;
+var NODES_KEPT = 256;
+var Checker = class _Checker {
+  #chain;
+  /** Of each height the block's hash in hex, and whether no operation is in it. @type {Map<number, {hash: string, isEmpty: boolean}>} */
+  #final = /* @__PURE__ */ new Map();
+  #following = new Lock();
+  #onState;
+  /** @type {Map<string, NodeState>} */
+  #nodes = /* @__PURE__ */ new Map();
+  /** @type {Omit<State, "nodes"> | null} */
+  #totals = null;
+  /**
+   * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
+   * @param {EpochChain} chain
+   * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
+   */
+  constructor(genesis, chain, onState = () => {
+  }) {
+    this.genesis = genesis;
+    this.network = genesis.networkHex;
+    this.newest = 0;
+    this.#chain = chain;
+    this.#onState = onState;
+    this.#final.set(0, { hash: genesis.networkHex, isEmpty: false });
+  }
+  /**
+   * Begin with what a node brings.
+   *
+   * @param {Client} client
+   * @param {string | null} network The id that the genesis must have, in hex; null to trust the node in this alone.
+   * @param {(state: State) => unknown} [onState]
+   * @returns {Promise<Checker>}
+   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
+   */
+  static async learn(client, network, onState) {
+    try {
+      const genesis = await fetchGenesis(client, network);
+      const chain = EpochChain.ofGenesis(genesis);
+      await chain.follow(askOf(client));
+      return new _Checker(genesis, chain, onState);
+    } catch (error) {
+      if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
+      throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
+    }
+  }
+  /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
+  get state() {
+    if (!this.#totals) return null;
+    return { ...this.#totals, nodes: [...this.#nodes.values()].sort((one, other) => other.height - one.height) };
+  }
+  // Answers
+  /**
+   * Check a result.
+   *
+   * @param {Client} client Who answered.
+   * @param {string} method
+   * @param {unknown} params
+   * @param {Answer} answer
+   * @param {{proof: boolean}} options Whether a proof was asked for.
+   * @returns {Promise<Checked>}
+   * @throws {LedgerError} It is not so. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async check(client, method, params, answer, { proof }) {
+    if (proof) return (await this.#verify(client, () => verifyAnswer(this.#chain, method, params, answer))).checked;
+    const { network, height, hash: hash2 } = readContext(answer.rawContext);
+    if (toHex(network) !== this.network) throw new LedgerError("header_network");
+    await this.checkFinal(client, height, toHex(hash2));
+    return "certificate";
+  }
+  /**
+   * Check an error that says what does not exist, for which a proof was asked.
+   *
+   * @param {Client} client
+   * @param {string} method
+   * @param {unknown} params
+   * @param {import("./errors.js").RemoteError} error
+   * @returns {Promise<Checked>}
+   * @throws {LedgerError} It exists. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async checkDenial(client, method, params, error) {
+    return (await this.#verify(client, () => verifyDenial(this.#chain, method, params, error))).checked;
+  }
+  /**
+   * Have a node prove where in the log an operation is.
+   *
+   * @param {Client} client
+   * @param {{id: string, expiry: number}} operation
+   * @param {number} height At this height or above.
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<{height: number, index: number, result: number} | null>} With the number of its result; null if no
+   *   block up to that height holds it.
+   */
+  async proveOperation(client, { id, expiry }, height, options) {
+    const params = { of: "operation", id, expiry };
+    const { result } = await client.call("getproof", params, { min_height: height }, options);
+    const bytes = fromHex(id, "proof_row_wrong");
+    const proven = await this.#verify(client, () => verifyOperationProof(this.#chain, result, bytes, expiry));
+    if (proven.height < height) throw new LedgerError("proof_height");
+    return proven.found;
+  }
+  /**
+   * Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
+   *
+   * @param {Client} client
+   * @param {{timeout?: number}} [options]
+   * @returns {Promise<Weighed>}
+   * @throws {LedgerError} It brings no signature, or no proof. @throws {ClientError} It does not answer.
+   */
+  async weighState(client, options) {
+    const answer = await client.call("getdatahash", {}, { sign: true, proof: true }, options);
+    const { totals, height, node, evidence } = await this.#verify(client, () => weighState(this.#chain, answer));
+    if (!totals && evidence === null) throw new LedgerError("proof_node_missing");
+    if (evidence === null) this.#agrees({ node, url: client.url, height }, answer.result);
+    return { height, node, evidence };
+  }
+  /** A node has proven its newest state. @param {NodeState} node @param {any} totals */
+  #agrees(node, totals) {
+    this.#nodes.delete(node.node);
+    this.#nodes.set(node.node, node);
+    for (const oldest of this.#nodes.keys()) if (this.#nodes.size > NODES_KEPT) this.#nodes.delete(oldest);
+    if (this.#totals && this.#totals.height >= node.height) return;
+    this.#totals = totals;
+    if (this.state) tell(this.#onState, this.state);
+  }
+  /**
+   * What shows that a node signed two different answers to one question.
+   *
+   * @param {Answer[]} answers Of one node, the newest last.
+   * @param {string} method
+   * @returns {Promise<{node: string, evidence: string} | null>} In hex; null if they show nothing.
+   */
+  async contradiction(answers, method) {
+    const [first, last] = [answers[0], answers.at(-1)];
+    if (!first || !last || first === last) return null;
+    try {
+      const evidence = answersEvidence(await readSigned(first, method), await readSigned(last, method));
+      const verdict = await judge(evidence, this.genesis.network, () => null);
+      return { node: verdict.culprit, evidence: toHex(encodeEvidence(evidence)) };
+    } catch (error) {
+      if (error instanceof LedgerError) return null;
+      throw error;
+    }
+  }
+  /**
+   * Check a node's receipt for an operation.
+   *
+   * @param {{id: string, expiry: number}} operation
+   * @param {unknown} told As the node answered it.
+   * @throws {LedgerError} `receipt_malformed`, or `receipt_signature`: it is for something else, or not signed.
+   */
+  async checkReceipt({ id, expiry }, told) {
+    await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+  }
+  /**
+   * Check that a block is final, once for each height.
+   *
+   * @param {Client} client
+   * @param {number} height
+   * @param {string | null} [hash] What a node told of it, in hex; null if it told the height alone.
+   * @throws {LedgerError} It is not, or the node brings another.
+   */
+  async checkFinal(client, height, hash2 = null) {
+    let known = this.#final.get(height);
+    if (!known) {
+      const { result } = await client.call("getblock", { height, limit: 1 });
+      const { header } = await this.#verify(client, async () => {
+        const { header: shown, finality } = readFinal(result);
+        await this.#chain.verify(shown, finality);
+        return { header: shown };
+      });
+      if (header.height !== BigInt(height)) {
+        throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
+      }
+      known = await this.#remember(header);
+    }
+    if (hash2 !== null && known.hash !== hash2) {
+      throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
+    }
+  }
+  /**
+   * The lowest height at which the same data stands as at one that was seen: the one before, if its block is empty. A
+   * network at rest makes an empty block now and then, whose state can't be proven until the next one comes.
+   *
+   * @param {number} height
+   */
+  leastHeight(height) {
+    return this.#final.get(height)?.isEmpty ? height - 1 : height;
+  }
+  // Inside
+  /**
+   * Verify something, after following the epochs if it is of one that is not known yet.
+   *
+   * @template {{header: Header}} T
+   * @param {Client} client Who brought it.
+   * @param {() => Promise<T>} verify
+   * @returns {Promise<T>}
+   */
+  async #verify(client, verify2) {
+    const { newest } = this.#chain;
+    let verified;
+    try {
+      verified = await verify2();
+    } catch (error) {
+      if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+      await this.#following.run(async () => {
+        if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
+      });
+      verified = await verify2();
+    }
+    await this.#remember(verified.header);
+    return verified;
+  }
+  /** @param {Header} header A final one. */
+  async #remember(header) {
+    const height = Number(header.height);
+    const final = { hash: toHex(await headerHash(header)), isEmpty: header.operationsCount === 0 };
+    const known = this.#final.get(height);
+    if (known && known.hash !== final.hash) {
+      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
+    }
+    this.#final.set(height, final);
+    this.newest = Math.max(this.newest, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+    return final;
+  }
+};
+function askOf(client) {
+  return async (method, params) => (await client.call(method, params)).result;
+}
+async function fetchGenesis(client, network, options) {
+  const told = take((await client.call("getgenesis", {}, void 0, options)).result, isObject2, "getgenesis");
+  const genesis = await decodeGenesis(take(told.genesis, isText, "genesis"));
+  if (network !== null && genesis.networkHex !== network) {
+    throw new LedgerError("header_network", `The node is of network ${genesis.networkHex}.`);
+  }
+  return genesis;
+}
+
+// src/session/cloudsubscription.js
+var CloudSubscription = class {
+  #begin;
+  #take;
+  #ended;
+  /** @type {Opened | null} */
+  #opened = null;
+  /** One that came and is not checked yet. @type {Item | null} */
+  #item = null;
+  #closing = new AbortController();
+  /** Why no node could be begun with, until somebody is told. @type {unknown} */
+  #failure = null;
+  /** @type {LogPlace | null} */
+  #cursor;
+  /** The item that somebody asked for and gave up waiting for. @type {Promise<Item | null> | null} */
+  #asked = null;
+  #lock = new Lock();
+  /**
+   * @param {LogPlace | null} after
+   * @param {object} options
+   * @param {(after: LogPlace | null, signal: AbortSignal) => Promise<Opened>} options.begin Subscribes at a node
+   *   after a cursor.
+   * @param {(opened: Opened, item: Item) => Promise<void>} options.take Checks an item; fails if it is to be asked for
+   *   elsewhere.
+   * @param {(subscription: CloudSubscription) => void} options.ended Told when it is over.
+   */
+  constructor(after, { begin, take: take2, ended }) {
+    this.#cursor = after;
+    this.#begin = begin;
+    this.#take = take2;
+    this.#ended = ended;
+    this.ready = this.#lock.run(() => this.#open()).then(() => this);
+    this.ready.catch(() => {
+    });
+  }
+  /** That of the last item taken, or where the subscription began; null as long as no node serves it. */
+  get cursor() {
+    return this.#cursor;
+  }
+  /** The node that serves it now; empty while it looks for one. */
+  get url() {
+    return this.#opened?.place.url ?? "";
+  }
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+  /** @returns {Promise<IteratorResult<Item, undefined>>} */
+  async next() {
+    const asked = this.#asked ?? this.#lock.run(() => this.#next());
+    this.#asked = null;
+    const item = await asked;
+    return item ? { value: item, done: false } : { value: void 0, done: true };
+  }
+  /** Leaving a loop. @returns {Promise<IteratorResult<Item, undefined>>} */
+  async return() {
+    this.close();
+    return { value: void 0, done: true };
+  }
+  /**
+   * The next item, if it comes soon; nobody misses one by giving up.
+   *
+   * @param {Promise<unknown>} until Waits for the item until this is done.
+   * @returns {Promise<Item | null>} Null if it did not come, or if the subscription is closed.
+   */
+  async nextUntil(until) {
+    this.#asked ??= this.#lock.run(() => this.#next());
+    const asked = this.#asked;
+    asked.catch(() => {
+    });
+    const item = await Promise.race([asked, until.then(() => null)]);
+    if (item && this.#asked === asked) this.#asked = null;
+    return item;
+  }
+  /** End it, at its node as well. */
+  close() {
+    if (this.#isClosed) return;
+    this.#closing.abort();
+    this.#ended(this);
+    this.#leave();
+  }
+  /** Go on elsewhere if it is this place that serves it. @param {Place} place */
+  leave(place) {
+    if (this.#opened?.place === place) this.#opened.subscription.close();
+  }
+  get #isClosed() {
+    return this.#closing.signal.aborted;
+  }
+  async #open() {
+    if (this.#opened || this.#isClosed) return;
+    let opened;
+    try {
+      opened = await this.#begin(this.#cursor, this.#closing.signal);
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#failure = error;
+      this.close();
+      throw error;
+    }
+    if (this.#isClosed) opened.subscription.close();
+    else {
+      this.#opened = opened;
+      this.#cursor ??= opened.subscription.cursor;
+    }
+  }
+  /** @returns {Promise<Item | null>} Null when it is closed. */
+  async #next() {
+    if (this.#failure) {
+      const failure = this.#failure;
+      this.#failure = null;
+      throw failure;
+    }
+    while (!this.#isClosed) {
+      await this.#open();
+      const opened = this.#opened;
+      if (!opened || !this.#cursor) continue;
+      try {
+        this.#item ??= await opened.subscription.next();
+        const item = this.#item;
+        if (!item) {
+          this.#leave(opened);
+          continue;
+        }
+        const isNew = isAfter(item.cursor, this.#cursor);
+        if (isNew) await this.#take(opened, item);
+        this.#item = null;
+        if (!isNew || this.#isClosed) continue;
+        this.#cursor = item.cursor;
+        return item;
+      } catch (error) {
+        this.#leave(opened);
+        if (this.#isClosed) return null;
+        if (remedy(error) !== "none") continue;
+        this.close();
+        throw error;
+      }
+    }
+    return null;
+  }
+  /** @param {Opened | null} opened */
+  #leave(opened = this.#opened) {
+    this.#item = null;
+    if (this.#opened === opened) this.#opened = null;
+    opened?.subscription.close();
+  }
+};
+
+// src/session/directory.js
+var PLACES_MAX = 256;
+var TOLD_MAX = 32;
+var LAG = 5;
+var FIRST_PENALTY = 0.5;
+var LONGEST_PENALTY = 60;
+var UNKNOWN_LATENCY = 0.1;
+var LEAST_LATENCY = 5e-3;
+var WEIGHT = 0.2;
+var BY_KEY = /^node:[0-9a-f]{64}$/;
+var Place = class {
+  /** The key of the node there in hex, as it or another says; empty if it is not known. */
+  node = "";
+  /** Whether it has signed with that key. */
+  isProven = false;
+  /** Hashes of the certificates that may be shown there, in hex; of `ws+udp` alone. @type {string[]} */
+  certificates = [];
+  /** Whether it was the caller who named them. */
+  isVouched = false;
+  /** Seconds to an answer and back, averaged; null if not measured. @type {number | null} */
+  latency = null;
+  /** The newest height that it told. */
+  height = 0;
+  /** How many heights that was below the newest known then. */
+  behind = 0;
+  /** In a row. */
+  failures = 0;
+  /** When it was last asked something for the caller, in seconds of the session's clock. */
+  usedAt = 0;
+  /** Until then it comes last, in seconds of the session's clock. */
+  retryAt = 0;
+  /** What it told that is not so; null as long as nothing was. @type {string | null} */
+  lie = null;
+  /** What its last failure was. */
+  trouble = "";
+  /**
+   * @param {string} url As given or learned.
+   * @param {boolean} isSeed Whether the caller named it.
+   * @param {number} taste What its latency is multiplied by.
+   */
+  constructor(url, isSeed, taste) {
+    this.url = url;
+    this.isSeed = isSeed;
+    this.taste = taste;
+  }
+  /** Whether subscriptions are possible there. */
+  get keepsConnection() {
+    return !this.url.startsWith("http");
+  }
+  /** Whether it lags. */
+  get isStale() {
+    return this.behind > LAG;
+  }
+};
+var Directory = class {
+  /** @type {Map<string, Place>} */
+  #places = /* @__PURE__ */ new Map();
+  #surroundings;
+  #random;
+  /**
+   * @param {Iterable<string>} seeds
+   * @param {import("./address.js").Surroundings} surroundings What can be reached from here.
+   * @param {() => number} [random] From 0 to 1.
+   * @throws {AddressInvalid} A seed is no URL of a node, or can't be reached from here.
+   */
+  constructor(seeds, surroundings2, random = Math.random) {
+    this.#surroundings = surroundings2;
+    this.#random = random;
+    for (const url of seeds) this.name(url);
+  }
+  get size() {
+    return this.#places.size;
+  }
+  [Symbol.iterator]() {
+    return [...this.#places.values()][Symbol.iterator]();
+  }
+  /** @param {string} url */
+  find(url) {
+    return this.#places.get(url);
+  }
+  /**
+   * Take up a place that the caller names.
+   *
+   * @param {string} url
+   * @returns {Place}
+   * @throws {AddressInvalid} It is no URL of a node, or can't be reached from here.
+   */
+  name(url) {
+    const address = parseUrl(url);
+    const reason = obstacle(address, this.#surroundings);
+    if (reason) throw new AddressInvalid(`${url}: ${reason}`);
+    const place = (
+      /** @type {Place} */
+      this.learn(formatUrl(address), true)
+    );
+    if (address.certificates.length) {
+      place.certificates = address.certificates;
+      place.isVouched = true;
+    }
+    return place;
+  }
+  /** @param {string} url In its one form. @param {boolean} [isSeed] @returns {Place | null} Null: there is no room. */
+  learn(url, isSeed = false) {
+    let place = this.#places.get(url);
+    if (!place) {
+      if (!isSeed && this.#places.size >= PLACES_MAX && !this.#makeRoom()) return null;
+      place = new Place(url, isSeed, 1 + this.#random() / 2);
+      this.#places.set(url, place);
+    }
+    return place;
+  }
+  /** Forget a learned place that fails; liars are remembered. */
+  #makeRoom() {
+    let worst = null;
+    for (const each of this) {
+      if (!each.isSeed && each.failures && each.lie === null && each.failures > (worst?.failures ?? 0)) worst = each;
+    }
+    if (worst) this.#places.delete(worst.url);
+    return worst !== null;
+  }
+  /**
+   * Take up what a node tells of itself or of another (see `telling.js`).
+   *
+   * @param {import("./telling.js").ToldPlace[]} told
+   */
+  told(told) {
+    for (const { address, node, certificates } of told.slice(0, TOLD_MAX)) {
+      if (obstacle(address, this.#surroundings)) continue;
+      const place = this.learn(formatUrl(address));
+      if (!place) continue;
+      if (!place.node || place.failures && !place.isProven) place.node = node;
+      if (certificates.length && place.node === node && !place.isVouched) place.certificates = certificates;
+    }
+  }
+  // What was seen
+  /**
+   * A place answered.
+   *
+   * @param {Place} place
+   * @param {number} [seconds] How long it took; left out if the answer had to wait for something.
+   */
+  answered(place, seconds) {
+    place.failures = 0;
+    place.retryAt = 0;
+    place.trouble = "";
+    if (seconds === void 0) return;
+    place.latency = place.latency === null ? seconds : place.latency + WEIGHT * (seconds - place.latency);
+  }
+  /** @param {Place} place @param {number} height Its newest. @param {number} newest That is known to be true now. */
+  toldHeight(place, height, newest) {
+    place.height = height;
+    place.behind = Math.max(0, newest - height);
+  }
+  /**
+   * A place did not answer, or not in time: it comes last for a while.
+   *
+   * @param {Place} place
+   * @param {number} now
+   * @param {string} trouble
+   */
+  failed(place, now, trouble) {
+    place.retryAt = now + Math.min(FIRST_PENALTY * 2 ** Math.min(place.failures, 16), LONGEST_PENALTY);
+    place.failures += 1;
+    place.trouble = trouble;
+  }
+  /** @param {Place} place It answered what is not so, and is not asked again. @param {string} lie */
+  lied(place, lie) {
+    place.lie = lie;
+  }
+  // Choice
+  /**
+   * The places that may be asked, the best first.
+   *
+   * @param {number} now
+   * @param {{without?: Set<Place>, keeping?: boolean}} [options] `without`: leave these out. `keeping`: only those
+   *   where subscriptions are possible.
+   * @returns {Place[]}
+   */
+  rank(now, { without = /* @__PURE__ */ new Set(), keeping = false } = {}) {
+    const usable = [...this].filter(
+      (each) => each.lie === null && !without.has(each) && (each.keepsConnection || !keeping)
+    );
+    const rank = (place) => {
+      const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
+      const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
+      return { place, fails: Number(place.retryAt > now), lags: Number(place.isStale), slowness };
+    };
+    return usable.map(rank).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.slowness - other.slowness).map((each) => each.place);
+  }
+};
+function readPin(name) {
+  if (!name.startsWith("node:")) return { url: formatUrl(parseUrl(name)) };
+  if (BY_KEY.test(name)) return { node: name.slice(5) };
+  throw new AddressInvalid(`${JSON.stringify(name)} names no node: give node: with its key, 64 lower-case hex digits.`);
+}
+
+// src/session/comparing.js
+async function compareNodes(nodes, { most, onEach }) {
+  const found = /* @__PURE__ */ new Map();
+  const add2 = (compared) => {
+    const key = compared.node || compared.url;
+    if (found.has(key)) return;
+    found.set(key, compared);
+    onEach(compared);
+  };
+  for (const { node, url, reason } of nodes.accusations) add2(judge2({ node, url, state: "lying", reason }));
+  const places = choosePlaces(nodes.ranked(), new Set(found.keys())).slice(0, most);
+  await Promise.all(places.map(async (place) => add2(await ask2(nodes, place))));
+  return [...found.values()];
+}
+function choosePlaces(ranked, without) {
+  const chosen2 = /* @__PURE__ */ new Map();
+  for (const place of [...ranked.filter((each) => each.isProven), ...ranked.filter((each) => !each.isProven)]) {
+    const key = place.node || place.url;
+    if (!chosen2.has(key) && !without.has(key)) chosen2.set(key, place);
+  }
+  return [...chosen2.values()];
+}
+async function ask2(nodes, place) {
+  const { url } = place;
+  try {
+    await nodes.look(place);
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    return judge2({ node: place.node, url, state: place.lie === null ? "silent" : "lying", reason: place.lie ?? messageOf(error) });
+  }
+  const { node, height, latency } = place;
+  const behind = Math.max(0, nodes.newestProven - height);
+  return { node, url, state: behind > LAG ? "behind" : "agrees", height, behind, latency, reason: "" };
+}
+function judge2(told) {
+  return { height: 0, behind: 0, latency: null, ...told };
+}
+
+// src/session/accusing.js
+var TIMES = 4;
+var COMPARABLE2 = /* @__PURE__ */ new Set(["getrecord", "listrecords", "getratings", "getaccount", "getdatahash"]);
+async function gatherEvidence(checker, client, { method, params, height }) {
+  const weighed = await checker.weighState(client).catch(() => null);
+  if (weighed?.evidence) return { node: weighed.node, evidence: weighed.evidence };
+  if (!COMPARABLE2.has(method)) return null;
+  const answers = [];
+  for (let time = 0; time < TIMES; time += 1) {
+    answers.push(await client.call(method, params, { at: height, sign: true }));
+    const found = await checker.contradiction(answers, method);
+    if (found) return found;
+  }
+  return null;
+}
+
+// src/session/connections.js
+var Connections = class {
+  #connect;
+  #lost;
+  /** @type {Map<Place, Client>} */
+  #open = /* @__PURE__ */ new Map();
+  /** @type {Map<Place, Promise<Client>>} */
+  #making = /* @__PURE__ */ new Map();
+  #closing = new AbortController();
+  /**
+   * @param {(place: Place, signal: AbortSignal) => Promise<Client>} connect Makes a connection.
+   * @param {(place: Place, reason: Error) => void} lost Told of each that broke, or was dropped.
+   */
+  constructor(connect2, lost) {
+    this.#connect = connect2;
+    this.#lost = lost;
+  }
+  /** Those that are there now. */
+  get open() {
+    return new Map(this.#open);
+  }
+  /**
+   * @param {Place} place
+   * @returns {Promise<Client>} Fails with `ConnectionFailed`.
+   */
+  get(place) {
+    const client = this.#open.get(place);
+    if (client) return Promise.resolve(client);
+    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    let making = this.#making.get(place);
+    if (!making) {
+      making = this.#make(place);
+      this.#making.set(place, making);
+    }
+    return making;
+  }
+  /** @param {Place} place Calls under way there fail, and the next one makes another. @param {Error} reason */
+  drop(place, reason) {
+    if (this.closeOne(place)) this.#lost(place, reason);
+  }
+  /** Close a connection that nobody uses. @param {Place} place @returns {boolean} Whether there was one. */
+  closeOne(place) {
+    const client = this.#open.get(place);
+    this.#open.delete(place);
+    client?.close();
+    return client !== void 0;
+  }
+  /** Close all; those under way are given up. */
+  close() {
+    this.#closing.abort();
+    const clients = [...this.#open.values()];
+    this.#open.clear();
+    for (const client of clients) client.close();
+  }
+  /** @param {Place} place @returns {Promise<Client>} */
+  async #make(place) {
+    try {
+      const client = await this.#connect(place, this.#closing.signal);
+      if (this.#closing.signal.aborted) {
+        client.close();
+        throw closed();
+      }
+      this.#open.set(place, client);
+      client.onLost.add((reason) => {
+        if (this.#open.get(place) !== client) return;
+        this.#open.delete(place);
+        this.#lost(place, reason ?? new ConnectionFailed(`The connection with ${place.url} was closed.`));
+      });
+      return client;
+    } catch (error) {
+      if (error instanceof ClientError) throw error;
+      throw new ConnectionFailed(`Cannot reach ${place.url}: ${messageOf(error)}`);
+    } finally {
+      this.#making.delete(place);
+    }
+  }
+};
+function closed() {
+  return new ConnectionFailed("The session was closed.");
+}
+
+// src/session/telling.js
+var INTERFACES_MAX = 8;
+var ENDPOINTS_MAX = 4;
+var RECORDS_MAX = 64;
+var SCHEMES2 = /* @__PURE__ */ new Map([["ws", "ws"], ["http", "http"], ["webtransport", "ws+udp"]]);
+var OPEN = /* @__PURE__ */ new Set(["none", "endpoint-independent"]);
+async function placesOfInfo(info, host, reader, now) {
+  if (!isObject2(info) || typeof info.node !== "string") return [];
+  const certificates = valid(await reader.certificates(info.node, info.certificates), now);
+  return interfaces(info.interfaces, info.node, certificates, () => host);
+}
+async function placesOfPeers(peers, reader, now) {
+  const places = [];
+  for (const peer of Array.isArray(peers) ? peers.slice(0, RECORDS_MAX) : []) {
+    if (!isObject2(peer) || typeof peer.addr !== "string" || typeof peer.id !== "string") continue;
+    const host = peer.addr.slice(0, Math.max(0, peer.addr.lastIndexOf(":"))).replace(/^\[|\]$/g, "");
+    const record = isObject2(peer.stun) && typeof peer.stun.record === "string" ? await reader.record(peer.stun.record) : null;
+    const certificates = record?.node === peer.id && record.expiry > now ? valid(record.certificates, now) : [];
+    places.push(...interfaces(peer.interfaces, peer.id, certificates, (told) => told || host));
+  }
+  return places;
+}
+async function placesOfStun(info, reader, now) {
+  const places = [];
+  const records = isObject2(info) && Array.isArray(info.nodes) ? info.nodes.slice(0, RECORDS_MAX) : [];
+  for (const told of records) {
+    const record = isObject2(told) && typeof told.record === "string" ? await reader.record(told.record) : null;
+    if (!record || record.expiry <= now) continue;
+    const certificates = valid(record.certificates, now);
+    const open = record.endpoints.filter(({ protocol, source }) => {
+      if (source !== "stun") return true;
+      return protocol === "udp" ? OPEN.has(record.nat.filtering) : record.nat.syn === "accepted";
+    });
+    const seen = /* @__PURE__ */ new Set();
+    for (const { protocol, address, port } of open) {
+      const scheme = protocol === "udp" ? "ws+udp" : "ws";
+      if (seen.has(`${scheme} ${address} ${port}`) || seen.size === ENDPOINTS_MAX) continue;
+      seen.add(`${scheme} ${address} ${port}`);
+      const place = at(scheme, address, port, record.node, certificates);
+      if (place) places.push(place);
+    }
+  }
+  return places;
+}
+function interfaces(told, node, certificates, hostOf) {
+  const places = [];
+  for (const each of Array.isArray(told) ? told.slice(0, INTERFACES_MAX) : []) {
+    if (!isObject2(each) || typeof each.transport !== "string" || !isCount(each.port)) continue;
+    const host = hostOf(typeof each.address === "string" ? each.address : "");
+    const place = at(SCHEMES2.get(each.transport), host, each.port, node, certificates);
+    if (place) places.push(place);
+  }
+  return places;
+}
+function at(scheme, host, port, node, certificates) {
+  const isHost = /^[0-9a-z.-]{1,253}$|^[0-9a-f:.]{2,45}$/i.test(host);
+  if (!scheme || !isHost || port < 1 || port > 65535 || !/^[0-9a-f]{64}$/.test(node)) return null;
+  const isVouched = scheme === "ws+udp";
+  if (isVouched && !certificates.length) return null;
+  const address = { scheme, host: host.toLowerCase(), port, path: "/", certificates: [] };
+  return { address, node, certificates: isVouched ? certificates : [] };
+}
+function valid(certificates, now) {
+  return certificates.filter((each) => each.notAfter > now).map((each) => each.hash);
+}
+
+// src/session/nodes.js
+var REFRESH = 2;
+var LEARN = 30;
+var PATIENCE = 4;
+var READY = 3;
+var IDLE = 15;
+var ACCUSATIONS_MAX = 256;
+var Nodes = class {
+  #clock;
+  #connections;
+  #options;
+  #learning = new Lock();
+  /** @type {Set<Place>} */
+  #busy = /* @__PURE__ */ new Set();
+  #isClosed = false;
+  #forgetTimer = () => {
+  };
+  #learnAt = 0;
+  /**
+   * @param {import("./directory.js").Directory} directory
+   * @param {import("./clock.js").Clock} clock
+   * @param {object} options
+   * @param {(place: Place, signal: AbortSignal) => Promise<Client>} options.connect Makes a connection.
+   * @param {string | null} options.network The network's id in hex; null to learn it from the first node.
+   * @param {((client: Client, network: string | null) => Promise<Checker>) | null} options.learn Makes what checks
+   *   answers, with what a node brings; null if nothing is checked.
+   * @param {import("./telling.js").Reader} options.reader Reads what is signed of what nodes tell of places.
+   * @param {(place: Place) => void} options.left Told of each place whose subscriptions are to go elsewhere.
+   * @param {(accusation: Accusation) => void} options.accused Told of each liar.
+   */
+  constructor(directory, clock, options) {
+    this.directory = directory;
+    this.network = options.network;
+    this.checker = null;
+    this.accusations = [];
+    this.pinned = null;
+    this.#clock = clock;
+    this.#options = options;
+    this.#connections = new Connections(options.connect, (place, reason) => this.#lost(place, reason));
+  }
+  // Beginning and end
+  /**
+   * Visit the seeds; done when the first has answered.
+   *
+   * @throws {ConnectionFailed} None does; the message has what each did instead.
+   */
+  async begin() {
+    const places = [...this.directory];
+    const visits = places.map((place) => {
+      const visit = this.#visit(place);
+      this.#inBackground(visit, place);
+      return visit;
+    });
+    try {
+      await Promise.any(visits);
+    } catch (error) {
+      const troubles = (
+        /** @type {AggregateError} */
+        error.errors.map(messageOf)
+      );
+      throw new ConnectionFailed(`No node answers: ${troubles.join(" ")}`);
+    }
+    this.#learnAt = this.#clock.now() + LEARN;
+    this.#plan();
+  }
+  /** Close all connections. */
+  close() {
+    this.#isClosed = true;
+    this.#forgetTimer();
+    this.#connections.close();
+  }
+  #plan() {
+    if (this.#isClosed) return;
+    this.#forgetTimer = this.#clock.later(REFRESH, () => {
+      this.#refresh();
+      this.#plan();
+    });
+  }
+  // Asking
+  /** The newest height that is known. */
+  get newest() {
+    if (this.checker) return this.checker.newest;
+    return Math.max(0, ...[...this.directory].map((place) => place.height));
+  }
+  /** The newest height whose state was proven; as told if nothing is checked. */
+  get newestProven() {
+    return this.checker ? this.checker.state?.height ?? 0 : this.newest;
+  }
+  /** All places but those of liars, the best first. */
+  ranked() {
+    return this.directory.rank(this.#clock.now());
+  }
+  /** The places that there are connections with. */
+  get connected() {
+    return [...this.#connections.open.keys()];
+  }
+  /**
+   * The place to ask next: the best that there is a connection with, unless it fails or lags.
+   *
+   * @param {{without?: Set<Place>, keeping?: boolean}} [options] As of `Directory.rank`.
+   * @returns {Place | null}
+   */
+  choose(options) {
+    if (this.#isClosed) return null;
+    const now = this.#clock.now();
+    const open = this.#connections.open;
+    const ranked = this.directory.rank(now, options).filter(this.pinned ?? (() => true));
+    return ranked.find((each) => open.has(each) && each.retryAt <= now && !each.isStale) ?? ranked[0] ?? null;
+  }
+  /**
+   * @param {Place} place
+   * @returns {Promise<Client>} Fails with `ConnectionFailed`.
+   */
+  async connect(place) {
+    place.usedAt = this.#clock.now();
+    try {
+      return await this.#connections.get(place);
+    } catch (error) {
+      this.failed(place, error);
+      throw error;
+    }
+  }
+  /** A place did not answer. @param {Place} place @param {unknown} error */
+  failed(place, error) {
+    this.directory.failed(place, this.#clock.now(), messageOf(error));
+  }
+  /**
+   * Have a node tell, and if answers are checked sign and prove, its newest state: the place has what came of it.
+   *
+   * @param {Place} place
+   * @throws {ClientError} It does not, or lies.
+   */
+  async look(place) {
+    const client = await this.connect(place);
+    try {
+      await this.#look(place, client);
+    } catch (error) {
+      if (error instanceof TimedOut) this.failed(place, error);
+      throw error;
+    }
+  }
+  // Liars
+  /**
+   * Leave a node that answered what is not so, and report it.
+   *
+   * @param {Place} place
+   * @param {Client} client
+   * @param {LedgerError} lie
+   * @param {{method: string, params: unknown, height: number}} question What it was asked; the height is where the
+   *   answer was to hold.
+   * @returns {AnswerFalse} For whoever asked.
+   */
+  accuse(place, client, lie, question) {
+    const error = new AnswerFalse(
+      lie.code,
+      place.url,
+      `${place.url} answered ${question.method} falsely: ${lie.message}`
+    );
+    if (place.lie === null) {
+      const reason = `${lie.code}: ${lie.message}`;
+      this.directory.lied(place, reason);
+      this.#options.left(place);
+      this.#inBackground(this.#report(place, client, reason, question), place);
+    }
+    return error;
+  }
+  /**
+   * @param {Place} place
+   * @param {Client} client
+   * @param {string} reason
+   * @param {{method: string, params: unknown, height: number}} question
+   */
+  async #report(place, client, reason, question) {
+    let found = null;
+    if (this.checker) {
+      const late = () => new TimedOut("It signed nothing in time.");
+      const gathering = gatherEvidence(this.checker, client, question);
+      found = await within(this.#clock, gathering, PATIENCE, late).catch(() => null);
+    }
+    this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${reason}`));
+    await this.#name({ url: place.url, node: place.node, reason, evidence: "", ...found });
+  }
+  /** Tell the caller, and with evidence all: the node's other places are left as well. @param {Accusation} accusation */
+  async #name(accusation) {
+    const isKnown = this.accusations.some((each) => each.evidence && each.node === accusation.node);
+    if (accusation.evidence && isKnown) return;
+    if (this.accusations.length < ACCUSATIONS_MAX) this.accusations.push(accusation);
+    tell(this.#options.accused, accusation);
+    if (!accusation.evidence) return;
+    for (const other of this.directory) {
+      if (other.node !== accusation.node || !other.isProven || other.lie !== null) continue;
+      this.directory.lied(other, accusation.reason);
+      this.#options.left(other);
+      this.#connections.drop(other, new ConnectionFailed(`${other.url} was left: ${accusation.reason}`));
+    }
+    for (const place of this.directory.rank(this.#clock.now())) {
+      try {
+        const client = await this.connect(place);
+        await client.call("submitevidence", { evidence: accusation.evidence }, void 0, { timeout: PATIENCE });
+        return;
+      } catch (error) {
+        if (!(error instanceof ClientError) || this.#isClosed) return;
+      }
+    }
+  }
+  // Watching
+  /** @param {Place} place @param {Error} reason */
+  #lost(place, reason) {
+    if (place.lie === null) this.failed(place, reason);
+    this.#options.left(place);
+  }
+  /** Learn what a place is. @param {Place} place @throws {ClientError} It is of no use. */
+  async #visit(place) {
+    const client = await this.connect(place);
+    try {
+      const begun = this.#clock.now();
+      const info = (await client.call("getnodeinfo", {}, void 0, { timeout: PATIENCE })).result;
+      this.directory.answered(place, this.#clock.now() - begun);
+      await this.#learning.run(() => this.#learn(place, client, info));
+      if (isObject2(info) && typeof info.node === "string" && !place.isProven) place.node = info.node.slice(0, 64);
+      const { host } = parseUrl(place.url);
+      this.directory.told(await placesOfInfo(info, host, this.#options.reader, this.#clock.unix()));
+      await this.#look(place, client);
+      this.#inBackground(this.#learnPlaces(client), place);
+    } catch (error) {
+      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.failed(place, error);
+      throw error;
+    }
+  }
+  /** Have a node tell where others are. @param {Client} client */
+  async #learnPlaces(client) {
+    const limits = { timeout: PATIENCE };
+    const peers = await client.call("getpeerinfo", {}, void 0, limits);
+    this.directory.told(await placesOfPeers(peers.result, this.#options.reader, this.#clock.unix()));
+    const stun = await client.call("getstuninfo", {}, void 0, limits);
+    this.directory.told(await placesOfStun(stun.result, this.#options.reader, this.#clock.unix()));
+  }
+  /** @param {Place} place @param {Client} client @param {unknown} info */
+  async #learn(place, client, info) {
+    const told = isObject2(info) && typeof info.network === "string" ? info.network.slice(0, 64) : "";
+    if (this.network !== null && told !== this.network) {
+      this.directory.lied(place, `It is of network ${told}.`);
+      this.#connections.drop(place, new ConnectionFailed(`${place.url} is of another network.`));
+      throw new ConnectionFailed(`${place.url} is of network ${told}, not of ${this.network}.`);
+    }
+    if (this.#options.learn && !this.checker) {
+      this.checker = await this.#options.learn(client, this.network);
+      this.network = this.checker.network;
+    } else if (this.network === null) {
+      if (!/^[0-9a-f]{64}$/.test(told)) {
+        throw new ConnectionFailed(`${place.url} does not say of which network it is.`);
+      }
+      this.network = told;
+    }
+  }
+  /** Have a node tell its state. @param {Place} place @param {Client} client @throws {ClientError} It lies, or fails. */
+  async #look(place, client) {
+    const begun = this.#clock.now();
+    let height;
+    try {
+      height = await (this.checker ? this.#weigh(this.checker, place, client) : tellHeight(client));
+    } catch (error) {
+      if (error instanceof LedgerError) {
+        throw this.accuse(place, client, error, { method: "getdatahash", params: {}, height: this.newest });
+      }
+      if (!(error instanceof RemoteError)) throw error;
+      if (error.code !== "not_provable") place.behind = Math.max(place.behind, this.newest);
+      this.directory.answered(place);
+      if (place.isStale) this.#options.left(place);
+      return;
+    }
+    this.directory.answered(place, this.#clock.now() - begun);
+    this.directory.toldHeight(place, height, this.newest);
+    if (place.isStale) this.#options.left(place);
+  }
+  /** @param {Checker} checker @param {Place} place @param {Client} client @returns {Promise<number>} Its height. */
+  async #weigh(checker, place, client) {
+    const weighed = await checker.weighState(client, { timeout: PATIENCE });
+    place.node = weighed.node;
+    place.isProven = true;
+    if (weighed.evidence === null) return weighed.height;
+    const lie = "evidence: it signed another state than the validators";
+    this.directory.lied(place, lie);
+    this.#options.left(place);
+    this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${lie}`));
+    await this.#name({ url: place.url, node: weighed.node, reason: lie, evidence: weighed.evidence });
+    throw new AnswerFalse("evidence", place.url, `${place.url} signed another state than the validators.`);
+  }
+  #refresh() {
+    const now = this.#clock.now();
+    const ranked = this.directory.rank(now);
+    const good = ranked.filter((each) => !each.failures).slice(0, READY);
+    const wanted = /* @__PURE__ */ new Set([...ranked.slice(0, READY), ...good]);
+    for (const [place, client] of this.#connections.open) {
+      const isUnwanted = !wanted.has(place) && place.latency !== null && !this.#busy.has(place);
+      if (isUnwanted && client.isIdle && now >= place.usedAt + IDLE) this.#connections.closeOne(place);
+    }
+    const open = this.#connections.open;
+    for (const [place, client] of open) {
+      if (!this.#busy.has(place)) this.#inBackground(this.#watch(place, client), place);
+    }
+    const unknown = ranked.find((each) => each.latency === null && !wanted.has(each));
+    for (const place of unknown ? [...wanted, unknown] : wanted) {
+      const isDue = !open.has(place) && place.retryAt <= now && !this.#busy.has(place);
+      if (isDue) this.#inBackground(this.#visit(place), place);
+    }
+    const teller = ranked.map((each) => open.get(each)).find((client) => client !== void 0);
+    if (teller && now >= this.#learnAt) {
+      this.#learnAt = now + LEARN;
+      this.#learnPlaces(teller).catch(noteBug);
+    }
+  }
+  /** @param {Place} place @param {Client} client */
+  async #watch(place, client) {
+    const late = () => new TimedOut(`${place.url} does not answer any more.`);
+    try {
+      await within(this.#clock, this.#look(place, client), PATIENCE, late);
+    } catch (error) {
+      const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
+      if (isLost) this.#connections.drop(place, error);
+    }
+  }
+  /** @param {Promise<unknown>} work @param {Place} place */
+  #inBackground(work, place) {
+    this.#busy.add(place);
+    const done = () => this.#busy.delete(place);
+    work.then(done, (error) => {
+      done();
+      noteBug(error);
+    });
+  }
+};
+async function tellHeight(client) {
+  const { result } = await client.call("getdatahash", {}, void 0, { timeout: PATIENCE });
+  return isObject2(result) && Number.isSafeInteger(result.height) ? Number(result.height) : 0;
+}
+
+// src/session/policy.js
+function readPolicy(verify2) {
+  if (verify2 === "proof" || verify2 === "certificate" || verify2 === "none") {
+    return { certifies: verify2 !== "none", proves: verify2 === "proof", quorum: 1 };
+  }
+  const quorum2 = /^quorum:(\d{1,2})$/.exec(verify2);
+  if (quorum2 && Number(quorum2[1]) >= 2 && Number(quorum2[1]) <= 64) {
+    return { certifies: true, proves: true, quorum: Number(quorum2[1]) };
+  }
+  throw new RangeError(
+    `verify=${JSON.stringify(verify2)}: give "proof", "certificate", "quorum:K" with a K of 2 to 64, or "none".`
+  );
+}
+
+// src/session/session.js
+var OF_THE_NODE = /* @__PURE__ */ new Set([
+  "getnodeinfo",
+  "getpeerinfo",
+  "getstuninfo",
+  "gettime",
+  "ping",
+  "rpc.discover",
+  "getgenesis",
+  "compare",
+  "getevidence",
+  "submitevidence",
+  "submit",
+  "requestpunch",
+  "checkreach"
+]);
+var Session = class {
+  /** @param {number} [height] Of an earlier session that this one goes on with. */
+  constructor(height = 0) {
+    this.height = height;
+  }
+  /** @param {number} height The caller is shown something that holds there. */
+  saw(height) {
+    this.height = Math.max(this.height, height);
+  }
+  /**
+   * @param {string} method
+   * @param {RequestContext | null} [wanted] What the caller wants of the request's context.
+   * @returns {RequestContext} That, and the session's height unless the caller chose one.
+   */
+  context(method, wanted) {
+    const context = { ...wanted };
+    if (OF_THE_NODE.has(method) || context.at !== void 0) return context;
+    const least = Math.max(this.height, context.min_height ?? 0);
+    if (least) context.min_height = least;
+    return context;
+  }
+};
+function goesBack(context, height) {
+  return context.at !== void 0 ? height !== context.at : height < (context.min_height ?? 0);
+}
+
 // src/formats/stundata.js
 var STUN_DATA_BYTES_MAX = 4096;
-var ENDPOINTS_MAX = 64;
-var CERTIFICATES_MAX = 4;
+var ENDPOINTS_MAX2 = 64;
+var CERTIFICATES_MAX2 = 4;
 var LIFETIME_MAX = 3600n;
 var AHEAD_MAX = 600;
 var PROTOCOLS = (
@@ -3362,8 +5302,8 @@ function decodeStunData(raw) {
     hairpin: named(reader, TRISTATES),
     syn: named(reader, SYNS)
   };
-  const endpoints = many(reader, ENDPOINTS_MAX, readEndpoint);
-  const certificates = many(reader, CERTIFICATES_MAX, readCertificate);
+  const endpoints = many(reader, ENDPOINTS_MAX2, readEndpoint);
+  const certificates = many(reader, CERTIFICATES_MAX2, readCertificate);
   reader.end();
   return { network, node, sequence, issued, expiry, nat, endpoints, certificates };
 }
@@ -3400,42 +5340,916 @@ function isLocal(address) {
   return (address.length === 4 ? LOCAL_4 : LOCAL_6).some((network) => isWithin(address, network));
 }
 function isWithin(address, [first, bits]) {
-  for (let at = 0; at < bits; at += 8) {
-    const shift = Math.max(0, 8 - (bits - at));
+  for (let at2 = 0; at2 < bits; at2 += 8) {
+    const shift = Math.max(0, 8 - (bits - at2));
     if (
       /** @type {number} */
-      address[at / 8] >> shift !== first[at / 8] >> shift
+      address[at2 / 8] >> shift !== first[at2 / 8] >> shift
     ) return false;
   }
   return true;
 }
 function formatIp(address) {
   if (address.length === 4) return address.join(".");
-  const groups = Array.from({ length: 8 }, (_, at) => {
+  const groups = Array.from({ length: 8 }, (_, at2) => {
     return (
       /** @type {number} */
-      (address[2 * at] * 256 + /** @type {number} */
-      address[2 * at + 1]).toString(16)
+      (address[2 * at2] * 256 + /** @type {number} */
+      address[2 * at2 + 1]).toString(16)
     );
   });
   let [begin, length] = [0, 1];
-  for (let at = 0, run = 0; at < 8; at += 1) {
-    run = groups[at] === "0" ? run + 1 : 0;
-    if (run > length) [begin, length] = [at - run + 1, run];
+  for (let at2 = 0, run = 0; at2 < 8; at2 += 1) {
+    run = groups[at2] === "0" ? run + 1 : 0;
+    if (run > length) [begin, length] = [at2 - run + 1, run];
   }
   if (length < 2) return groups.join(":");
   return `${groups.slice(0, begin).join(":")}::${groups.slice(begin + length).join(":")}`;
 }
 
+// src/session/vouching.js
+var CERTIFICATES_MAX3 = 4;
+function makeReader(network, unix) {
+  return {
+    record: async (hex) => {
+      const id = network();
+      if (id === null || hex.length > 2 * STUN_DATA_BYTES_MAX) return null;
+      return readRecord(hex, id, unix()).catch(refused);
+    },
+    certificates: async (node, told) => {
+      const good = [];
+      for (const each of Array.isArray(told) ? told.slice(0, CERTIFICATES_MAX3) : []) {
+        const certificate = await readCertificate2(node, each).catch(refused);
+        if (certificate) good.push(certificate);
+      }
+      return good;
+    }
+  };
+}
+async function readRecord(hex, network, now) {
+  const data = await readStunData(fromHex(hex, "stun_data_malformed"), decodeAccount(network));
+  checkTime(data, now);
+  const { endpoints, nat } = data;
+  const certificates = data.certificates.map(({ hash: hash2, notAfter }) => ({ hash: toHex(hash2), notAfter: Number(notAfter) }));
+  return { node: toHex(data.node), expiry: Number(data.expiry), endpoints, nat, certificates };
+}
+async function readCertificate2(node, told) {
+  if (!isObject2(told) || typeof told.hash !== "string" || !isCount(told.not_after)) return null;
+  const signature = fromHex(told.signature, "signature_invalid");
+  const isSigned = await vouchesFor(decodeAccount(node), decodeAccount(told.hash), signature);
+  return isSigned ? { hash: told.hash, notAfter: told.not_after } : null;
+}
+function refused(error) {
+  if (error instanceof LedgerError) return null;
+  throw error;
+}
+
+// src/formats/operation.js
+var DATA_BYTES_MAX = 65536;
+var COMMON = ["network", "account", "type", "time", "from", "expiry"];
+var TYPES = {
+  put: { needed: ["collection", "key", "data"], optional: ["ref", "if_version"], read: readPut },
+  delete: { needed: ["collection", "key"], optional: ["if_version"], read: readDelete },
+  rate: { needed: ["record", "stars"], optional: [], read: readRate },
+  withdraw: {
+    needed: ["record"],
+    optional: [],
+    read: (members) => ({ type: "withdraw", record: readRecord2(members) })
+  },
+  invite: {
+    needed: ["invited"],
+    optional: [],
+    read: (members) => ({ type: "invite", invited: decodeAccount(takeText(members, "invited")) })
+  },
+  appoint: { needed: ["epoch", "validators", "approvals"], optional: [], read: readAppoint }
+};
+async function decodeOperation(body, signature, genesis) {
+  if (body.length > genesis.parameters.max_operation_bytes) throw new LedgerError("operation_too_large");
+  if (signature.length !== SIGNATURE_SIZE) throw new LedgerError("signature_invalid", "A signature has 64 bytes.");
+  const { members, action } = readBody(body);
+  if (takeText(members, "network") !== genesis.networkHex) throw new LedgerError("network_other");
+  const account = decodeAccount(takeText(members, "account"));
+  const time = takeCount(members, "time");
+  const [from, expiry] = [takeInteger(members, "from"), takeInteger(members, "expiry")];
+  if (from < 0 || from > expiry || expiry > from + genesis.parameters.window) throw new LedgerError("window_invalid");
+  if (action.type !== "appoint" && !await admitsByWork(genesis, account)) throw new LedgerError("admission_work");
+  const [exact, signed] = [
+    /** @type {Bytes} */
+    body,
+    /** @type {Bytes} */
+    signature
+  ];
+  return { id: await operationId(body), body: exact, signature: signed, account, time, from, expiry, action };
+}
+function operationId(body) {
+  return sha2562(body);
+}
+function verifyOperation(operation) {
+  return verify(operation.account, OPERATION, operation.body, operation.signature);
+}
+function signOperation(key, body) {
+  return key.sign(OPERATION, body);
+}
+function readBody(body) {
+  const value = decodeStrict(body);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new LedgerError("member_type", "An operation is an object.");
+  }
+  const members = (
+    /** @type {Members} */
+    value
+  );
+  if (!Object.hasOwn(members, "type")) throw new LedgerError("member_missing", "Member 'type' is missing.");
+  const name = members.type;
+  const type = typeof name === "string" && Object.hasOwn(TYPES, name) ? TYPES[name] : void 0;
+  if (!type) throw new LedgerError("type_unknown");
+  checkNames(members, [...COMMON, ...type.needed], type.optional);
+  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  return { members, action: type.read(members, text) };
+}
+function checkNames(members, needed, optional, code) {
+  for (const name of Object.keys(members)) {
+    if (!needed.includes(name) && !optional.includes(name)) {
+      throw new LedgerError(code ?? "member_unknown", `Member ${JSON.stringify(name.slice(0, 64))} is unknown here.`);
+    }
+  }
+  for (const name of needed) {
+    if (!Object.hasOwn(members, name)) throw new LedgerError(code ?? "member_missing", `Member '${name}' is missing.`);
+  }
+}
+function takeText(members, name) {
+  const value = members[name];
+  if (typeof value !== "string") throw new LedgerError("member_type", `Member '${name}' is not a string.`);
+  return value;
+}
+function takeInteger(members, name) {
+  const value = members[name];
+  if (!Number.isSafeInteger(value)) throw new LedgerError("member_type", `Member '${name}' is not an integer.`);
+  return (
+    /** @type {number} */
+    value
+  );
+}
+function takeCount(members, name) {
+  const value = takeInteger(members, name);
+  if (value < 0) throw new LedgerError("member_type", `Member '${name}' is not an integer from 0 up.`);
+  return value;
+}
+function readVersion(members) {
+  return Object.hasOwn(members, "if_version") ? takeCount(members, "if_version") : null;
+}
+function readKeyed(members) {
+  const [collection, key] = [takeText(members, "collection"), takeText(members, "key")];
+  checkCollection(collection);
+  checkKey(key);
+  return { collection, key };
+}
+function readPut(members, text) {
+  const keyed = readKeyed(members);
+  const data = (
+    /** @type {string} */
+    memberTexts(text).get("data")
+  );
+  if (utf8(data).length > DATA_BYTES_MAX) throw new LedgerError("data_too_large");
+  const ref = Object.hasOwn(members, "ref") ? takeText(members, "ref") : null;
+  if (ref !== null) checkAddress(ref, "ref_invalid");
+  return { type: "put", ...keyed, data, ref, ifVersion: readVersion(members) };
+}
+function readDelete(members) {
+  return { type: "delete", ...readKeyed(members), ifVersion: readVersion(members) };
+}
+function readRecord2(members) {
+  const record = takeText(members, "record");
+  checkAddress(record);
+  return record;
+}
+function readRate(members) {
+  const record = readRecord2(members);
+  const stars = members.stars;
+  if (typeof stars !== "number" || stars < 1 || stars > 5) throw new LedgerError("stars_invalid");
+  return { type: "rate", record, stars };
+}
+function readAppoint(members) {
+  const epoch = takeCount(members, "epoch");
+  const { validators, approvals } = members;
+  if (!isList(validators) || new Set(validators).size !== validators.length) {
+    throw new LedgerError("validators_invalid");
+  }
+  const keys = validators.map((key) => decodeAccount(key, "validators_invalid"));
+  if (!isList(approvals)) throw new LedgerError("approvals_invalid");
+  const read = approvals.map(readApproval);
+  if (read.some(({ validator }, at2) => at2 && validator <= /** @type {Approval} */
+  read[at2 - 1].validator)) {
+    throw new LedgerError("approvals_invalid", "The approvals are not in ascending order of validator, each once.");
+  }
+  return { type: "appoint", epoch, validators: keys, approvals: read };
+}
+function isList(value) {
+  return Array.isArray(value) && value.length >= 1 && value.length <= VALIDATORS_MAX;
+}
+function readApproval(value) {
+  const code = "approvals_invalid";
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new LedgerError(code);
+  const members = (
+    /** @type {Members} */
+    value
+  );
+  checkNames(members, ["validator", "signature"], [], code);
+  const { validator } = members;
+  if (typeof validator !== "number" || validator < 0 || validator >= VALIDATORS_MAX) {
+    throw new LedgerError(code, "An approval's validator is not an index from 0 to 999.");
+  }
+  const signature = fromHex(members.signature, code);
+  if (signature.length !== SIGNATURE_SIZE) throw new LedgerError(code);
+  return { validator, signature };
+}
+function buildBody(envelope, written) {
+  const { network, account, time, from, expiry } = envelope;
+  const { type, ...members } = written;
+  try {
+    const text = JSON.stringify({ network, account, type, time, from, expiry, ...members }, checkNumber);
+    const { members: read } = readBody(text);
+    decodeAccount(takeText(read, "account"));
+    takeCount(read, "time");
+    return utf8(text);
+  } catch (error) {
+    const told = error instanceof Error ? error.message : String(error);
+    throw new LocalError(`not an operation: ${told}`);
+  }
+}
+function checkNumber(name, value) {
+  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    throw new LocalError(`member ${JSON.stringify(name)} is no integer within +-(2^53-1): write it as a string`);
+  }
+  return value;
+}
+function writeApproval({ validator, signature }) {
+  return { validator, signature: toHex(signature) };
+}
+
+// src/session/writer.js
+var Writer = class {
+  #key;
+  #genesis;
+  #height;
+  #unix;
+  /**
+   * @param {import("../formats/genesis.js").Genesis} genesis
+   * @param {import("../formats/keys.js").SigningKey} key
+   * @param {() => number} height Tells the newest height known.
+   * @param {() => number} unix Seconds since 1970, for operations without a time.
+   */
+  constructor(genesis, key, height, unix) {
+    this.#key = key;
+    this.#genesis = genesis;
+    this.#height = height;
+    this.#unix = unix;
+  }
+  /** The key's account in hex. */
+  get account() {
+    return this.#key.account;
+  }
+  /**
+   * Write a record.
+   *
+   * @param {string} collection
+   * @param {string} key
+   * @param {unknown} data A JSON value.
+   * @param {WriteOptions & {ref?: string, ifVersion?: number}} [options] `ref`: the address of another record.
+   *   `ifVersion`: the version that the record must have; 0 if it must not exist.
+   * @returns {Promise<SignedOperation>}
+   * @throws {import("../formats/errors.js").LocalError} The ledger's rules would refuse its form.
+   */
+  put(collection, key, data, { ref, ifVersion, ...options } = {}) {
+    const optional = { ...ref !== void 0 && { ref }, ...ifVersion !== void 0 && { if_version: ifVersion } };
+    return this.#sign({ type: "put", collection, key, data, ...optional }, options);
+  }
+  /**
+   * Delete a record.
+   *
+   * @param {string} collection
+   * @param {string} key
+   * @param {WriteOptions & {ifVersion?: number}} [options]
+   */
+  delete(collection, key, { ifVersion, ...options } = {}) {
+    const optional = ifVersion !== void 0 && { if_version: ifVersion };
+    return this.#sign({ type: "delete", collection, key, ...optional }, options);
+  }
+  /** Rate the record at an address. @param {string} record @param {number} stars 1 to 5. @param {WriteOptions} [options] */
+  rate(record, stars, options) {
+    return this.#sign({ type: "rate", record, stars }, options);
+  }
+  /** Take a rating back. @param {string} record @param {WriteOptions} [options] */
+  withdraw(record, options) {
+    return this.#sign({ type: "withdraw", record }, options);
+  }
+  /** Make another account a member, where genesis admits invited ones. @param {string} invited @param {WriteOptions} [options] */
+  invite(invited, options) {
+    return this.#sign({ type: "invite", invited }, options);
+  }
+  /**
+   * @param {import("../formats/operation.js").Written} written
+   * @param {WriteOptions} [options]
+   * @returns {Promise<SignedOperation>}
+   */
+  async #sign(written, { time = Math.floor(this.#unix() * 1e3) } = {}) {
+    const from = this.#height();
+    const expiry = from + this.#genesis.parameters.window;
+    const body = buildBody({ network: this.#genesis.networkHex, account: this.account, time, from, expiry }, written);
+    const [id, signature] = await Promise.all([operationId(body), signOperation(this.#key, body)]);
+    return { id: toHex(id), body: (
+      /** @type {string} */
+      fromUtf8(body)
+    ), signature: toHex(signature), expiry };
+  }
+};
+function checkResult2(result) {
+  if (result === null || result === "ok") return;
+  let message;
+  try {
+    message = sentence(result);
+  } catch {
+    message = "The network's rules rejected the operation.";
+  }
+  throw new Rejected(result, message);
+}
+
+// src/session/cloud.js
+var HEDGE = 0.5;
+var HEDGE_LATENCIES = 8;
+var TOPICS = ["records", "ratings", "blocks"];
+var Cloud = class _Cloud {
+  #nodes;
+  #policy;
+  #session;
+  #clock;
+  #timeout;
+  /** @type {Set<CloudSubscription>} */
+  #subscriptions = /* @__PURE__ */ new Set();
+  /** @type {Set<Asking<any>>} */
+  #asking = /* @__PURE__ */ new Set();
+  #isClosed = false;
+  /**
+   * @param {Nodes} nodes
+   * @param {import("./policy.js").Policy} policy
+   * @param {Session} session
+   * @param {import("./clock.js").Clock} clock
+   * @param {number} timeout
+   */
+  constructor(nodes, policy, session, clock, timeout) {
+    this.#nodes = nodes;
+    this.#policy = policy;
+    this.#session = session;
+    this.#clock = clock;
+    this.#timeout = timeout;
+  }
+  /**
+   * Begin a session.
+   *
+   * @param {Iterable<string>} seeds URLs of some nodes, by any transport; more are learned from them.
+   * @param {CloudOptions} [options]
+   * @returns {Promise<Cloud>}
+   * @throws {import("./errors.js").AddressInvalid} A seed is no URL of a node, or of no use here.
+   * @throws {RangeError} `verify` or `network` is none, or there is no seed.
+   * @throws {ConnectionFailed} No seed answers.
+   */
+  static async connect(seeds, options = {}) {
+    const { network = null, verify: verify2 = "proof", height = 0, timeout = TIMEOUT, clock = realClock } = options;
+    const policy = readPolicy(verify2);
+    if (network !== null && !/^[0-9a-f]{64}$/.test(network)) {
+      throw new RangeError("A network's id is 64 lower-case hex digits.");
+    }
+    const means = findMeans(options);
+    const directory = new Directory(seeds, surroundings(means), options.random);
+    if (!directory.size) throw new RangeError("A session needs the URL of a node at least.");
+    const nodes = new Nodes(directory, clock, {
+      connect: options.connect ?? ((place, signal) => connect(place, means, clock, signal)),
+      network,
+      learn: policy.certifies ? (client, id) => Checker.learn(client, id, options.onState) : null,
+      reader: makeReader(() => nodes.network, clock.unix),
+      left: (place) => cloud.#leave(place),
+      accused: options.onLiar ?? (() => {
+      })
+    });
+    const cloud = new _Cloud(nodes, policy, new Session(height), clock, timeout);
+    try {
+      await nodes.begin();
+    } catch (error) {
+      nodes.close();
+      throw error;
+    }
+    return cloud;
+  }
+  // What is known
+  /** The network's id in hex. */
+  get network() {
+    return this.#nodes.network ?? "";
+  }
+  /**
+   * The newest height that this session was shown: no later answer is older. Of an empty block, which changed nothing,
+   * it is the height before.
+   */
+  get height() {
+    return this.#session.height;
+  }
+  /** All places that are known, the best first; liars last. */
+  get places() {
+    const { directory } = this.#nodes;
+    return [...directory.rank(this.#clock.now()), ...[...directory].filter((place) => place.lie !== null)];
+  }
+  /** The places that there are connections with. */
+  get connected() {
+    return this.#nodes.connected;
+  }
+  /** The nodes that lied so far. @returns {Accusation[]} */
+  get accusations() {
+    return [...this.#nodes.accusations];
+  }
+  /**
+   * The newest state that was proven, and the nodes that proved one: null as long as none was, or if nothing is checked.
+   *
+   * @returns {import("./checker.js").State | null}
+   */
+  get state() {
+    return this.#nodes.checker?.state ?? null;
+  }
+  /**
+   * Ask these places alone from now on; all without a name.
+   *
+   * @param {...string} names URLs, or `node:` and a key for all places of a node that it has proven to be.
+   * @throws {import("./errors.js").AddressInvalid} One is none.
+   */
+  pin(...names) {
+    const pins = names.map(readPin);
+    const urls = new Set(pins.flatMap((pin) => "url" in pin ? [pin.url] : []));
+    const nodes = new Set(pins.flatMap((pin) => "node" in pin ? [pin.node] : []));
+    for (const name of names) if (!name.startsWith("node:")) this.#nodes.directory.name(name);
+    this.#nodes.pinned = names.length ? (place) => urls.has(place.url) || place.isProven && nodes.has(place.node) : null;
+  }
+  /**
+   * Compare all nodes that are known: each signs and proves its newest state, which must be what the validators signed.
+   *
+   * @param {{most?: number, onEach?: (compared: import("./comparing.js").Compared) => void}} [options] `most`: nodes that
+   *   are asked at most. `onEach`: told of each as soon as it is known.
+   * @returns {Promise<import("./comparing.js").Compared[]>} Each node once.
+   */
+  compare({ most = 64, onEach = () => {
+  } } = {}) {
+    return compareNodes(this.#nodes, { most, onEach: (compared) => tell(onEach, compared) });
+  }
+  // Calls
+  /**
+   * Ask one place what it tells of itself. That is its own word: nothing is checked, and no other is asked.
+   *
+   * @param {string} url
+   * @param {string} method
+   * @param {unknown} [params]
+   * @param {{timeout?: number}} [options] Seconds.
+   * @returns {Promise<any>} The result.
+   * @throws {ClientError} It answered with an error, or not.
+   */
+  async ask(url, method, params = {}, { timeout = this.#timeout } = {}) {
+    const place = this.#nodes.directory.find(formatUrl(parseUrl(url))) ?? this.#nodes.directory.name(url);
+    const client = await this.#nodes.connect(place);
+    return (await client.call(method, params, void 0, { timeout })).result;
+  }
+  /**
+   * Call a method.
+   *
+   * @param {string} method
+   * @param {unknown} [params] An object or array.
+   * @param {{context?: RequestContext, timeout?: number}} [options] `context`: the request's, such as `at`. `timeout`:
+   *   seconds, over all nodes that are asked.
+   * @returns {Promise<CloudAnswer>}
+   * @throws {RemoteError} The answer is this error; `Denied` if it is proven.
+   * @throws {ClientError} No node gave a good answer in time: the last failure.
+   */
+  async call(method, params = {}, { context, timeout = this.#timeout } = {}) {
+    const isOfNode = OF_THE_NODE.has(method);
+    const asked = this.#session.context(method, context);
+    const proof = this.#policy.proves && !isOfNode && isProvable(method, params);
+    if (proof) asked.proof = true;
+    const question = { method, params, context: asked, deadline: this.#clock.now() + timeout, proof };
+    try {
+      const { answer, place } = await this.#ask(
+        (at2, signal) => this.#answer(question, at2, signal),
+        question.deadline,
+        { hedges: method !== "submit" }
+      );
+      if (this.#policy.quorum > 1 && !isOfNode) await this.#agree(question, answer, place);
+      this.#saw(answer.height);
+      return answer;
+    } catch (error) {
+      if (error instanceof Denied) this.#saw(error.height);
+      throw error;
+    }
+  }
+  /**
+   * Submit a signed operation, to as many nodes as it takes. The same bytes take effect once.
+   *
+   * @param {SignedOperation} operation
+   * @param {{wait?: "accepted" | "final", timeout?: number}} [options] `wait`: `final` for its place in the log, which
+   *   is proven if answers are; `accepted` for one node's receipt.
+   * @returns {Promise<Submitted>}
+   * @throws {import("./errors.js").Rejected} It was ordered and has no effect.
+   * @throws {RemoteError} It was not taken.
+   * @throws {ClientError} It is not known to be final in time; it may still become so before its expiry, and may be
+   *   submitted again.
+   */
+  async submit(operation, { wait = "final", timeout = this.#timeout } = {}) {
+    const deadline = this.#clock.now() + timeout;
+    for (; ; ) {
+      const { answer: submitted, place } = await this.#ask(
+        (at2, signal) => this.#submitAt(operation, wait, deadline, at2, signal),
+        deadline,
+        { hedges: false }
+      );
+      const { cursor } = submitted;
+      if (!cursor) return submitted;
+      const proven = this.#policy.proves ? await this.#prove(operation, submitted, cursor, place, deadline) : submitted;
+      if (!proven?.cursor) continue;
+      this.#session.saw(proven.cursor.height);
+      checkResult2(proven.result);
+      return proven;
+    }
+  }
+  /**
+   * What makes operations for a key on this network.
+   *
+   * @param {import("../formats/keys.js").SigningKey} key
+   * @returns {Promise<Writer>}
+   */
+  async writer(key) {
+    const deadline = this.#clock.now() + this.#timeout;
+    const genesis = this.#nodes.checker?.genesis ?? (await this.#ask(
+      async (place, signal) => fetchGenesis(await this.#nodes.connect(place), this.#nodes.network, { signal }),
+      deadline,
+      { hedges: false }
+    )).answer;
+    return new Writer(genesis, key, () => this.#nodes.newest, this.#clock.unix);
+  }
+  /**
+   * Be told of changes, each once and in order, as long as it takes. What happens once its `ready` is done is told.
+   *
+   * @param {string} topic `records`, `ratings` or `blocks`.
+   * @param {object} [wanted] The method's `filter`.
+   * @param {LogPlace | null} [after] Go on after this cursor; from now on if null.
+   * @returns {CloudSubscription} Iterating fails with `RemoteError` (`cursor_pruned`) if no node has the log from there
+   *   on.
+   */
+  subscribe(topic, wanted = {}, after = null) {
+    if (!TOPICS.includes(topic)) {
+      throw new RangeError(`${JSON.stringify(topic)} is not what all nodes tell alike: give one of ${TOPICS.join(", ")}.`);
+    }
+    let deadline = this.#clock.now() + this.#timeout;
+    const subscription = new CloudSubscription(after, {
+      begin: (cursor, signal) => {
+        const until = deadline;
+        deadline = null;
+        return this.#begin(topic, wanted, cursor, until, signal);
+      },
+      take: async (opened, item) => {
+        await this.#checkHeight(opened.place, opened.client, item.cursor.height);
+        this.#saw(item.cursor.height);
+      },
+      ended: (each) => this.#subscriptions.delete(each)
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+  /** End the session: what is under way fails, and subscriptions end. */
+  close() {
+    this.#isClosed = true;
+    for (const subscription of [...this.#subscriptions]) subscription.close();
+    for (const asking of [...this.#asking]) asking.stop(new ConnectionFailed("The session was closed."));
+    this.#nodes.close();
+  }
+  // One question
+  /** @param {number} height */
+  #saw(height) {
+    this.#session.saw(this.#nodes.checker?.leastHeight(height) ?? height);
+  }
+  /**
+   * Ask the best places until one answers.
+   *
+   * @template T
+   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask
+   * @param {number | null} deadline In seconds of the clock; null for no end.
+   * @param {{hedges: boolean, keeping?: boolean, without?: Set<Place>, signal?: AbortSignal}} options `without`: never
+   *   ask these. `signal`: gives it up.
+   * @returns {Promise<{answer: T, place: Place}>}
+   */
+  async #ask(ask3, deadline, { hedges, keeping = false, without = /* @__PURE__ */ new Set(), signal }) {
+    if (this.#isClosed) throw new ConnectionFailed("The session was closed.");
+    const choose = (tried) => this.#nodes.choose({ without: /* @__PURE__ */ new Set([...tried, ...without]), keeping });
+    const latency = choose(/* @__PURE__ */ new Set())?.latency ?? 0;
+    const asking = new Asking(ask3, choose, this.#clock, {
+      timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
+      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
+      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied)
+    });
+    const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
+    signal?.addEventListener("abort", stop, { once: true });
+    this.#asking.add(asking);
+    try {
+      return await asking.done;
+    } finally {
+      this.#asking.delete(asking);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+  /** Ask one place, and check what it answers. @param {Question} question @param {Place} place @param {AbortSignal} signal */
+  async #answer(question, place, signal) {
+    const client = await this.#nodes.connect(place);
+    const { method, params, context } = question;
+    const timeout = Math.max(0.05, question.deadline - this.#clock.now());
+    let answer;
+    try {
+      answer = await client.call(method, params, context, { timeout, signal });
+    } catch (error) {
+      if (error instanceof RemoteError) {
+        this.#noteRefusal(place, error);
+        if (question.proof && error.number === -5 && error.rawContext) {
+          throw await this.#checkDenial(question, place, client, error);
+        }
+      } else if (!signal.aborted) this.#nodes.failed(place, error);
+      throw error;
+    }
+    this.#nodes.directory.answered(place);
+    const { height, checked } = OF_THE_NODE.has(method) ? { height: 0, checked: (
+      /** @type {Checked} */
+      "none"
+    ) } : await this.#check(question, place, client, answer);
+    const { raw, rawContext, result } = answer;
+    const said = rawContext ? JSON.parse(rawContext) : null;
+    return { result, raw, context: said, checked, height, url: place.url, node: place.node };
+  }
+  /** @param {Place} place @param {RemoteError} error */
+  #noteRefusal(place, error) {
+    this.#nodes.directory.answered(place);
+    if (BEHIND.has(error.code) && isCount(error.data.height)) {
+      const newest = Math.max(this.#nodes.newest, this.#session.height);
+      this.#nodes.directory.toldHeight(place, error.data.height, newest);
+    }
+  }
+  /**
+   * @param {Question} question
+   * @param {Place} place
+   * @param {Client} client
+   * @param {import("./messages.js").Answer} answer
+   * @returns {Promise<{height: number, checked: Checked}>}
+   */
+  #check(question, place, client, answer) {
+    return this.#judge(question, place, client, answer.rawContext, async (checker) => checker.check(
+      client,
+      question.method,
+      question.params,
+      answer,
+      { proof: question.proof }
+    ));
+  }
+  /**
+   * @param {Question} question
+   * @param {Place} place
+   * @param {Client} client
+   * @param {RemoteError} error
+   * @returns {Promise<ClientError>} What the refusal is worth.
+   */
+  async #checkDenial(question, place, client, error) {
+    try {
+      const { height, checked } = await this.#judge(question, place, client, error.rawContext, async (checker) => checker.checkDenial(client, question.method, question.params, error));
+      return new Denied(error, checked, height);
+    } catch (other) {
+      if (other instanceof ClientError) return other;
+      throw other;
+    }
+  }
+  /**
+   * @param {Question} question
+   * @param {Place} place
+   * @param {Client} client
+   * @param {string} rawContext
+   * @param {(checker: Checker) => Promise<Checked>} check
+   * @returns {Promise<{height: number, checked: Checked}>}
+   * @throws {ClientError} The answer is false, stale, or not shown to be true.
+   */
+  async #judge({ method, params, context }, place, client, rawContext, check) {
+    let height = 0;
+    try {
+      ({ height } = readContext(rawContext));
+      if (goesBack(context, height)) {
+        this.#nodes.directory.toldHeight(place, height, Math.max(this.#nodes.newest, this.#session.height));
+        throw new AnswerStale(`${place.url} answered ${method} for height ${height}, older than this session.`);
+      }
+      return { height, checked: this.#nodes.checker ? await check(this.#nodes.checker) : "none" };
+    } catch (error) {
+      if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, { method, params, height });
+      throw error instanceof RemoteError ? notShown(place, error) : error;
+    }
+  }
+  /** Have so many other nodes give the same answer at the same height. @param {Question} question @param {CloudAnswer} answer @param {Place} place */
+  async #agree(question, answer, place) {
+    const { min_height: _, ...context } = question.context;
+    const same = { ...question, context: { ...context, at: answer.height } };
+    const asked = /* @__PURE__ */ new Set([place, ...this.#sameNode(place)]);
+    for (let agreeing = 1; agreeing < this.#policy.quorum; agreeing += 1) {
+      if (!this.#nodes.choose({ without: asked })) {
+        throw new NotEnoughNodes(
+          `${agreeing} nodes agree on ${question.method} at height ${answer.height}, ${this.#policy.quorum} were to: name more nodes.`
+        );
+      }
+      const { answer: other, place: at2 } = await this.#ask(
+        (each, signal) => this.#answer(same, each, signal),
+        question.deadline,
+        { hedges: false, without: asked }
+      );
+      for (const each of [at2, ...this.#sameNode(at2)]) asked.add(each);
+      if (other.raw !== answer.raw) {
+        throw new NotEnoughNodes(
+          `${place.url} and ${at2.url} answer ${question.method} at height ${answer.height} differently, and nothing proves which is right.`
+        );
+      }
+    }
+  }
+  /** @param {Place} place @returns {Place[]} All places of its node. */
+  #sameNode(place) {
+    return [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
+  }
+  // Writing
+  /**
+   * @param {SignedOperation} operation
+   * @param {"accepted" | "final"} wait
+   * @param {number} deadline
+   * @param {Place} place
+   * @param {AbortSignal} signal
+   * @returns {Promise<Submitted>}
+   */
+  async #submitAt(operation, wait, deadline, place, signal) {
+    const client = await this.#nodes.connect(place);
+    const params = { operation: operation.body, signature: operation.signature, wait };
+    const timeout = Math.max(0.05, deadline - this.#clock.now());
+    let told;
+    try {
+      told = take((await client.call("submit", params, void 0, { timeout, signal })).result, isObject2, "submit");
+    } catch (error) {
+      const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
+      if (isLost && !signal.aborted) this.#nodes.failed(place, error);
+      throw error;
+    }
+    const cursor = told.cursor === void 0 || told.cursor === null ? null : take(told.cursor, isPlace, "cursor");
+    const result = cursor ? take(told.result, isText, "result") : null;
+    if (told.id !== operation.id || wait === "final" && !cursor) {
+      throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
+    }
+    const { checker } = this.#nodes;
+    if (checker && !cursor) {
+      try {
+        await checker.checkReceipt(operation, told.receipt);
+      } catch (error) {
+        if (!(error instanceof LedgerError)) throw error;
+        throw this.#nodes.accuse(place, client, error, { method: "submit", params: {}, height: this.#nodes.newest });
+      }
+    }
+    return { id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none" };
+  }
+  /**
+   * What is proven of an operation that a node says to be final; null if the node lied.
+   *
+   * The proof may come from any node; a node that has it in a block can prove it a block later.
+   *
+   * @param {SignedOperation} operation
+   * @param {Submitted} told
+   * @param {LogPlace} cursor
+   * @param {Place} place Who told it.
+   * @param {number} deadline
+   * @returns {Promise<Submitted | null>}
+   */
+  async #prove(operation, told, cursor, place, deadline) {
+    const checker = (
+      /** @type {Checker} */
+      this.#nodes.checker
+    );
+    const { height } = cursor;
+    const { answer: found } = await this.#ask(
+      async (at2) => {
+        const client2 = await this.#nodes.connect(at2);
+        try {
+          return await checker.proveOperation(client2, operation, height);
+        } catch (error) {
+          if (!(error instanceof LedgerError)) throw error;
+          throw this.#nodes.accuse(at2, client2, error, { method: "getproof", params: {}, height });
+        }
+      },
+      deadline,
+      { hedges: true }
+    );
+    const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
+    if (isTrue) return { ...told, checked: "proof" };
+    const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
+    const client = await this.#nodes.connect(place);
+    this.#nodes.accuse(place, client, lie, { method: "submit", params: {}, height });
+    if (!found) return null;
+    const proven = { height: found.height, index: found.index };
+    return { id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof" };
+  }
+  // Subscriptions
+  /**
+   * @param {string} topic
+   * @param {object} wanted
+   * @param {LogPlace | null} after
+   * @param {number | null} deadline
+   * @param {AbortSignal} until
+   * @returns {Promise<import("./cloudsubscription.js").Opened>}
+   */
+  async #begin(topic, wanted, after, deadline, until) {
+    const { answer } = await this.#ask(
+      async (place, signal) => {
+        const client = await this.#nodes.connect(place);
+        const subscription = await client.subscribe(topic, wanted, after);
+        try {
+          if (!after) await this.#checkHeight(place, client, subscription.cursor.height);
+          if (signal.aborted) throw new ConnectionFailed("The question was given up.");
+        } catch (error) {
+          subscription.close();
+          throw error;
+        }
+        return { place, client, subscription };
+      },
+      deadline,
+      { hedges: false, keeping: true, signal: until }
+    );
+    return answer;
+  }
+  /** See that a height which a node tells is that of a final block. @param {Place} place @param {Client} client @param {number} height */
+  async #checkHeight(place, client, height) {
+    try {
+      await this.#nodes.checker?.checkFinal(client, height);
+    } catch (error) {
+      if (error instanceof LedgerError) {
+        throw this.#nodes.accuse(place, client, error, { method: "getblock", params: { height, limit: 1 }, height });
+      }
+      throw error instanceof RemoteError ? notShown(place, error) : error;
+    }
+  }
+  /** @param {Place} place */
+  #leave(place) {
+    for (const subscription of [...this.#subscriptions]) subscription.leave(place);
+  }
+};
+function notShown(place, error) {
+  return new ConnectionFailed(`${place.url} does not show what its answer is checked with: ${error.message}`);
+}
+
+// src/formats/appointment.js
+function approvalMessage(network, epoch, validators) {
+  return concat(network, u64(epoch), ...validators);
+}
+async function signApproval(key, index, epoch, validators) {
+  const message = approvalMessage(epoch.network, epoch.number, validators);
+  return { validator: index, signature: await key.sign(APPOINT, message) };
+}
+async function checkAppoint(appoint, epoch) {
+  if (BigInt(appoint.epoch) !== epoch.number) throw new LedgerError("appoint_epoch");
+  const present = epoch.validators;
+  if (appoint.approvals.some(({ validator }) => validator >= present.length)) throw new LedgerError("appoint_validator");
+  if (appoint.approvals.length < epoch.quorum) throw new LedgerError("appoint_quorum");
+  const message = approvalMessage(epoch.network, epoch.number, appoint.validators);
+  const areTrue = await Promise.all(
+    appoint.approvals.map(
+      ({ validator, signature }) => verify(
+        /** @type {Uint8Array} */
+        present[validator],
+        APPOINT,
+        message,
+        signature
+      )
+    )
+  );
+  if (areTrue.includes(false)) throw new LedgerError("appoint_signature");
+}
+
 // src/index.js
 var VERSION = "0.1.0";
 export {
+  AddressInvalid,
+  AnswerFalse,
+  AnswerMalformed,
+  AnswerStale,
+  ClientError,
+  Cloud,
+  ConnectionFailed,
+  Denied,
   EpochChain,
   LedgerError,
   LocalError,
+  NotEnoughNodes,
   ProvenState,
+  Rejected,
+  RemoteError,
   SigningKey,
+  TimedOut,
   VERSION,
+  Writer,
   answersEvidence,
   buildBody,
   canonical,

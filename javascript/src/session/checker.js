@@ -1,0 +1,322 @@
+/**
+ * What a session believes: what follows from the genesis, and as much of it as the caller asks for.
+ *
+ * The network's id is all that is trusted. The genesis with that hash names the first validators, and the epochs are
+ * followed from there; any node may bring both. A proof leads from a header that the validators finalized to the answer.
+ * An answer without a proof names the block that it holds at, and that block is checked to be final, once for each
+ * height: so no node can make a session wait for a height that does not exist, or pass an old state off as a new one.
+ */
+
+import {fromHex, toHex} from "../bytes.js";
+import {decodeAccount} from "../formats/addresses.js";
+import {headerHash} from "../formats/block.js";
+import {LedgerError} from "../formats/errors.js";
+import {answersEvidence, encodeEvidence, judge} from "../formats/evidence.js";
+import {decodeGenesis} from "../formats/genesis.js";
+import {EpochChain} from "../trust/epochchain.js";
+import {readContext, readFinal} from "../trust/told.js";
+import {
+  readSigned, verifyAnswer, verifyDenial, verifyOperationProof, verifyToldReceipt, weighState,
+} from "../trust/verifying.js";
+import {Lock} from "./clock.js";
+import {ClientError, ConnectionFailed, messageOf} from "./errors.js";
+import {tell} from "./telltales.js";
+import {isObject, isText, take} from "./told.js";
+
+/** Blocks whose finality is remembered. */
+const HEIGHTS_KEPT = 4096;
+
+/** Nodes whose newest state is remembered. */
+const NODES_KEPT = 256;
+
+/**
+ * How far an answer was checked: it follows from the state that the validators signed; parts of it do, the rest is the
+ * node's word; it is the node's word, for a block that is final; not at all.
+ *
+ * @typedef {"proof" | "partly" | "certificate" | "none"} Checked
+ *
+ * @typedef {object} NodeState A node whose state was what the validators signed.
+ * @property {string} node Its key in hex. @property {string} url Where it was asked.
+ * @property {number} height Of the newest state that it proved.
+ *
+ * @typedef {object} State The newest state that was proven: what `getdatahash` answers.
+ * @property {number} height @property {string} root In hex. @property {number} ratings_sum
+ * @property {number} ratings_count @property {number} records @property {number} accounts
+ * @property {NodeState[]} nodes Those that proved a state, each its newest; the newest first.
+ *
+ * @typedef {object} Weighed
+ * @property {number} height Of the newest state that the node proves.
+ * @property {string} node The key that it signs with, in hex.
+ * @property {string | null} evidence In hex, that it signed another state than the validators; null if it did not.
+ */
+
+/** @typedef {import("../formats/block.js").Header} Header */
+/** @typedef {import("./client.js").Client} Client */
+/** @typedef {import("./messages.js").Answer} Answer */
+
+/** Checks answers against one network. */
+export class Checker {
+  #chain;
+  /** Of each height the block's hash in hex, and whether no operation is in it. @type {Map<number, {hash: string, isEmpty: boolean}>} */
+  #final = new Map();
+  #following = new Lock();
+  #onState;
+  /** @type {Map<string, NodeState>} */
+  #nodes = new Map();
+  /** @type {Omit<State, "nodes"> | null} */
+  #totals = null;
+
+  /**
+   * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
+   * @param {EpochChain} chain
+   * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
+   */
+  constructor(genesis, chain, onState = () => {}) {
+    this.genesis = genesis;
+    /** The network's id in hex. */
+    this.network = genesis.networkHex;
+    /** The newest height that is known to be final. */
+    this.newest = 0;
+    this.#chain = chain;
+    this.#onState = onState;
+    this.#final.set(0, {hash: genesis.networkHex, isEmpty: false});
+  }
+
+  /**
+   * Begin with what a node brings.
+   *
+   * @param {Client} client
+   * @param {string | null} network The id that the genesis must have, in hex; null to trust the node in this alone.
+   * @param {(state: State) => unknown} [onState]
+   * @returns {Promise<Checker>}
+   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
+   */
+  static async learn(client, network, onState) {
+    try {
+      const genesis = await fetchGenesis(client, network);
+      const chain = EpochChain.ofGenesis(genesis);
+      await chain.follow(askOf(client));
+      return new Checker(genesis, chain, onState);
+    } catch (error) {
+      if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
+      throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
+    }
+  }
+
+  /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
+  get state() {
+    if (!this.#totals) return null;
+    return {...this.#totals, nodes: [...this.#nodes.values()].sort((one, other) => other.height - one.height)};
+  }
+
+  // Answers
+
+  /**
+   * Check a result.
+   *
+   * @param {Client} client Who answered.
+   * @param {string} method
+   * @param {unknown} params
+   * @param {Answer} answer
+   * @param {{proof: boolean}} options Whether a proof was asked for.
+   * @returns {Promise<Checked>}
+   * @throws {LedgerError} It is not so. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async check(client, method, params, answer, {proof}) {
+    if (proof) return (await this.#verify(client, () => verifyAnswer(this.#chain, method, params, answer))).checked;
+    const {network, height, hash} = readContext(answer.rawContext);
+    if (toHex(network) !== this.network) throw new LedgerError("header_network");
+    await this.checkFinal(client, height, toHex(hash));
+    return "certificate";
+  }
+
+  /**
+   * Check an error that says what does not exist, for which a proof was asked.
+   *
+   * @param {Client} client
+   * @param {string} method
+   * @param {unknown} params
+   * @param {import("./errors.js").RemoteError} error
+   * @returns {Promise<Checked>}
+   * @throws {LedgerError} It exists. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async checkDenial(client, method, params, error) {
+    return (await this.#verify(client, () => verifyDenial(this.#chain, method, params, error))).checked;
+  }
+
+  /**
+   * Have a node prove where in the log an operation is.
+   *
+   * @param {Client} client
+   * @param {{id: string, expiry: number}} operation
+   * @param {number} height At this height or above.
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<{height: number, index: number, result: number} | null>} With the number of its result; null if no
+   *   block up to that height holds it.
+   */
+  async proveOperation(client, {id, expiry}, height, options) {
+    const params = {of: "operation", id, expiry};
+    const {result} = await client.call("getproof", params, {min_height: height}, options);
+    const bytes = fromHex(id, "proof_row_wrong");
+    const proven = await this.#verify(client, () => verifyOperationProof(this.#chain, result, bytes, expiry));
+    if (proven.height < height) throw new LedgerError("proof_height");
+    return proven.found;
+  }
+
+  /**
+   * Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
+   *
+   * @param {Client} client
+   * @param {{timeout?: number}} [options]
+   * @returns {Promise<Weighed>}
+   * @throws {LedgerError} It brings no signature, or no proof. @throws {ClientError} It does not answer.
+   */
+  async weighState(client, options) {
+    const answer = await client.call("getdatahash", {}, {sign: true, proof: true}, options);
+    const {totals, height, node, evidence} = await this.#verify(client, () => weighState(this.#chain, answer));
+    if (!totals && evidence === null) throw new LedgerError("proof_node_missing");
+    if (evidence === null) this.#agrees({node, url: client.url, height}, answer.result);
+    return {height, node, evidence};
+  }
+
+  /** A node has proven its newest state. @param {NodeState} node @param {any} totals */
+  #agrees(node, totals) {
+    this.#nodes.delete(node.node);
+    this.#nodes.set(node.node, node);
+    for (const oldest of this.#nodes.keys()) if (this.#nodes.size > NODES_KEPT) this.#nodes.delete(oldest);
+    if (this.#totals && this.#totals.height >= node.height) return;
+    this.#totals = totals;
+    if (this.state) tell(this.#onState, this.state);
+  }
+
+  /**
+   * What shows that a node signed two different answers to one question.
+   *
+   * @param {Answer[]} answers Of one node, the newest last.
+   * @param {string} method
+   * @returns {Promise<{node: string, evidence: string} | null>} In hex; null if they show nothing.
+   */
+  async contradiction(answers, method) {
+    const [first, last] = [answers[0], answers.at(-1)];
+    if (!first || !last || first === last) return null;
+    try {
+      const evidence = answersEvidence(await readSigned(first, method), await readSigned(last, method));
+      const verdict = await judge(evidence, this.genesis.network, () => null);
+      return {node: verdict.culprit, evidence: toHex(encodeEvidence(evidence))};
+    } catch (error) {
+      if (error instanceof LedgerError) return null; // the same, or not signed
+      throw error;
+    }
+  }
+
+  /**
+   * Check a node's receipt for an operation.
+   *
+   * @param {{id: string, expiry: number}} operation
+   * @param {unknown} told As the node answered it.
+   * @throws {LedgerError} `receipt_malformed`, or `receipt_signature`: it is for something else, or not signed.
+   */
+  async checkReceipt({id, expiry}, told) {
+    await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+  }
+
+  /**
+   * Check that a block is final, once for each height.
+   *
+   * @param {Client} client
+   * @param {number} height
+   * @param {string | null} [hash] What a node told of it, in hex; null if it told the height alone.
+   * @throws {LedgerError} It is not, or the node brings another.
+   */
+  async checkFinal(client, height, hash = null) {
+    let known = this.#final.get(height);
+    if (!known) {
+      const {result} = await client.call("getblock", {height, limit: 1});
+      const {header} = await this.#verify(client, async () => {
+        const {header: shown, finality} = readFinal(result);
+        await this.#chain.verify(shown, finality);
+        return {header: shown};
+      });
+      if (header.height !== BigInt(height)) {
+        throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
+      }
+      known = await this.#remember(header);
+    }
+    if (hash !== null && known.hash !== hash) {
+      throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
+    }
+  }
+
+  /**
+   * The lowest height at which the same data stands as at one that was seen: the one before, if its block is empty. A
+   * network at rest makes an empty block now and then, whose state can't be proven until the next one comes.
+   *
+   * @param {number} height
+   */
+  leastHeight(height) {
+    return this.#final.get(height)?.isEmpty ? height - 1 : height;
+  }
+
+  // Inside
+
+  /**
+   * Verify something, after following the epochs if it is of one that is not known yet.
+   *
+   * @template {{header: Header}} T
+   * @param {Client} client Who brought it.
+   * @param {() => Promise<T>} verify
+   * @returns {Promise<T>}
+   */
+  async #verify(client, verify) {
+    const {newest} = this.#chain;
+    let verified;
+    try {
+      verified = await verify();
+    } catch (error) {
+      if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+      await this.#following.run(async () => {
+        if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
+      });
+      verified = await verify();
+    }
+    await this.#remember(verified.header);
+    return verified;
+  }
+
+  /** @param {Header} header A final one. */
+  async #remember(header) {
+    const height = Number(header.height);
+    const final = {hash: toHex(await headerHash(header)), isEmpty: header.operationsCount === 0};
+    const known = this.#final.get(height);
+    if (known && known.hash !== final.hash) {
+      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
+    }
+    this.#final.set(height, final);
+    this.newest = Math.max(this.newest, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+    return final;
+  }
+}
+
+/** @param {Client} client What an `EpochChain` follows with. */
+function askOf(client) {
+  return async (/** @type {string} */ method, /** @type {object} */ params) => (await client.call(method, params)).result;
+}
+
+/**
+ * A network's genesis, as a node brings it.
+ *
+ * @param {Client} client
+ * @param {string | null} network The id that it must have, in hex; null for any.
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<import("../formats/genesis.js").Genesis>}
+ * @throws {LedgerError} `header_network`: it is another's; or a code of its form.
+ */
+export async function fetchGenesis(client, network, options) {
+  const told = take((await client.call("getgenesis", {}, undefined, options)).result, isObject, "getgenesis");
+  const genesis = await decodeGenesis(take(told.genesis, isText, "genesis"));
+  if (network !== null && genesis.networkHex !== network) {
+    throw new LedgerError("header_network", `The node is of network ${genesis.networkHex}.`);
+  }
+  return genesis;
+}
