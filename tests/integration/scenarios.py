@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -91,8 +92,12 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, asked: dict[str, Any], told: Tell) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, listening: socket.socket, asked: dict[str, Any], told: Tell) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.server_bind()
+        self.server_activate()
         self.asked = asked
         self.told = told
         self.found: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -130,22 +135,24 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def run_in_chromium(
-    chromium: Sequence[str], profile: Path, asked: dict[str, Any], told: Tell = lambda event: None, *,
-    host: str = "127.0.0.1",
+    chromium: str, profile: Path, asked: dict[str, Any], told: Tell = lambda event: None, *,
+    host: str = "127.0.0.1", listening: socket.socket | None = None, prefix: Sequence[str] = (),
 ) -> Any:  # fmt: skip
     """Run a scenario in Chromium.
 
-    :param chromium: The command that starts the browser. :param profile: A directory for its profile.
+    :param chromium: The browser's path. :param profile: A directory for its profile. :param prefix: A command that
+        starts it elsewhere.
     :param told: Called with each event that it tells. :param host: What the page's address has; any name leads here.
+    :param listening: A socket that the page is to be served at, where it is not of this process' network.
     :returns: What came of it, with ``isSecureContext`` and ``hasWebTransport``.
     """
-    server = _Server(asked, told)
+    server = _Server(listening or socket.socket(), asked, told)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://{host}:{server.server_address[1]}/"
     rules = f"--host-resolver-rules=MAP {host} 127.0.0.1"
     with (profile.parent / "chromium.log").open("ab") as log:
         browser = subprocess.Popen(
-            [*chromium, *FLAGS, rules, f"--user-data-dir={profile}", url],
+            [*prefix, chromium, *FLAGS, rules, f"--user-data-dir={profile}", url],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.integration.npm import need_npm
 from tests.integration.scenarios import Killer, question, run_in_chromium, run_in_node
 from tests.integration.test_honesty import judged_offline, start_liar
 from tests.integration.test_peers import AUTHOR, height, node_id, peers, put
+from tests.natlab import natlab
+from tests.natlab.natkinds import CASES, run_behind, run_peers
 
 WRITES = 16
 """A node is killed before the 4th and is back before the 8th, and so on."""
@@ -74,7 +77,7 @@ def in_chromium(tmp_path: Path) -> Callable[..., Any]:
         if os.environ.get("CI"):
             pytest.fail("there is no Chromium; the checks need one")
         pytest.skip("there is no Chromium on this machine (set CHROMIUM to its path)")
-    return partial(run_in_chromium, [path], tmp_path / "profile")
+    return partial(run_in_chromium, path, tmp_path / "profile")
 
 
 def identity(network: Network) -> str:
@@ -171,3 +174,30 @@ def test_chromium_insecure(network: Network, in_chromium: Callable[..., Any]) ->
     found = in_chromium(question("reach", [network[0].ws_url], {"places": places}, {}), host="node.example")
     assert not found["isSecureContext"] and not found["hasWebTransport"]
     assert [(each["url"], each["checked"]) for each in found["answers"]] == [(url, "proof") for url in places]
+
+
+def test_chromium_behind_full_cone(lab: natlab.Lab, tmp_path: Path, in_chromium: Callable[..., Any]) -> None:
+    """A page reaches a node behind a full-cone NAT at its mapped port, by WebTransport, told by others alone."""
+    with run_peers(lab, tmp_path) as others, run_behind(lab, tmp_path, CASES["full-cone"], others) as node:
+        put(others[0], "film0")
+        key = node_id(node)
+
+        def mapped() -> list[str]:
+            """Where strangers reach the node over UDP, as another one tells."""
+            known = others[0].call("getstuninfo", {"node": key})["nodes"]
+            return [
+                f"ws+udp://{each['address']}:{each['port']}"
+                for record in known
+                for each in record["mappings"]
+                if record["nat"]["filtering"] == "endpoint-independent" and each["transport"] == "udp"
+            ]
+
+        wait_until(lambda: bool(mapped()), 40, "the NAT's kind's way to another node")
+        stranger = lab.public_host("stranger")
+        [place, *_] = mapped()
+        asked = question("reach", [others[0].ws_url], {"places": [place]}, {})
+        found = in_chromium(
+            asked, prefix=stranger.command([]), listening=stranger.socket(socket.AF_INET, socket.SOCK_STREAM)
+        )
+        assert found["isSecureContext"] and found["hasWebTransport"]
+        assert found["answers"] == [{"url": place, "checked": "proof", "node": key}]
