@@ -13,7 +13,8 @@ from random import Random
 
 from tests.chaos.faults import KINDS, Kind, plan_faults
 from tests.chaos.places import Namespaces, OneMachine, Places
-from tests.chaos.run import Run, Settings, Timeline
+from tests.chaos.run import Run, Settings
+from tests.chaos.timeline import Timeline
 from tests.chaos.verdict import Outcome
 from tests.movielens import Data, find_real_data, make_data, real_data
 from tests.natlab import natlab

@@ -90,7 +90,7 @@ def judge(
             found.append(Finding(False, f"node {number} has a traceback in its log {node.log_path}"))
     with contextlib.ExitStack() as stack:
         try:
-            snapshots = _open(nodes, stack)
+            snapshots = open_snapshots(nodes, stack)
         except sqlite3.Error as error:
             found.append(Finding(False, f"a database can't be read: {error}"))
         else:
@@ -98,7 +98,7 @@ def judge(
     return Outcome(tuple(found))
 
 
-def _open(nodes: Sequence[NodeProcess], stack: contextlib.ExitStack) -> list[Snapshot]:
+def open_snapshots(nodes: Sequence[NodeProcess], stack: contextlib.ExitStack) -> list[Snapshot]:
     """Snapshots of all databases at the same height: an idle network makes an empty block now and then."""
     deadline = time.monotonic() + SAME_HEAD_SECONDS
     while True:
@@ -126,7 +126,7 @@ def _judge_databases(snapshots: Sequence[Snapshot], data: Data, told: Sequence[T
         found.append(
             Finding(True, f"every node holds {data.films:,} records and {data.count:,} ratings with sum {data.stars:,}")
         )
-    found += _judge_rows(snapshots)
+    found += judge_rows(snapshots)
     lacking = False
     for number, snapshot in enumerate(snapshots, 1):
         lost = missing(told, snapshot.operations())
@@ -140,7 +140,8 @@ def _judge_databases(snapshots: Sequence[Snapshot], data: Data, told: Sequence[T
     return found
 
 
-def _judge_rows(snapshots: Sequence[Snapshot]) -> list[Finding]:
+def judge_rows(snapshots: Sequence[Snapshot]) -> list[Finding]:
+    """See that all databases are the same, row for row."""
     first, *others = snapshots
     found = []
     rows = tables = 0

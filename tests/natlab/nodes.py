@@ -69,11 +69,12 @@ def split(*groups: Sequence[natlab.Host]) -> None:
 
 def isolate(host: natlab.Host, others: Sequence[natlab.Host]) -> None:
     """Lose silently what goes between one host and others, by rules on this host alone."""
-    host.nft(f"{_TABLE}\ndelete {_TABLE}\n" + (_drop([other.address for other in others]) if others else ""))
+    host.nft(f"{_TABLE}\ndelete {_TABLE}\n" + (_drop(others) if others else ""))
 
 
-def _drop(others: Sequence[str]) -> str:
-    addresses = ", ".join(others)
+def _drop(others: Sequence[natlab.Host]) -> str:
+    """One behind a router is known by that router's address as well."""
+    addresses = ", ".join(sorted({address for other in others for address in (other.address, other.public_address)}))
     return f"""{_TABLE} {{
     chain input {{ type filter hook input priority filter; ip saddr {{ {addresses} }} drop; }}
     chain output {{ type filter hook output priority filter; ip daddr {{ {addresses} }} drop; }}

@@ -88,7 +88,8 @@ class Cloud:
         :param verify: ``proof``, ``certificate``, ``quorum:K`` or ``none``: see ``docs/client.md``.
         :param height: Of an earlier session that this one is not to be behind. :param timeout: Seconds that a call may
             take in all. :param on_liar: Told of each node that is left because it lied.
-        :param connect: Makes a connection to a URL, in place of :func:`cloudnode.client.connecting.connect`.
+        :param connect: Makes a connection to a URL, in place of :func:`cloudnode.client.connecting.connect`; a node
+            that is named by its key is reached through these.
         :raises AddressInvalid: A seed is no URL of a node. :raises ValueError: ``verify`` is none of the above.
         :raises ConnectionFailed: No seed answers.
         """
@@ -102,14 +103,14 @@ class Cloud:
         async def dial(url: str) -> Client:
             if url.startswith(BY_KEY):
                 return await connect_by_key(bytes.fromhex(url.removeprefix(BY_KEY)), await nodes.helpers(), reactor)
-            return await connect_to_node(url, reactor)
+            return await (connect_to_node(url, reactor) if connect is None else connect(url))
 
         def left(place: Place) -> None:
             cloud._leave(place)
 
         nodes = Nodes(
             directory,
-            connect or dial,
+            dial,
             reactor,
             network=None if network is None else bytes.fromhex(network),
             certifies=policy.certifies,

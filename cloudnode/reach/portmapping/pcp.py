@@ -130,8 +130,12 @@ class _Exchange(DatagramProtocol):
 
     def startProtocol(self) -> None:
         """The socket is bound. Connected, it hears of ICMP errors and of nobody else."""
-        self.transport.connect(self._router, PORT)
-        self._send()
+        try:
+            self.transport.connect(self._router, PORT)
+        except OSError as error:  # the cable is out
+            self._finish(PortMappingError("no_gateway", f"this machine has no network now ({error})"))
+        else:
+            self._send()
 
     def datagramReceived(self, datagram: bytes, addr: object) -> None:
         """Take the answer."""

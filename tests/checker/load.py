@@ -1,0 +1,101 @@
+"""All clients of a run, in a process of their own: ``python -m tests.checker.load PLAN TRACE``.
+
+PLAN is a file of JSON with the members of :class:`Plan`. How far they are goes to standard output, an object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import LoopingCall
+
+from cloudnode.cli.running import Interrupted, run_in_reactor
+from cloudnode.client.client import Client
+from cloudnode.client.connecting import connect
+from tests.checker.client import Wanderer, World
+from tests.checker.trace import Recorder
+
+TELL_SECONDS = 1.0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a process of clients is told.
+
+    :ivar events: :ivar seconds: It ends after so many events, and not before this time. The rest is as of
+        :class:`World`.
+    """
+
+    clients: int
+    events: int
+    seconds: float
+    seed: int
+    network: str
+    seeds: list[str]
+    others: list[str]
+    by_key: list[str]
+    liar: list[str]
+    pause: float
+
+
+class Load:
+    """All clients."""
+
+    def __init__(self, plan: Plan, reactor: Any, recorder: Recorder) -> None:
+        self._plan = plan
+        self._reactor = reactor
+        self._recorder = recorder
+        self._world = World(plan.network, plan.seeds, plan.others, plan.by_key, plan.liar, plan.pause)
+        self._began = reactor.seconds()
+        self._began_at = time.time()
+        self._phase = "running"
+        dial: Callable[[str], Awaitable[Client]] = partial(connect, reactor=reactor, connect_timeout=2.0)
+        random = Random(plan.seed)
+        self._clients = [
+            Wanderer(number, Random(random.random()), self._world, recorder, reactor, self._began, dial)
+            for number in range(plan.clients)
+        ]
+
+    async def run(self) -> None:
+        """Until there were events enough and all clients have read to the end."""
+        loop = LoopingCall(self.tell)
+        loop.clock = self._reactor
+        loop.start(TELL_SECONDS)
+        await gatherResults([Deferred.fromCoroutine(client.run()) for client in self._clients], consumeErrors=True)
+        self._phase = "done"
+        loop.stop()
+        self.tell()
+
+    def tell(self) -> None:
+        """Say how far it is."""
+        plan, seconds = self._plan, self._reactor.seconds() - self._began
+        if self._phase == "running" and self._recorder.counted >= plan.events and seconds >= plan.seconds:
+            self._world.is_over = True
+            self._phase = "draining"
+        told = {"phase": self._phase, "began": self._began_at, "seconds": round(seconds, 2)}
+        print(json.dumps(told | {"events": self._recorder.counted} | self._world.counts), flush=True)
+
+
+def main(plan: str, trace: str) -> int:
+    """:returns: 0 when all clients are done."""
+    from twisted.internet import reactor
+
+    with Path(trace).open("wb", buffering=1 << 20) as file:
+        load = Load(msgspec.json.decode(Path(plan).read_bytes(), type=Plan), reactor, Recorder(file))
+        try:
+            run_in_reactor(reactor, load.run())
+        except Interrupted:
+            return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

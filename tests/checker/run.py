@@ -1,0 +1,279 @@
+"""One run: nodes in the laboratory, faults, clients, and the verdict on what these saw."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from cloudnode.formats.block import Header
+from tests.chaos.faults import Fault
+from tests.chaos.network import DisturbedNetwork, Size
+from tests.chaos.places import Namespaces
+from tests.chaos.timeline import Timeline
+from tests.chaos.verdict import Finding, judge_rows, open_snapshots
+from tests.checker import trace
+from tests.checker.judging import Judge, Verdict
+from tests.checker.lives import Cast
+from tests.checker.load import Plan
+from tests.checker.truth import Block, Log, Logged
+from tests.integration.conftest import ROOT, NodeProcess
+from tests.natlab import natlab
+from tests.natlab.nodes import LabNode
+
+NATS = ("full-cone", "port-restricted")
+"""In turn, for the nodes that are behind one."""
+
+END_SECONDS = 10.0
+
+_INDEX_BITS = 20  # of a position in the log (docs/ledger.md)
+_TOLD, _BEFORE, _AFTER = 10, 15.0, 2.0
+"""Faults that are told, and the seconds of the trace before and after each."""
+
+
+class LyingNode(LabNode):
+    """A node that tells another lie each time it is started. :ivar told: Its lies so far."""
+
+    def __init__(
+        self, host: natlab.Host, home: Path, arguments: Sequence[str], lies: Iterator[tuple[str, int]]
+    ) -> None:
+        """:param lies: Names and seeds."""
+        self.told: list[str] = []
+        self._lies = lies
+        super().__init__(host, home, arguments)
+
+    def command(self, command: list[str]) -> list[str]:
+        """In place of ``twistd cloudnode``."""
+        name, seed = next(self._lies)
+        self.told.append(name)
+        options = command[command.index("cloudnode") + 1 :]
+        return super().command([sys.executable, "-m", "tests.checker.liar", name, str(seed), *options])
+
+
+class Stage(Namespaces):
+    """Where the nodes of a cast are: some behind NATs, the others and the clients not."""
+
+    def __init__(self, cast: Cast, lies: Iterator[tuple[str, int]]) -> None:
+        """:raises LabError: There can be none here."""
+        super().__init__()
+        self._cast = cast
+        self._lies = lies
+
+    def add(self, home: Path, arguments: Sequence[str]) -> NodeProcess:
+        """As :class:`Places` says."""
+        number = len(self.nodes)
+        joins = list(arguments)
+        for hidden in self.nodes[self._cast.validators :]:  # which nobody can dial
+            at = joins.index(hidden.ws_url)
+            del joins[at - 1 : at + 1]
+        if number == self._cast.liar:
+            node: LabNode = LyingNode(self._lab.public_host("liar"), home, joins, self._lies)
+        elif number >= self._cast.validators:
+            kind = NATS[(number - self._cast.validators) % len(NATS)]
+            router = self._lab.nat(f"nat-{number + 1}", kind=kind)
+            node = LabNode(router.host(f"node-{number + 1}"), home, joins)
+        else:
+            node = LabNode(self._lab.public_host(f"node-{number + 1}"), home, joins)
+        self.nodes.append(node)
+        return node
+
+
+class Clients:
+    """The process of the clients. :ivar told: What it told last. :ivar trace: The file with what they saw."""
+
+    def __init__(self, stage: Stage, plan: Plan, directory: Path) -> None:
+        self.trace = directory / "trace"
+        self.errors = directory / "clients.err"
+        self.told: dict[str, Any] = {"phase": "start", "events": 0, "seconds": 0.0}
+        path = directory / "plan.json"
+        path.write_bytes(msgspec.json.encode(plan))
+        command = [sys.executable, "-m", "tests.checker.load", str(path), str(self.trace)]
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                stage.client_command(command), cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=errors, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self._rest = b""
+
+    def read(self) -> bool:
+        """Take what it has told; whether it still runs."""
+        assert self.process.stdout is not None
+        running = self.process.poll() is None
+        while data := self.process.stdout.read(65_536) or b"":
+            self._rest += data
+        *lines, self._rest = self._rest.split(b"\n")
+        if lines:
+            self.told = json.loads(lines[-1])
+        return running
+
+    def close(self) -> None:
+        """End it; it writes down what it has first."""
+        self.process.terminate()
+        try:
+            self.process.communicate(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+
+@attrs.frozen
+class Settings:
+    """What is asked for; see ``--help``. :ivar limit: Seconds that the clients may take at most."""
+
+    clients: int
+    events: int
+    seconds: float
+    seed: int
+    pause: float
+    pace: int
+    limit: float
+
+
+@attrs.frozen
+class Outcome:
+    """What came of it. :ivar findings: Of nodes and databases. :ivar verdict: Of clients. :ivar told: In words."""
+
+    findings: Sequence[Finding]
+    verdict: Verdict
+    told: Sequence[str]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all is as it must be."""
+        return self.verdict.is_good and all(finding.is_good for finding in self.findings)
+
+
+class Run:
+    """One run."""
+
+    def __init__(
+        self, stage: Stage, cast: Cast, settings: Settings, directory: Path, faults: Sequence[Fault], timeline: Timeline
+    ) -> None:
+        size = Size(cast.validators, cast.hidden + 1, settings.limit, settings.pace)
+        self._network = DisturbedNetwork(stage, size, directory, faults, timeline, self._progress)
+        self._stage = stage
+        self._cast = cast
+        self._settings = settings
+        self._directory = directory
+        self._timeline = timeline
+        self._told = (0.0, 0)
+
+    def run(self) -> Outcome:
+        """Do all of it; what is started is gone when it returns."""
+        network = self._network
+        with contextlib.ExitStack() as stack:
+            network.start(stack)
+            plan = self._plan()
+            clients = Clients(self._stage, plan, self._directory)
+            stack.callback(clients.close)
+            self._timeline.begin()
+            network.disturb(clients)
+            network.calm()
+            self._timeline.tell("all faults are over; waiting until all nodes agree")
+            network.settle()
+            clients.close()
+            return self._judge(plan, clients)
+
+    def _plan(self) -> Plan:
+        cast, nodes, settings = self._cast, self._network.nodes, self._settings
+        public = [*nodes[: cast.validators], nodes[cast.liar]]
+        liar = nodes[cast.liar]
+        hidden = [node.call("getnodeinfo")["node"] for node in nodes[cast.validators : cast.liar]]
+        return Plan(
+            settings.clients, settings.events, settings.seconds, settings.seed, nodes[0].call("getnodeinfo")["network"],
+            seeds=[node.ws_url for node in public],
+            others=[url for node in public for url in (node.http_url, node.wss_url, node.ws_udp_url)],
+            by_key=[f"node:{key}" for key in hidden],
+            liar=[liar.ws_url, liar.http_url, liar.wss_url, liar.ws_udp_url],
+            pause=settings.pause,
+        )  # fmt: skip
+
+    def _progress(self, told: dict[str, Any]) -> str:
+        now, events = told["seconds"], told["events"]
+        before, count = self._told
+        rate = (events - count) / max(now - before, 1e-3)
+        self._told = (now, events)
+        return f"{events:,} events, {rate:,.0f}/s"
+
+    # Judging
+
+    def _judge(self, plan: Plan, clients: Clients) -> Outcome:
+        findings = list(self._network.findings)
+        nodes = self._network.nodes
+        for number, node in enumerate(nodes, 1):
+            if "Traceback (most recent call last)" in node.log:
+                findings.append(Finding(False, f"node {number} has a traceback in its log {node.log_path}"))
+        said = clients.errors.read_text(errors="replace")
+        if "Traceback" in said:
+            findings.append(Finding(False, f"clients had errors of their own: {said[-2000:]}"))
+        with contextlib.ExitStack() as stack:
+            findings += judge_rows(open_snapshots(nodes, stack))
+        judge = Judge(read_log(nodes[0].datadir / "ledger.sqlite3"), plan.liar)
+        verdict = judge.judge(trace.read(clients.trace))
+        return Outcome(findings, verdict, [*self._summary(verdict, clients), *self._show(verdict, clients)])
+
+    def _summary(self, verdict: Verdict, clients: Clients) -> Iterator[str]:
+        counts = verdict.counts
+        events, seconds = counts["items"] + counts["answers"], clients.told["seconds"]
+        yield f"{events:,} events in {seconds:,.1f} s, {events / max(seconds, 1e-3):,.0f} a second:"
+        for name, count in sorted(counts.items()):
+            yield f"  {count:11,}  {name}"
+        liar = self._network.nodes[self._cast.liar]
+        if isinstance(liar, LyingNode):
+            yield f"the liar lived {len(liar.told)} times: {', '.join(liar.told)}"
+
+    def _show(self, verdict: Verdict, clients: Clients) -> Iterator[str]:
+        """The first faults, each with what its client saw about then and what happened to nodes."""
+        if verdict.is_good:
+            return
+        yield f"{len(verdict.faults)} faults; python -m tests.checker.trace {clients.trace} tells all"
+        began = clients.told.get("began", 0.0)
+        notes = [trace.Noted(round(at - began, 3), text) for at, text in self._timeline.notes]
+        with clients.trace.open("ab") as file:
+            for note in notes:
+                file.write(msgspec.json.encode(note) + b"\n")
+        for fault in verdict.faults[:_TOLD]:
+            yield ""
+            yield f"FAIL  {fault}"
+            if fault.client < 0:
+                continue
+            near = [
+                event
+                for event in trace.read(clients.trace)
+                if fault.at - _BEFORE <= event.at <= fault.at + _AFTER
+                and (isinstance(event, trace.Noted) or event.client == fault.client)
+            ]
+            near.sort(key=lambda event: event.at)
+            yield from trace.tell(near[-60:])
+
+
+def read_log(path: Path) -> Log:
+    """The log of a node, from its database."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        rows = connection.execute("SELECT position, id, body, result FROM operations ORDER BY position").fetchall()
+        headers = connection.execute("SELECT height, hash, header FROM blocks ORDER BY height").fetchall()
+    finally:
+        connection.close()
+    operations = [
+        Logged((position >> _INDEX_BITS, position & (1 << _INDEX_BITS) - 1), id_.hex(), body.decode(), result)
+        for position, id_, body, result in rows
+    ]
+    blocks = []
+    for height, hashed, raw in headers:
+        header = Header.decode(raw)
+        blocks.append(
+            Block(height, hashed.hex(), header.time, header.operations_count, header.root_height, header.root.hex())
+        )
+    return Log(operations, blocks)
