@@ -33,7 +33,7 @@ export NPM_CONFIG_CACHE = $(CURDIR)/$(LOGS)/npm-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help natlab crashpoints simulate chaos run demo test check lint types unit integration bench docs javascript npm install clean
+.PHONY: help natlab crashpoints simulate chaos checker run demo test check lint types unit integration bench docs javascript npm install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -79,6 +79,9 @@ simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS
 
 chaos: $(TEST) ## Publish MovieLens while nodes are killed, stopped and cut off (CHAOS='--seed 1')
 	@$(BIN)/python -m tests.chaos --least 1500 --report $(LOGS)/chaos-report.txt $(CHAOS)
+
+checker: $(TEST) ## Have 50 clients hop between nodes that are killed, lag and lie (CHECKER='--events 50000')
+	@$(BIN)/python -m tests.checker --report $(LOGS)/checker-report.txt $(CHECKER)
 
 natlab: RUNS = 10
 natlab: DELAYS = 5,30,100

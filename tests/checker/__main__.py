@@ -40,8 +40,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--events", type=int, default=1_000_000, help="go on until there were so many (default: %(default)s)")
     add("--seconds", type=float, default=0.0, help="and for so long at least (default: %(default)s)")
     add("--lies", type=_lies, default=LIES, metavar="LIES", help=f"of {','.join(LIES)} (default: all)")
-    add("--pause", type=float, default=1.0, metavar="S", help="between what a client does (default: %(default)s)")
-    add("--pace", type=int, default=500, metavar="MS", help="the network's time between blocks (default: %(default)s)")
+    add("--rate", type=float, default=30.0, metavar="N", help="operations a second besides what clients write")
+    add("--pause", type=float, default=2.0, metavar="S", help="between what a client does (default: %(default)s)")
+    add("--pace", type=int, default=1000, metavar="MS", help="the network's time between blocks (default: %(default)s)")
     add("--limit", type=float, default=7200.0, metavar="S", help="give up after so long (default: %(default)s)")
     add("--seed", type=int, help="decides faults, lies and what clients do (default: a random one, which is told)")
     add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
@@ -65,8 +66,9 @@ def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Out
     faults = plan_lives(random, cast, options.limit)
     lies = ((name, random.randrange(1 << 32)) for name in draw_lies(Random(options.seed), options.lies))
     settings = Settings(
-        options.clients, options.events, options.seconds, options.seed, options.pause, options.pace, options.limit
-    )
+        options.clients, options.events, options.seconds, options.seed, options.pause, options.rate,
+        options.pace, options.limit,
+    )  # fmt: skip
     timeline.tell(f"seed {options.seed}: {options.events:,} events, {options.clients} clients")
     stage = Stage(cast, lies)
     try:

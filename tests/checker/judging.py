@@ -21,6 +21,9 @@ from tests.checker.truth import RESULTS, Items, Log, Place, State, differs, dige
 NAMING_SECONDS = 10.0
 """A session has so long to name a liar: it first has it sign what shows the lie."""
 
+UNANSWERED_SHARE, UNANSWERED_FEW = 0.02, 3
+"""So many calls may be without an answer though any node may be asked: a quorum may be too slow on a busy machine."""
+
 _PROVEN = frozenset({"getrecord", "getratings", "getaccount", "getdatahash"})
 """What a session proves, so that no lie of one node may pass."""
 
@@ -90,6 +93,7 @@ class Judge:
         self._sessions: dict[tuple[int, int], trace.Began] = {}
         self._ended: dict[tuple[int, int], float] = {}
         self._lied_to: dict[tuple[int, int], tuple[float, str]] = {}
+        self._unanswered: list[trace.Unanswered] = []
         self._last = 0.0
 
     def judge(self, events: Iterable[Any]) -> Verdict:
@@ -100,6 +104,9 @@ class Judge:
         self._judge_streams()
         self._replay()
         self._judge_naming()
+        if len(self._unanswered) > UNANSWERED_SHARE * self.verdict.counts["answers"] + UNANSWERED_FEW:
+            for event in self._unanswered:
+                self._fault("unanswered", event, f"{event.method} had no answer from any node: {event.reason}")
         return self.verdict
 
     def _fault(self, kind: str, event: trace.Event, text: str) -> None:
@@ -147,7 +154,7 @@ class Judge:
     def _judge_unanswered(self, event: trace.Unanswered) -> None:
         self.verdict.counts["calls given up" + (" at places pinned" if event.pinned else "")] += 1
         if not event.pinned:
-            self._fault("unanswered", event, f"{event.method} had no answer from any node: {event.reason}")
+            self._unanswered.append(event)
 
     def _judge_named(self, event: trace.Named) -> None:
         self.verdict.counts["namings"] += 1

@@ -6,6 +6,7 @@ PLAN is a file of JSON with the members of :class:`Plan`. How far they are goes 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from cloudnode.cli.running import Interrupted, run_in_reactor
 from cloudnode.client.client import Client
 from cloudnode.client.connecting import connect
 from tests.checker.client import Wanderer, World
+from tests.checker.publisher import Publisher
 from tests.checker.trace import Recorder
 
 TELL_SECONDS = 1.0
@@ -32,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     :ivar events: :ivar seconds: It ends after so many events, and not before this time. The rest is as of
         :class:`World`.
+    :ivar rate: Operations a second that are written besides what clients write.
     """
 
     clients: int
@@ -44,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     by_key: list[str]
     liar: list[str]
     pause: float
+    rate: float
 
 
 class Load:
@@ -63,13 +67,17 @@ class Load:
             Wanderer(number, Random(random.random()), self._world, recorder, reactor, self._began, dial)
             for number in range(plan.clients)
         ]
+        self._publisher = Publisher(
+            plan.clients, Random(random.random()), self._world, recorder, reactor, self._began, dial, plan.rate
+        )
 
     async def run(self) -> None:
         """Until there were events enough and all clients have read to the end."""
         loop = LoopingCall(self.tell)
         loop.clock = self._reactor
         loop.start(TELL_SECONDS)
-        await gatherResults([Deferred.fromCoroutine(client.run()) for client in self._clients], consumeErrors=True)
+        running = [*self._clients, self._publisher]
+        await gatherResults([Deferred.fromCoroutine(each.run()) for each in running], consumeErrors=True)
         self._phase = "done"
         loop.stop()
         self.tell()
@@ -80,7 +88,7 @@ class Load:
         if self._phase == "running" and self._recorder.counted >= plan.events and seconds >= plan.seconds:
             self._world.is_over = True
             self._phase = "draining"
-        told = {"phase": self._phase, "began": self._began_at, "seconds": round(seconds, 2)}
+        told = {"phase": self._phase, "began": self._began_at, "seconds": round(seconds, 2), "cpu": sum(os.times()[:2])}
         print(json.dumps(told | {"events": self._recorder.counted} | self._world.counts), flush=True)
 
 

@@ -136,6 +136,7 @@ class Settings:
     seconds: float
     seed: int
     pause: float
+    rate: float
     pace: int
     limit: float
 
@@ -197,6 +198,7 @@ class Run:
             by_key=[f"node:{key}" for key in hidden],
             liar=[liar.ws_url, liar.http_url, liar.wss_url, liar.ws_udp_url],
             pause=settings.pause,
+            rate=settings.rate,
         )  # fmt: skip
 
     def _progress(self, told: dict[str, Any]) -> str:
@@ -227,6 +229,7 @@ class Run:
         counts = verdict.counts
         events, seconds = counts["items"] + counts["answers"], clients.told["seconds"]
         yield f"{events:,} events in {seconds:,.1f} s, {events / max(seconds, 1e-3):,.0f} a second:"
+        yield f"of that the clients' process took {clients.told.get('cpu', 0.0):,.1f} s of a processor"
         for name, count in sorted(counts.items()):
             yield f"  {count:11,}  {name}"
         liar = self._network.nodes[self._cast.liar]

@@ -34,6 +34,9 @@ LAG = 5
 FIRST_PENALTY, LONGEST_PENALTY = 0.5, 60.0
 """Seconds for which a place that failed comes last; doubled with each failure in a row."""
 
+FAVOUR = 3.0
+"""How many times as fast another place has to be for a connection to be given up for it."""
+
 _UNKNOWN_LATENCY = 0.1
 _LEAST_LATENCY = 0.005
 _WEIGHT = 0.2
@@ -203,10 +206,32 @@ class Directory:
 
     # Choice
 
-    def rank(self, now: float, *, without: Collection[Place] = (), keeping: bool = False) -> list[Place]:
+    def ready(self, now: float, connected: Collection[Place], count: int) -> list[Place]:
+        """The places that there should be a connection with: of different nodes as far as there are, since each may be
+        killed.
+
+        One that there is a connection with stays among them unless another is clearly better: where latencies are
+        nearly equal, each new one would change the order, and so the connections, for ever.
+        """
+        nodes: set[str] = set()
+        first, further = [], []
+        for place in self.rank(now, favoured=connected):
+            (further if place.node in nodes else first).append(place)
+            nodes.add(place.node or place.url)
+        return [*first, *further][:count]
+
+    def rank(
+        self,
+        now: float,
+        *,
+        without: Collection[Place] = (),
+        keeping: bool = False,
+        favoured: Collection[Place] = (),
+    ) -> list[Place]:
         """The places that may be asked, the best first.
 
         :param without: Leave these out. :param keeping: Only those where subscriptions are possible.
+        :param favoured: These count as :data:`FAVOUR` times as fast.
         """
         usable = [
             each for each in self if each.lie is None and each not in without and (each.keeps_connection or not keeping)
@@ -216,6 +241,8 @@ class Directory:
             latency = _UNKNOWN_LATENCY if place.latency is None else place.latency
             # One that keeps its connection tells by itself when it is lost.
             slowness = max(latency, _LEAST_LATENCY) * place.taste * (1 if place.keeps_connection else 1.5)
+            if place in favoured:
+                slowness /= FAVOUR
             return place.retry_at > now, place.is_stale, slowness
 
         return sorted(usable, key=rank)

@@ -33,7 +33,7 @@ PATIENCE = 4.0
 """Seconds that a node may take to tell its state before its connection is dropped."""
 
 READY = 3
-"""Connections that are kept ready."""
+"""Connections that are kept ready, each with another node."""
 
 
 class Nodes:
@@ -305,19 +305,14 @@ class Nodes:
             if place not in self._busy:
                 self._in_background(self._watch(place, client), place)
         now = self._clock.seconds()
-        ranked = self.directory.rank(now)
-        wanted = [place for place in ranked[:READY] if place not in connected]
-        unknown = [place for place in ranked if place.latency is None and place not in wanted]
+        ready = self.directory.ready(now, connected, READY)
+        wanted = [place for place in ready if place not in connected]
+        unknown = [place for place in self.directory.rank(now) if place.latency is None and place not in wanted]
         for place in wanted + unknown[:1]:
             if place.retry_at <= now and place not in self._busy:
                 self._in_background(self._visit(place), place)
-        for place in ranked[READY:]:
-            if (
-                place in connected
-                and place not in self._busy
-                and place.latency is not None
-                and connected[place].is_idle
-            ):
+        for place, client in connected.items():
+            if place not in ready and place not in self._busy and place.latency is not None and client.is_idle:
                 self._connections.close_one(place)
 
     async def _watch(self, place: Place, client: Client) -> None:

@@ -100,6 +100,22 @@ class DirectoryTests(SynchronousTestCase):
         first, second = (Directory(("ws://a:1", "ws://b:1"), lambda: next(tastes)) for _ in range(2))
         self.assertEqual((self.ranked(first)[0], self.ranked(second)[0]), ("ws://b:1", "ws://a:1"))
 
+    def test_ready(self) -> None:
+        """Connections stay while latencies are much the same, and are given up for one clearly better; a second place
+        of one node comes after other nodes.
+        """
+        directory = make("ws://a:1", "ws://b:1", "ws://c:1", "http://c:2")
+        a, b, c, other = (self.place(directory, url) for url in ("ws://a:1", "ws://b:1", "ws://c:1", "http://c:2"))
+        for place, seconds in ((a, 0.1), (b, 0.2), (c, 0.12), (other, 0.05)):
+            place.latency = seconds
+        self.assertEqual(directory.ready(0.0, [a, b], 2), [a, b])
+        c.latency = 0.05
+        self.assertEqual(directory.ready(0.0, [a, b], 2), [a, c])
+        c.node = other.node = "ab" * 32
+        self.assertEqual(directory.ready(0.0, [], 4), [c, a, b, other])
+        directory.failed(a, 0.0, "it broke")
+        self.assertEqual(directory.ready(0.0, [a, b], 2), [c, b])
+
     def test_learns(self) -> None:
         """A node's other interfaces are at the host where it is reached; its peers where it sees them, or where they
         say.

@@ -1,0 +1,29 @@
+"""A short run of ``tests/checker``: sessions with real nodes that are killed, lag and lie, judged by the log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.integration.conftest import ROOT
+from tests.natlab import natlab
+
+SEED = 5
+
+
+def test_short_run(lab: natlab.Lab, tmp_path: Path) -> None:
+    """Nothing is lost, doubled or backward, no wrong answer is accepted, and the liar is named."""
+    report = tmp_path / "report"
+    command = [sys.executable, "-m", "tests.checker", "--events", "5000", "--seconds", "20", "--seed", str(SEED)]
+    command += ["--limit", "180", "--keep", str(tmp_path / "run"), "--report", str(report)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = report.read_text()
+    for words in ("is killed", "serves again", "sessions lied to that named the liar", "PASSED"):
+        assert words in told, told
+    assert "7 databases are the same in" in told
