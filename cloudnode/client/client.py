@@ -320,7 +320,7 @@ class Client:
             self._waiting = deque(waiting for waiting in self._waiting if waiting[0] not in late)
         for request_id, pending in late.items():
             self._take(request_id)
-            pending.deferred.errback(TimedOut(f"{self.url or 'The node'} did not answer in time."))
+            _fail(pending, TimedOut(f"{self.url or 'The node'} did not answer in time."))
         rest = [pending.deadline for _, pending in everything if pending.deadline > now]
         if rest and self._failure is None and self._timer is None:
             self._look_in(max(0.01, min(min(rest) - now, self._timeout / 10)))
@@ -336,5 +336,11 @@ class Client:
         self._outstanding.clear()
         self._waiting.clear()
         for pending in unanswered:
-            pending.deferred.errback(error)
+            _fail(pending, error)
         self.lost.callback(reason)
+
+
+def _fail(pending: _Pending, error: ClientError) -> None:
+    """Have one of several calls fail, unless whoever was told of another one's failure has given it up."""
+    if not pending.deferred.called:
+        pending.deferred.errback(error)

@@ -41,12 +41,19 @@ class Fault:
 
 
 def plan_faults(
-    random: Random, kinds: Sequence[Kind], seconds: float, validators: int, followers: int
+    random: Random,
+    kinds: Sequence[Kind],
+    seconds: float,
+    validators: int,
+    followers: int,
+    up: tuple[float, float] = _UP,
 ) -> tuple[Fault, ...]:
     """Faults for so many seconds; all are over at the end.
 
     As many validators at once as the network tolerates (f = (n - 1) / 3), so that it has to go on, and all followers
     but one. The first nodes are the validators. The kinds take turns, so that none is left out.
+
+    :param up: The least and most seconds between two faults in a lane.
     """
     faults: list[Fault] = []
     lanes = [range(validators)] * ((validators - 1) // 3)
@@ -54,16 +61,21 @@ def plan_faults(
     order = random.sample(list(kinds), len(kinds))
     for number, nodes in enumerate(lanes):
         turns = order[number % len(order) :] + order[: number % len(order)]
-        faults += _plan_lane(random, cycle(turns), seconds, nodes, faults)
+        faults += _plan_lane(random, cycle(turns), seconds, nodes, up, faults)
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 
 def _plan_lane(
-    random: Random, turns: Iterator[Kind], seconds: float, nodes: range, others: Sequence[Fault]
+    random: Random,
+    turns: Iterator[Kind],
+    seconds: float,
+    nodes: range,
+    up: tuple[float, float],
+    others: Sequence[Fault],
 ) -> list[Fault]:
     """One fault after the other among some nodes, none on a node that has another one then or just before."""
     planned: list[Fault] = []
-    at = BEGIN + random.uniform(0, _UP[1])
+    at = BEGIN + random.uniform(0, up[1])
     while True:
         down = random.uniform(*_DOWN)
         if at + down > seconds:
@@ -74,4 +86,4 @@ def _plan_lane(
             kind = next(turns)
             is_silent = kind == "cut" and random.random() < 0.5
             planned.append(Fault(at, at + down, kind, random.choice(free), is_silent))
-        at += down + random.uniform(*_UP)
+        at += down + random.uniform(*up)

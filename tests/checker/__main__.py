@@ -39,6 +39,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--clients", type=int, default=50, help="how many (default: %(default)s)")
     add("--events", type=int, default=1_000_000, help="go on until there were so many (default: %(default)s)")
     add("--seconds", type=float, default=0.0, help="and for so long at least (default: %(default)s)")
+    text = "how many times as long as usual nodes are well between two faults (default: %(default)s)"
+    add("--calm", type=float, default=1.0, metavar="N", help=text)
     add("--lies", type=_lies, default=LIES, metavar="LIES", help=f"of {','.join(LIES)} (default: all)")
     add("--rate", type=float, default=30.0, metavar="N", help="operations a second besides what clients write")
     add("--pause", type=float, default=2.0, metavar="S", help="between what a client does (default: %(default)s)")
@@ -48,8 +50,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
     add("--keep", type=Path, metavar="DIR", help="keep data directories, logs and the trace there")
     options = parser.parse_args(arguments)
-    if options.clients < 1 or options.events < 1 or options.pause <= 0:
-        parser.error("there is at least one client, one event, and some pause")
+    if options.clients < 1 or options.events < 1 or options.pause <= 0 or options.calm <= 0:
+        parser.error("there is at least one client, one event, some pause and some calm")
     return options
 
 
@@ -63,7 +65,7 @@ def _lies(text: str) -> tuple[str, ...]:
 def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Outcome:
     """One run in a directory."""
     cast, random = Cast(), Random(options.seed)
-    faults = plan_lives(random, cast, options.limit)
+    faults = plan_lives(random, cast, options.limit, options.calm)
     lies = ((name, random.randrange(1 << 32)) for name in draw_lies(Random(options.seed), options.lies))
     settings = Settings(
         options.clients, options.events, options.seconds, options.seed, options.pause, options.rate,

@@ -9,6 +9,7 @@ import attrs
 
 from tests.chaos.faults import BEGIN, KINDS, Fault, plan_faults
 
+_UP = (3.0, 8.0)
 _LIFE = (8.0, 16.0)
 _DEATH = (0.5, 1.5)
 
@@ -34,16 +35,19 @@ class Cast:
         return self.liar + 1
 
 
-def plan_lives(random: Random, cast: Cast, seconds: float) -> tuple[Fault, ...]:
+def plan_lives(random: Random, cast: Cast, seconds: float, calm: float = 1.0) -> tuple[Fault, ...]:
     """Faults of the honest nodes as in :mod:`tests.chaos.faults`: at any time one validator may be down, hang, or be
     stale (cut off from the others while it answers its callers), and one node behind a NAT; and the liar is killed
     again and again, to tell another lie in each life.
+
+    :param calm: How many times as long as usual nodes are well between two faults.
     """
-    planned = list(plan_faults(random, KINDS, seconds, cast.validators, cast.hidden))
+    up, life = [(least * calm, most * calm) for least, most in (_UP, _LIFE)]
+    planned = list(plan_faults(random, KINDS, seconds, cast.validators, cast.hidden, up))
     at = BEGIN + random.uniform(*_LIFE)
     while at + _DEATH[1] < seconds:
         planned.append(Fault(at, at + random.uniform(*_DEATH), "kill", cast.liar))
-        at = planned[-1].end + random.uniform(*_LIFE)
+        at = planned[-1].end + random.uniform(*life)
     return tuple(sorted(planned, key=lambda fault: fault.at))
 
 

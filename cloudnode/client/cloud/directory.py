@@ -214,7 +214,8 @@ class Directory:
         nearly equal, each new one would change the order, and so the connections, for ever.
         """
         nodes: set[str] = set()
-        first, further = [], []
+        first: list[Place] = []
+        further: list[Place] = []
         for place in self.rank(now, favoured=connected):
             (further if place.node in nodes else first).append(place)
             nodes.add(place.node or place.url)

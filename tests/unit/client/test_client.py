@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -138,6 +139,22 @@ class EndTests(SynchronousTestCase):
         self.assertIsInstance(self.successResultOf(client.lost), ConnectionFailed)
         self.assertFalse(client.is_connected)
         self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_one_gives_up_another(self) -> None:
+        """Whoever is told of one call's failure may give up others, which fail at the same moment: at the end of the
+        connection, and of their time.
+        """
+        for end in ("lost", "late"):
+            client, carrier = make_client()
+            first, second, third = client.call("a"), client.call("b"), client.call("c")
+            first.addErrback(lambda _, second=second: second.cancel())
+            if end == "lost":
+                carrier.lose()
+            else:
+                client._clock.pump([1.0] * 40)  # type: ignore[attr-defined]
+            self.failureResultOf(second, CancelledError)
+            self.failureResultOf(third, ConnectionFailed if end == "lost" else TimedOut)
+            self.assertEqual(client.lost.called, end == "lost")
 
     def test_close(self) -> None:
         """Closing closes the carrier, fails open calls, and leaves no timer."""
