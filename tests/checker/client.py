@@ -20,10 +20,12 @@ from twisted.internet.task import deferLater
 
 from cloudnode.client.client import Client
 from cloudnode.client.cloud.accusing import Accusation
-from cloudnode.client.cloud.cloud import Cloud, Denied
+from cloudnode.client.cloud.answers import Denied
+from cloudnode.client.cloud.cloud import Cloud
+from cloudnode.client.cloud.errors import SessionClosed
+from cloudnode.client.cloud.subscription import CloudItem
 from cloudnode.client.errors import ClientError, Rejected
 from cloudnode.client.places import LogPlace
-from cloudnode.client.subscription import Item
 from cloudnode.client.writer import SignedOperation, Writer
 from cloudnode.formats.keys import SigningKey
 from tests.checker import trace
@@ -409,16 +411,19 @@ class Wanderer:
             try:
                 async for item in stream.subscription:
                     self._take(stream, item)
+            except SessionClosed:
+                pass  # it goes on in the next one
             except ClientError as error:
                 asked_at = self._clock.seconds() - self._began
                 self._add(trace.Unanswered, self._session, asked_at, "subscription", ["?"], str(error))
             stream.subscription = None
 
-    def _take(self, stream: _Stream, item: Item) -> None:
+    def _take(self, stream: _Stream, item: CloudItem) -> None:
         stream.cursor = item.cursor
         self._shown = max(self._shown, item.cursor.height)
         place = (item.cursor.height, item.cursor.index)
-        self._add(trace.Took, stream.number, place, self._world.digest(bytes(item.raw)), stream.subscription.url)
+        digest = self._world.digest(bytes(item.raw))
+        self._add(trace.Took, stream.number, place, digest, item.checked, stream.subscription.url)
 
     async def _drain(self) -> None:
         """Read all streams to their ends: what is not there by then is lost."""

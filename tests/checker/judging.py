@@ -27,7 +27,8 @@ UNANSWERED_SHARE, UNANSWERED_FEW = 0.02, 3
 _PROVEN = frozenset({"getrecord", "getratings", "getaccount", "getdatahash"})
 """What a session proves, so that no lie of one node may pass."""
 
-_CHECKED = {"proof": {"proof", "partly"}, "certificate": {"certificate"}, "none": {"none"}}
+_CHECKED = {"proof": {"proof", "partly"}, "quorum": {"proof", "partly"}}
+"""How an answer has to be checked, by what was asked of the session."""
 
 
 @attrs.frozen
@@ -194,6 +195,9 @@ class Judge:
         where = f"stream {took.stream} ({stream.topic} {stream.wanted or ''})"
         place = tuple(took.place)
         right = stream.items.by_place.get(place)
+        self.verdict.counts[f"items: {took.checked}"] += 1
+        if took.checked not in _CHECKED["proof"]:
+            self._fault("unchecked", took, f"{where}: the item at {place} was checked by {took.checked}")
         if right is None:
             self._fault("wrong", took, f"{where}: {place} is no item of it; {took.url} told it")
         elif right != took.digest:
@@ -258,10 +262,10 @@ class Judge:
             text = f"{asked}: {answer.url} answered at {answer.height}, and {answer.floor} had been shown"
             self._fault("backward", answer, text)
         session = self._sessions[answer.client, answer.session]
-        promise = session.verify.partition(":")[0].replace("quorum", "proof")
-        wanted = _CHECKED[promise if answer.method in _PROVEN or promise == "none" else "certificate"]
+        wanted = _CHECKED[session.verify.partition(":")[0]]
         if answer.checked not in wanted:
-            self._fault("unchecked", answer, f"{asked}: it was checked by {answer.checked}, not {', '.join(wanted)}")
+            text = f"{asked}: it was checked by {answer.checked}, not {', '.join(sorted(wanted))}"
+            self._fault("unchecked", answer, text)
         difference = self._difference(state, answer)
         if difference is not None:
             text = f"{asked} at {answer.height}: {answer.url} told, and was believed: {difference}"
@@ -273,6 +277,8 @@ class Judge:
         """Learn to whom the liar lied: whether it did is judged by the log, whatever the session made of it."""
         if heard.method == "subscription":
             difference = self._false_items(heard)
+        elif heard.method == "getblock" and heard.error is None:
+            difference = self._false_block(heard)
         elif heard.method in _PROVEN and heard.height <= self._log.head:
             difference = self._difference(state, heard)
         else:
@@ -293,6 +299,20 @@ class Judge:
             place = (item["height"], max(item["operations_count"] - 1, 0)) if cursor is None else tuple(cursor.values())
             if expected.get(place) != digest(item):
                 return f"the item at {place} is not so"
+        return None
+
+    def _false_block(self, heard: trace.Heard) -> str | None:
+        """How a page of a block's operations differs from the log's."""
+        told = json.loads(bytes(heard.result))
+        height, first = told["height"], 0 if heard.params.get("after") is None else heard.params["after"] + 1
+        for index, each in enumerate(told["operations"], first):
+            logged = self._log.operations.get((height, index))
+            right = None if logged is None else (logged.id, logged.body, RESULTS[logged.result])
+            if (each["id"], each["operation"], each["result"]) != right:
+                return f"operation {index} of block {height} is not so"
+        shown = first + len(told["operations"])
+        if told["next"] is None and heard.params.get("limit", 2) > 1 and (height, shown) in self._log.operations:
+            return f"operation {shown} of block {height} is withheld"
         return None
 
     def _judge_naming(self) -> None:

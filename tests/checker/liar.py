@@ -17,9 +17,8 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.scripts import twistd
 
-from cloudnode.api import answerer, comparing, feeds
+from cloudnode.api import answerer, comparing
 from cloudnode.api.errors import ApiError
-from cloudnode.api.items import Item, operation_item
 from cloudnode.api.methods import TABLE
 from cloudnode.ledger.reading import Reading
 from tests.integration.lying_node import FalseRoots
@@ -48,6 +47,20 @@ def _shorter(page: Any) -> Any:
     return replace(page, records=page.records[1:])
 
 
+def _false_result(block: Any) -> Any:
+    told = [replace(each, result="ok" if each.result != "ok" else "record_unknown") for each in block.operations]
+    return replace(block, operations=told)
+
+
+def _false_body(block: Any) -> Any:
+    told = [replace(each, operation=each.operation.replace('"stars":', '"stars":0')) for each in block.operations]
+    return replace(block, operations=told)
+
+
+def _withheld(block: Any) -> Any:
+    return replace(block, operations=block.operations[1:])
+
+
 READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "version": ("getrecord", lambda record: replace(record, version=record.version + 1)),
     "data": ("getrecord", _false_data),
@@ -56,11 +69,14 @@ READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "totals": ("getdatahash", lambda state: replace(state, ratings_sum=state.ratings_sum + 1)),
     "account": ("getaccount", _false_first),
     "list": ("listrecords", _shorter),
+    "result": ("getblock", _false_result),
+    "body": ("getblock", _false_body),
+    "withheld": ("getblock", _withheld),
 }
 """The method that is answered falsely, and how."""
 
-LIES = (*READS, "root", "place", "item")
-"""Besides: another state root is signed; operations are final elsewhere; items of subscriptions have other contents."""
+LIES = (*READS, "root", "place")
+"""Besides: another state root is signed; operations are final elsewhere."""
 
 SHARE = 0.5
 """How many of the answers are lies."""
@@ -97,21 +113,6 @@ def _lie_about_places(random: Random) -> None:
     TABLE._methods["submit"] = attrs.evolve(method, call=lying)
 
 
-def _lie_about_items(random: Random) -> None:
-    def lying(topic: Any, logged: Any) -> Item | None:
-        item = operation_item(topic, logged)
-        if item is None or random.random() >= SHARE:
-            return item
-        told = msgspec.json.decode(item.text)
-        if told.get("stars") is not None:
-            told["stars"] = 6 - told["stars"] if told["stars"] != 3 else 5
-        else:
-            told["time"] += 1
-        return attrs.evolve(item, text=msgspec.json.encode(told))
-
-    feeds.operation_item = lying  # type: ignore[assignment]
-
-
 def lie(name: str, seed: int) -> None:
     """Have this process tell one lie."""
     random = Random(seed)
@@ -119,8 +120,6 @@ def lie(name: str, seed: int) -> None:
         answerer.ContextWriter = comparing.ContextWriter = FalseRoots  # type: ignore[misc]
     elif name == "place":
         _lie_about_places(random)
-    elif name == "item":
-        _lie_about_items(random)
     else:
         of, change = READS[name]
         method = TABLE[of]

@@ -14,7 +14,7 @@ from cloudnode.client.errors import RemoteError
 from cloudnode.client.messages import Answer
 from cloudnode.client.subscription import Notification
 
-METHODS = frozenset({"getrecord", "getratings", "getaccount", "getdatahash"})
+METHODS = frozenset({"getrecord", "getratings", "getaccount", "getdatahash", "getblock"})
 """Whose answers are told; besides, the items of subscriptions."""
 
 Hear = Callable[[str, dict[str, Any], int, str | None, msgspec.Raw], object]

@@ -71,15 +71,20 @@ class Opened(Event):
 
 
 class Took(Event):
-    """An item of a stream came. :ivar digest: Of its value (:func:`tests.checker.truth.digest`)."""
+    """An item of a stream came.
+
+    :ivar digest: Of its value (:func:`tests.checker.truth.digest`). :ivar checked: How far the session checked it.
+    """
 
     stream: int
     place: Place
     digest: str
+    checked: str
     url: str
 
     def __str__(self) -> str:
-        return f"takes {_spell(self.place)} of stream {self.stream} from {self.url or 'nobody now'} ({self.digest})"
+        how = f"({self.checked}, {self.digest})"
+        return f"takes {_spell(self.place)} of stream {self.stream} near {self.url or 'nobody'} {how}"
 
 
 class Drained(Event):

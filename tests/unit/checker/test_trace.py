@@ -13,7 +13,7 @@ EVENTS = [
     trace.Began(0.5, 7, 1, "proof", 0, ["ws://a:1"]),
     trace.Opened(0.6, 7, 0, "ratings", {}, (3, 0)),
     trace.Hopped(0.7, 7, 1, []),
-    trace.Took(1.0, 7, 0, (4, 2), "ab" * 8, "ws://a:1"),
+    trace.Took(1.0, 7, 0, (4, 2), "ab" * 8, "proof", "ws://a:1"),
     trace.Answered(1.5, 7, 1, 1.2, "getdatahash", {}, 4, 5, "proof", None, msgspec.Raw(b"{}"), "ws://a:1"),
     trace.Unanswered(2.0, 7, 1, 1.6, "getrecord", ["ws://b:1"], "it hangs"),
     trace.Named(2.5, 7, 1, "ws://b:1", "cd" * 32, "proof_row_wrong", True),
@@ -44,7 +44,7 @@ class TraceTests(SynchronousTestCase):
         self.assertEqual(
             list(trace.tell(sorted(events, key=lambda event: event.at), 7, 0.9, 1.6)),
             [
-                "    1.000  client  7  takes 4:2 of stream 0 from ws://a:1 (" + "ab" * 8 + ")",
+                "    1.000  client  7  takes 4:2 of stream 0 near ws://a:1 (proof, " + "ab" * 8 + ")",
                 "    1.100             node 2 is killed",
                 "    1.500  client  7  asked getdatahash {} with 4 seen, is told by ws://a:1 at 5 (proof, 0.30 s): {}",
             ],
