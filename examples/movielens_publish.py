@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 
 from cloudnode.client.client import Client
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
-from cloudnode.client.following import Backoff, is_transient
 from cloudnode.client.messages import Answer
+from cloudnode.client.retrying import Backoff, is_transient
 from cloudnode.client.writer import TEMPORARY, SignedOperation, Submitted
 
 T = TypeVar("T")

@@ -47,7 +47,9 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cloudnode {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True, action=_Subcommands
+    )
 
     def add(name: str, help: str, examples: str = "", description: str = "") -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -62,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _key(add, shared)
     _validators(add, shared)
-    for declare in (_call, _put, _delete, _get, _list, _rate, _watch, _status, _doctor, _compare):
+    for declare in (_call, _put, _delete, _get, _list, _search, _rate, _watch, _status, _doctor, _compare):
         declare(add)
     for declare in (_init, _audit, _demo, _completion):
         declare(add)
@@ -72,14 +74,16 @@ def make_parser() -> argparse.ArgumentParser:
 Add = Callable[..., argparse.ArgumentParser]
 
 
-class _Nodes(argparse.Action):
-    """Keeps the last URL as ``node``, and all of them as ``nodes`` for the command that takes several."""
+class _Subcommands(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """Nodes may be named before and after the command; argparse would keep the latter alone."""
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        namespace.node = value
-        namespace.nodes = [*getattr(namespace, "nodes", ()), value]
+        before = getattr(namespace, "nodes", None)
+        super().__call__(parser, namespace, values, option)
+        if before is not None and namespace.nodes is not before:
+            namespace.nodes = before + namespace.nodes
 
 
 def _shared_options() -> argparse.ArgumentParser:
@@ -88,9 +92,22 @@ def _shared_options() -> argparse.ArgumentParser:
     group = shared.add_argument_group("options for all commands")
     group.add_argument(
         "--node",
+        dest="nodes",
         metavar="URL",
-        action=_Nodes,
-        help=f"http://, https://, ws://, wss:// or ws+udp:// of a node (default: $CLOUDNODE_URL or {DEFAULT_URL})",
+        action="append",
+        help="http://, https://, ws://, wss:// or ws+udp:// of a node; several may be named, of which any may fail "
+        f"(default: $CLOUDNODE_URL or {DEFAULT_URL})",
+    )
+    group.add_argument(
+        "--verify",
+        metavar="HOW",
+        help="what answers have to pass: proof, certificate, quorum:K or none (default: $CLOUDNODE_VERIFY or proof)",
+    )
+    group.add_argument(
+        "--network",
+        metavar="ID",
+        type=values.sha256_hash,
+        help="the id of the network that the nodes must be of (default: $CLOUDNODE_NETWORK, or the first node's)",
     )
     group.add_argument(
         "--key",
@@ -102,7 +119,7 @@ def _shared_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--cert-hash",
         metavar="HASH",
-        type=values.certificate_hash,
+        type=values.sha256_hash,
         help="SHA-256 of the certificate that the node must show (default: $CLOUDNODE_CERT_HASH)",
     )
     return shared
@@ -114,7 +131,7 @@ def _key(add: Add, shared: argparse.ArgumentParser) -> None:
         "make or show the key that signs what you write",
         "  cloudnode key new\n  cloudnode key show\n  cloudnode --key /tmp/other key new\n",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, action=_Subcommands)
     actions_help = {"new": "make a key", "show": "show your account, the public key", "path": "show where the key is"}
     for name, text in actions_help.items():
         action = actions.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.", parents=[shared])
@@ -133,7 +150,7 @@ def _validators(add: Add, shared: argparse.ArgumentParser) -> None:
         "Show the validators, or change them: propose writes a file, a quorum of the present validators' operators "
         "approve it, and submit sends it to the network.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, action=_Subcommands)
 
     def action(name: str, text: str) -> argparse.ArgumentParser:
         return actions.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.", parents=[shared])
@@ -247,10 +264,24 @@ def _list(add: Add) -> None:
     parser.add_argument("--collection", metavar="COLLECTION", help="records of this collection")
     parser.add_argument("--ref", metavar="ADDRESS", help="records that refer to this one")
     parser.add_argument("--best", action="store_true", help="the best rated first")
-    parser.add_argument("--limit", metavar="N", type=values.count, default=50, help="so many at most (default: 50)")
-    parser.add_argument(
-        "--after", metavar="CURSOR", type=values.page_cursor, help="go on where an earlier list ended"
+    _page(parser)
+
+
+def _search(add: Add) -> None:
+    parser = add(
+        "search",
+        "find records by the words in them",
+        "  cloudnode search 'metropolis 1927'\n  cloudnode search metro --collection film\n",
+        "List records whose data holds all the words, the newest first; the last word may be begun only.",
     )
+    parser.add_argument("text", metavar="WORDS", nargs="+", help="1 to 256 characters")
+    parser.add_argument("--collection", metavar="COLLECTION", help="in this collection alone")
+    _page(parser)
+
+
+def _page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", type=values.count, default=50, help="so many at most (default: 50)")
+    parser.add_argument("--after", metavar="CURSOR", type=values.page_cursor, help="go on where an earlier page ended")
 
 
 def _rate(add: Add) -> None:
@@ -271,15 +302,22 @@ def _watch(add: Add) -> None:
         "follow records, ratings or blocks as they change",
         "  cloudnode watch ratings --collection film\n"
         "  cloudnode watch records --after 0:0             everything from the beginning on\n"
-        "  cloudnode watch blocks --count 1\n",
-        "Follow changes until Ctrl-C. A lost connection is made again and nothing is missed or told twice; each line "
-        "begins with its cursor, after which --after goes on.",
+        "  cloudnode watch blocks --count 1\n"
+        "  cloudnode watch ratings --resume >>ratings      go on where the last time ended\n",
+        "Follow changes until Ctrl-C. When the node that is watched fails, another one is; nothing is missed or told "
+        "twice. Each line begins with its cursor, after which --after goes on.",
     )
     parser.add_argument(
         "topic", metavar="TOPIC", nargs="?", choices=("records", "ratings", "blocks"), default="records",
         help="records (default), ratings or blocks",
     )  # fmt: skip
-    parser.add_argument("--after", metavar="HEIGHT:INDEX", type=values.cursor, help="go on after this cursor")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--after", metavar="HEIGHT:INDEX", type=values.cursor, help="go on after this cursor")
+    start.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after the last one that --resume showed of the same; the first time from now on",
+    )
     parser.add_argument("--count", metavar="N", type=values.count, help="end after so many")
     parser.add_argument("--account", metavar="ACCOUNT", help="of this account's doing")
     parser.add_argument("--collection", metavar="COLLECTION", help="of this collection")
@@ -368,9 +406,6 @@ def _compare(add: Add) -> None:
     parser.add_argument("--count", metavar="N", type=values.count, help="ask so many linked nodes (default: 8)")
     parser.add_argument("--id", metavar="NODE", action="append", help="ask this linked node; may be given again")
     parser.add_argument("--height", metavar="HEIGHT", type=int, help="where to compare (default: the newest possible)")
-    parser.add_argument(
-        "--network", metavar="ID", type=values.certificate_hash, help="the network's id (default: the first node's)"
-    )
 
 
 def _audit(add: Add) -> None:

@@ -27,11 +27,11 @@ MEANINGS: dict[Exit, str] = {
     Exit.OK: "done",
     Exit.REFUSED: "the network's rules said no",
     Exit.USAGE: "wrong usage: an option, a parameter, a file or a key",
-    Exit.NO_ANSWER: "no answer: the node can't be reached, is starting, over its limits, or too slow",
+    Exit.NO_ANSWER: "no answer: no node can be reached, or it is starting, over its limits, or too slow",
     Exit.NOT_FOUND: "what was asked for does not exist",
     Exit.DAMAGED: "an audit found damage",
     Exit.BEHIND: "a node lacks blocks that others have",
-    Exit.LYING: "a node signed what the validators did not",
+    Exit.LYING: "a node lied: it answered or signed what is not so",
     Exit.INTERRUPTED: "interrupted",
 }
 
@@ -39,14 +39,15 @@ MEANINGS: dict[Exit, str] = {
 class CommandError(Exception):
     """Ends a command: one line for people that says what to do, and the status.
 
-    :ivar name: The error's name for programs.
+    :ivar name: The error's name for programs. :ivar data: More for programs.
     """
 
-    def __init__(self, message: str, status: Exit = Exit.USAGE, name: str = "usage") -> None:
+    def __init__(self, message: str, status: Exit = Exit.USAGE, name: str = "usage", **data: str) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.name = name
+        self.data = data
 
 
 _BY_NUMBER = {
@@ -63,14 +64,17 @@ _BY_NUMBER = {
     503: Exit.NO_ANSWER,
 }
 
-
 def explain(error: Exception) -> CommandError:
     """The line and the status for an error of the layers below; others are raised again: they are our own bugs."""
     if isinstance(error, CommandError):
         return error
     if isinstance(error, RemoteError):
         status = Exit.DAMAGED if error.name == "data_corrupt" else _BY_NUMBER.get(error.code, Exit.REFUSED)
-        return CommandError(str(error), status, error.name or "remote_error")
+        told = CommandError(str(error), status, error.name or "remote_error")
+        if status is Exit.NOT_FOUND:
+            told.data["checked"] = checked = getattr(error, "checked", "none")
+            told.message += " This is not proven." if checked == "none" else " This is proven."
+        return told
     if isinstance(error, Rejected):
         return CommandError(str(error), Exit.REFUSED, error.name)
     if isinstance(error, ConnectionFailed):
@@ -78,10 +82,20 @@ def explain(error: Exception) -> CommandError:
     if isinstance(error, TimedOut):
         return CommandError(error.message, Exit.NO_ANSWER, "timed_out")
     if isinstance(error, ClientError):
-        return CommandError(error.message, Exit.NO_ANSWER, "client_error")
+        return _explain_session(error)
     if isinstance(error, LedgerError):
         return CommandError(str(error), Exit.USAGE, error.code)
     if isinstance(error, LocalError):
         message = str(error).removeprefix("not an operation: ").rstrip(".")
         return CommandError(f"{message}.", Exit.USAGE, "usage")
     raise error
+
+
+def _explain_session(error: ClientError) -> CommandError:
+    """An error of a session with many nodes, whose module is only there where one was begun."""
+    from cloudnode.client.cloud.errors import AnswerFalse, AnswerStale, NotEnoughNodes
+
+    if isinstance(error, AnswerFalse):
+        return CommandError(error.message, Exit.LYING, "answer_false", reason=error.name, url=error.url)
+    names = {AnswerStale: "answer_stale", NotEnoughNodes: "not_enough_nodes"}
+    return CommandError(error.message, Exit.NO_ANSWER, names.get(type(error), "client_error"))

@@ -13,7 +13,7 @@ from cloudnode.cli.arguments import DEFAULT_URL
 from cloudnode.cli.exits import CommandError
 from cloudnode.cli.keyfile import default_path, read_key
 from cloudnode.cli.terminal import Terminal
-from cloudnode.cli.values import certificate_hash
+from cloudnode.cli.values import sha256_hash
 from cloudnode.formats.keys import SigningKey
 
 if TYPE_CHECKING:
@@ -38,10 +38,23 @@ class Invocation:
     connector: Connect | None = None
 
     @property
-    def url(self) -> str:
-        """The node's URL."""
-        given = getattr(self.arguments, "node", None) or self.environment.get("CLOUDNODE_URL")
-        return given or DEFAULT_URL
+    def urls(self) -> list[str]:
+        """The URLs of the nodes that are named, each once; the usual one of this machine if none is."""
+        given = getattr(self.arguments, "nodes", None) or self.environment.get("CLOUDNODE_URL", "").split()
+        return list(dict.fromkeys(given)) or [DEFAULT_URL]
+
+    @property
+    def verify(self) -> str:
+        """How far answers are checked, as :meth:`cloudnode.client.cloud.cloud.Cloud.connect` takes it."""
+        return getattr(self.arguments, "verify", None) or self.environment.get("CLOUDNODE_VERIFY") or "proof"
+
+    @property
+    def network(self) -> bytes | None:
+        """The network's id; None to take that of the first node.
+
+        :raises CommandError: The environment's is none.
+        """
+        return _read_hash("CLOUDNODE_NETWORK", getattr(self.arguments, "network", None), self.environment)
 
     @property
     def timeout(self) -> float:
@@ -54,14 +67,7 @@ class Invocation:
 
         :raises CommandError: The environment's is none.
         """
-        given: bytes | None = getattr(self.arguments, "cert_hash", None)
-        named = self.environment.get("CLOUDNODE_CERT_HASH")
-        if given is not None or not named:
-            return given
-        try:
-            return certificate_hash(named)
-        except argparse.ArgumentTypeError as error:
-            raise CommandError(f"$CLOUDNODE_CERT_HASH: {error}.") from None
+        return _read_hash("CLOUDNODE_CERT_HASH", getattr(self.arguments, "cert_hash", None), self.environment)
 
     @property
     def key_path(self) -> Path:
@@ -89,8 +95,8 @@ class Invocation:
             return f"{self.own_account()}/{text}"
         return text
 
-    async def connect(self, url: str | None = None) -> Client:
-        """Connect to the node.
+    async def connect(self, url: str) -> Client:
+        """Connect to a node.
 
         :raises CommandError: The URL is none.
         :raises ConnectionFailed: It can't be reached.
@@ -100,7 +106,7 @@ class Invocation:
         assert self.connector is not None
         try:
             return await self.connector(
-                url or self.url,
+                url,
                 self.reactor,
                 certificate_hash=self.certificate_hash,
                 timeout=self.timeout,
@@ -108,3 +114,17 @@ class Invocation:
             )
         except AddressInvalid as error:
             raise CommandError(str(error)) from None
+
+
+def _read_hash(variable: str, given: bytes | None, environment: Mapping[str, str]) -> bytes | None:
+    """An option, or else what the environment has for it.
+
+    :raises CommandError: That is no hash.
+    """
+    named = environment.get(variable)
+    if given is not None or not named:
+        return given
+    try:
+        return sha256_hash(named)
+    except argparse.ArgumentTypeError as error:
+        raise CommandError(f"${variable}: {error}.") from None

@@ -46,7 +46,7 @@ def run(arguments: Namespace, terminal: Terminal, environment: Mapping[str, str]
         raise
     except Exception as error:
         explained = explain(error)
-        terminal.error(explained.message, explained.name, explained.status)
+        terminal.error(explained.message, explained.name, explained.status, **explained.data)
         return explained.status
 
 

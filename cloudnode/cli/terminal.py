@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -80,12 +80,25 @@ class Terminal:
         self._err.write(_paint(text, ("dim",)) + "\n" if self._colours_err else text + "\n")
         self._err.flush()
 
-    def error(self, message: str, name: str, status: int) -> None:
-        """The one line that a failed command ends with, on standard error; an object with ``--json``."""
+    def remark(self, message: str, name: str, **data: Any) -> None:
+        """A remark on standard error that programs read too: with ``--json`` an object.
+
+        :param name: What programs compare. :param data: Further members.
+        """
         if self.is_json:
-            self._err.write(
-                msgspec.json.encode({"error": {"code": name, "message": message, "status": status}}).decode() + "\n"
-            )
+            self._err.write(msgspec.json.encode({"note": {"code": name, "message": message, **data}}).decode() + "\n")
+            self._err.flush()
+        else:
+            self.note(message)
+
+    def error(self, message: str, name: str, status: int, **data: Any) -> None:
+        """The one line that a failed command ends with, on standard error; an object with ``--json``.
+
+        :param data: Further members.
+        """
+        if self.is_json:
+            told = {"error": {"code": name, "message": message, "status": status, **data}}
+            self._err.write(msgspec.json.encode(told).decode() + "\n")
         else:
             mark = _paint("cloudnode:", ("red", "bold")) if self._colours_err else "cloudnode:"
             self._err.write(f"{mark} {message}\n")

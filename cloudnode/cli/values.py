@@ -100,7 +100,7 @@ def public_key(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def certificate_hash(text: str) -> bytes:
+def sha256_hash(text: str) -> bytes:
     """An argument of 64 hex digits, with or without colons as other tools print them."""
     digits = text.replace(":", "").lower()
     if re.fullmatch(r"[0-9a-f]{64}", digits) is None:

@@ -9,9 +9,11 @@ import msgspec
 from cloudnode.cli.commands._records import pretty
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.session import open_cloud, tell_checked
 from cloudnode.cli.tables import Column
 from cloudnode.cli.text import printable
 from cloudnode.cli.values import call_params
+from cloudnode.client.cloud.session import OF_THE_NODE
 
 
 async def run(invocation: Invocation) -> Exit:
@@ -61,15 +63,20 @@ async def _call(invocation: Invocation) -> None:
         for name in ("at", "min_height", "proof", "sign")
         if (value := getattr(arguments, name)) not in (None, False)
     }
-    client = await invocation.connect()
-    try:
-        answer = await client.call(arguments.method, params, context or None)
-    finally:
-        await client.close()
+    is_of_node = arguments.method in OF_THE_NODE
+    async with open_cloud(invocation) as cloud:
+        if is_of_node:
+            cloud.pin(*invocation.urls)
+        answer = await cloud.call(arguments.method, params, context or None)
     text: bytes | msgspec.Raw = answer.raw
     if context or arguments.context:
-        text = msgspec.json.encode({"result": answer.raw, "context": answer.raw_context or None})
+        about = answer.raw_context and msgspec.json.decode(answer.raw_context)
+        if about and not arguments.proof:
+            about.pop("proof", None)  # the session's own
+        text = msgspec.json.encode({"result": answer.raw, "context": about or None, "checked": answer.checked})
     if terminal.is_json:
         terminal.json(text)
     else:
         terminal.lines([printable(line) for line in pretty(text).splitlines()])
+    if not is_of_node:
+        tell_checked(invocation, arguments.method, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
@@ -13,7 +14,7 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.client import Client
 from cloudnode.client.comparing import Compared, Comparison, State, compare_by, compare_each
-from cloudnode.client.errors import ClientError
+from cloudnode.client.errors import ClientError, ConnectionFailed
 
 _STYLES: dict[State, str] = {
     "agrees": "green", "behind": "yellow", "pruned": "yellow", "silent": "yellow", "lying": "red",
@@ -30,8 +31,8 @@ _STATUSES: tuple[tuple[State, Exit], ...] = (
 
 async def run(invocation: Invocation) -> Exit:
     """Compare, tell, and end with what the worst of the nodes does."""
-    urls = list(dict.fromkeys(getattr(invocation.arguments, "nodes", ())))
-    comparison = await (_each(invocation, urls) if len(urls) > 1 else _by_one(invocation))
+    urls = invocation.urls
+    comparison = await (_each(invocation, urls) if len(urls) > 1 else _by_one(invocation, *urls))
     if invocation.terminal.is_json:
         invocation.terminal.json(attrs.asdict(comparison))
     else:
@@ -40,15 +41,15 @@ async def run(invocation: Invocation) -> Exit:
     return next((status for state, status in _STATUSES if state in states), Exit.OK)
 
 
-async def _by_one(invocation: Invocation) -> Comparison:
+async def _by_one(invocation: Invocation, url: str) -> Comparison:
     arguments = invocation.arguments
     params: dict[str, Any] = {}
     for name, value in (("count", arguments.count), ("nodes", arguments.id), ("height", arguments.height)):
         if value is not None:
             params[name] = value
-    client = await invocation.connect()
+    client = await invocation.connect(url)
     try:
-        return await compare_by(client, arguments.network, params)
+        return await compare_by(client, invocation.network, params)
     finally:
         await client.close()
 
@@ -57,19 +58,30 @@ async def _each(invocation: Invocation, urls: list[str]) -> Comparison:
     arguments = invocation.arguments
     if arguments.count is not None or arguments.id is not None:
         raise CommandError("--count and --id are for one node that asks others: give one --node with them.")
-    clients: list[Client] = []
-    unreached: list[Compared] = []
+    connecting = [Deferred.fromCoroutine(_reach(invocation, url)) for url in urls]
     try:
-        for url in urls:
-            try:
-                clients.append(await invocation.connect(url))
-            except ClientError as error:
-                unreached.append(Compared(url, reason=error.message))
-        comparison = await compare_each(clients, arguments.network, arguments.height)
-        return attrs.evolve(comparison, nodes=[*comparison.nodes, *unreached])
+        reached = await gatherResults(connecting, consumeErrors=True)
+    except FirstError as error:  # an URL that is none
+        error.subFailure.raiseException()
+    clients = [each for each in reached if not isinstance(each, Compared)]
+    if not clients:
+        reasons = (each.reason or "" for each in reached if isinstance(each, Compared))
+        raise ConnectionFailed(f"No node answers: {' '.join(reasons)}")
+    try:
+        comparison = await compare_each(clients, invocation.network, arguments.height)
     finally:
         for client in clients:
             await client.close()
+    unreached = [each for each in reached if isinstance(each, Compared)]
+    return attrs.evolve(comparison, nodes=[*comparison.nodes, *unreached])
+
+
+async def _reach(invocation: Invocation, url: str) -> Client | Compared:
+    """A connection with a node, or what is told of one that can't be reached."""
+    try:
+        return await invocation.connect(url)
+    except ClientError as error:
+        return Compared(url, reason=error.message)
 
 
 def _show(terminal: Terminal, comparison: Comparison) -> None:

@@ -9,23 +9,30 @@ from cloudnode.cli.exits import Exit
 from cloudnode.cli.invocation import Invocation
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
+from cloudnode.client.errors import AnswerMalformed
 
 _STYLES = {"direct": "green", "punched": "green", "relayed": "yellow", "alone": "red", "unknown": "yellow"}
 _REACHED = {True: ("open", "green"), False: ("shut", "red"), None: ("?", "yellow")}
 
 
 async def run(invocation: Invocation) -> Exit:
-    """Ask the node what it knows, and say what that means."""
-    client = await invocation.connect()
-    try:
-        info = (await client.call("getnodeinfo")).result
-        stun = (await client.call("getstuninfo")).result
-    finally:
-        await client.close()
-    diagnosis = diagnose(info, stun)
-    if invocation.terminal.is_json:
-        invocation.terminal.json(attrs.asdict(diagnosis) | {"summary": SUMMARIES[diagnosis.verdict]})
-    else:
+    """Ask each node that is named what it knows, and say what that means."""
+    for number, url in enumerate(invocation.urls):
+        client = await invocation.connect(url)
+        try:
+            info = (await client.call("getnodeinfo")).result
+            stun = (await client.call("getstuninfo")).result
+        finally:
+            await client.close()
+        try:
+            diagnosis = diagnose(info, stun)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise AnswerMalformed(f"What {url} tells of itself is not of the documented form.") from None
+        if invocation.terminal.is_json:
+            invocation.terminal.json(attrs.asdict(diagnosis) | {"summary": SUMMARIES[diagnosis.verdict]})
+            continue
+        if number:
+            invocation.terminal.line()
         _show(invocation.terminal, client.url, diagnosis)
     return Exit.OK
 

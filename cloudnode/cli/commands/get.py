@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudnode.cli.commands._records import pretty, rating, when
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.session import open_cloud, tell_checked
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.records import Record
@@ -16,12 +17,9 @@ async def run(invocation: Invocation) -> Exit:
     arguments, terminal = invocation.arguments, invocation.terminal
     account, collection, key = parse_address(invocation.full_address(arguments.address))
     context = None if arguments.at is None else {"at": arguments.at}
-    client = await invocation.connect()
-    try:
-        params = {"account": account.hex(), "collection": collection, "key": key}
-        answer = await client.call("getrecord", params, context)
-    finally:
-        await client.close()
+    params = {"account": account.hex(), "collection": collection, "key": key}
+    async with open_cloud(invocation) as cloud:
+        answer = await cloud.call("getrecord", params, context)
     record = answer.decode(Record)
     if record.deleted:
         raise CommandError(
@@ -33,6 +31,7 @@ async def run(invocation: Invocation) -> Exit:
         terminal.json(answer.raw)
     else:
         _show(terminal, record)
+    tell_checked(invocation, "getrecord", answer)
     return Exit.OK
 
 

@@ -5,46 +5,73 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import msgspec
-
 from cloudnode.cli.exits import Exit
 from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.session import open_cloud
 from cloudnode.cli.tables import Column
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
-from cloudnode.client.errors import RemoteError
+from cloudnode.client.client import Client
+from cloudnode.client.cloud.answers import CloudAnswer
+from cloudnode.client.errors import AnswerMalformed, RemoteError
+
+STATE_SECONDS = 5.0
+"""Seconds that a node may take to prove its state: one that has just begun needs two blocks."""
 
 _STATE_STYLE = {"serving": "green", "starting": "yellow", "syncing": "yellow", "corrupt": "red", "diverged": "red",
                 "repairing": "yellow"}  # fmt: skip
 _NOT_SERVING = {"starting": Exit.NO_ANSWER, "syncing": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED,
                 "diverged": Exit.DAMAGED, "repairing": Exit.DAMAGED}  # fmt: skip
+_CHECKED = {"proof": "proven to be what the validators signed"}
 
 
 async def run(invocation: Invocation) -> Exit:
-    """Ask the node for what it tells of itself, and for the state of the data if it serves any."""
-    client = await invocation.connect()
+    """Show each node that is named; the worst decides how the command ends."""
+    worst = Exit.OK
+    for number, url in enumerate(invocation.urls):
+        if number and not invocation.terminal.is_json:
+            invocation.terminal.line()
+        worst = max(worst, await _run_one(invocation, url))
+    return worst
+
+
+async def _run_one(invocation: Invocation, url: str) -> Exit:
+    """Ask a node for what it tells of itself, and have it prove the state of the data if it serves any."""
+    client = await invocation.connect(url)
     try:
         asked = invocation.reactor.seconds()
         told = await client.call("getnodeinfo")
         milliseconds = (invocation.reactor.seconds() - asked) * 1000
         info = told.result
-        state: Any = None
-        if info["sync"]["state"] == "serving":
-            try:
-                state = (await client.call("getdatahash")).raw
-            except RemoteError as error:
-                if error.code != -28:  # it stopped serving just now
-                    raise
+        serving = info["sync"]["state"]
+        state = await _fetch_state(invocation, client) if serving == "serving" else None
+        if invocation.terminal.is_json:
+            checked = "none" if state is None else state.checked
+            invocation.terminal.json({"node": told.raw, "state": state and state.raw, "checked": checked})
+        else:
+            _show(invocation.terminal, client.url, info, state, milliseconds)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise AnswerMalformed(f"What {url} tells of itself is not of the documented form.") from None
     finally:
         await client.close()
-    if invocation.terminal.is_json:
-        invocation.terminal.json({"node": told.raw, "state": state})
-    else:
-        _show(invocation.terminal, client.url, info, state, milliseconds)
-    return _NOT_SERVING.get(info["sync"]["state"], Exit.OK)
+    return _NOT_SERVING.get(serving, Exit.OK)
 
 
-def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, milliseconds: float) -> None:
+async def _fetch_state(invocation: Invocation, client: Client) -> CloudAnswer | None:
+    """The sums of the data with their root; None if the node has none yet, or stopped serving just now."""
+    try:
+        async with open_cloud(invocation, at=client) as cloud:
+            cloud.pin(client.url)
+            return await cloud.call("getdatahash", timeout=min(invocation.timeout, STATE_SECONDS))
+    except RemoteError as error:
+        if error.code == -28 or error.name == "not_provable":
+            return None
+        raise
+
+
+def _show(
+    terminal: Terminal, url: str, info: dict[str, Any], state: CloudAnswer | None, milliseconds: float
+) -> None:
     sync, block = info["sync"], info["lastblock"]
     terminal.line(
         f"{terminal.paint(printable(info['chain']), 'bold')} at {url}: "
@@ -55,10 +82,10 @@ def _show(terminal: Terminal, url: str, info: dict[str, Any], state: Any, millis
     block_words = f"{age} s old, {block['ntx']:,} operations, provable to {sync['provable_height']:,}"
     pairs = [("height", f"{sync['height']:,}, {block_words}")]
     if state is not None:
-        data = msgspec.json.decode(state)
+        data = state.result
         average = f", {data['ratings_sum'] / data['ratings_count']:.3f} on average" if data["ratings_count"] else ""
         pairs += [
-            ("root", data["root"]),
+            ("root", f"{data['root']}, {_CHECKED.get(state.checked, 'not proven')}"),
             ("records", f"{data['records']:,} of {data['accounts']:,} accounts"),
             ("ratings", f"{data['ratings_count']:,}, sum {data['ratings_sum']:,}{average}"),
         ]

@@ -10,14 +10,11 @@ from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
 from cloudnode.cli.keyfile import read_key
 from cloudnode.cli.proposal import Proposal, check_keys, read_proposal, write_proposal
+from cloudnode.cli.session import open_cloud
 from cloudnode.cli.tables import Column
 from cloudnode.cli.terminal import Terminal
-from cloudnode.client.client import Client
-from cloudnode.client.epochs import EpochChain
-from cloudnode.client.writer import Writer, fetch_genesis, submit_final
 from cloudnode.formats.appointment import sign_approval
 from cloudnode.formats.epoch import Epoch
-from cloudnode.formats.errors import LedgerError
 
 
 async def run(invocation: Invocation) -> Exit:
@@ -26,25 +23,15 @@ async def run(invocation: Invocation) -> Exit:
     return await actions[invocation.arguments.action](invocation)
 
 
-async def _fetch_epoch(client: Client) -> Epoch:
-    """The present epoch, checked from the genesis on.
-
-    :raises CommandError: What the node tells of the epochs is not so.
-    """
-    chain = EpochChain.of_genesis(await fetch_genesis(client))
-    try:
-        return await chain.follow(client)
-    except LedgerError as error:
-        told = f"What the node tells of epoch {chain.newest.number} and those after it is not so: ask another. {error}"
-        raise CommandError(told, Exit.REFUSED, error.code) from None
+VERIFY = "certificate"
+"""What answers have to pass here, whatever the user asks for. Epochs are checked; that an appointment is final can only
+be proven when the validators that it appoints have made a block."""
 
 
 async def _ask_epoch(invocation: Invocation) -> Epoch:
-    client = await invocation.connect()
-    try:
-        return await _fetch_epoch(client)
-    finally:
-        await client.close()
+    """The present epoch, checked from the genesis on."""
+    async with open_cloud(invocation, verify=VERIFY) as cloud:
+        return await cloud.epoch()
 
 
 async def _list(invocation: Invocation) -> Exit:
@@ -121,14 +108,10 @@ async def _submit(invocation: Invocation) -> Exit:
     for other in others:
         proposal = proposal.joined(other)
     key = invocation.read_key()
-    client = await invocation.connect()
-    try:
-        _check_present(proposal, await _fetch_epoch(client))
+    async with open_cloud(invocation, verify=VERIFY) as cloud:
+        _check_present(proposal, await cloud.epoch())
         _check_quorum(proposal)
-        operation = (await Writer.open(client, key)).appoint(proposal.appoint)
-        submitted = await submit_final(client, operation, invocation.reactor, invocation.timeout)
-    finally:
-        await client.close()
+        submitted = await cloud.submit((await cloud.writer(key)).appoint(proposal.appoint))
     terminal = invocation.terminal
     if terminal.is_json:
         terminal.json({"id": submitted.id, "cursor": submitted.cursor, "epoch": proposal.epoch.number + 1})

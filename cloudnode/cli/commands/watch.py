@@ -1,124 +1,159 @@
-"""``cloudnode watch``: follow changes, through lost connections, until Ctrl-C."""
+"""``cloudnode watch``: follow changes, from whichever node has them, until Ctrl-C."""
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import CancelledError
 
+from cloudnode.cli.bookmark import Bookmark, default_directory
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.session import open_cloud
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import cut, printable
-from cloudnode.client.address import parse_url
-from cloudnode.client.client import Client
-from cloudnode.client.errors import ClientError, RemoteError
-from cloudnode.client.following import follow
+from cloudnode.client.cloud import Cloud
+from cloudnode.client.cloud.checking import Checked
+from cloudnode.client.cloud.subscription import CloudItem
+from cloudnode.client.errors import RemoteError
 from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item
 
 _FILTERS = ("account", "collection", "record", "ref")
+_BELIEVED: dict[Checked, str] = {
+    "proof": "Each is proven before it is shown.",
+    "certificate": "That their blocks are final is checked, the rest is the word of a node.",
+    "none": "Nothing is checked.",
+}
 
 
 async def run(invocation: Invocation) -> Exit:
     """Print each change with its cursor."""
-    arguments, terminal = invocation.arguments, invocation.terminal
-    after = None if arguments.after is None else LogPlace(**arguments.after)
-    watch = _Watch(invocation, after)
-    items = follow(
-        watch.connect, invocation.reactor, arguments.topic, watch.wanted, after, on_trouble=watch.tell_trouble
-    )
-    try:
-        async with aclosing(items):  # type: ignore[type-var]
-            async for item in items:
-                watch.tell(item)
-                if arguments.count is not None and watch.told >= arguments.count:
-                    return Exit.OK
-    except CancelledError:
-        if watch.cursor is not None and not terminal.is_json:
-            terminal.note(f"Go on from here with --after {watch.cursor}")
-        return Exit.OK
-    except RemoteError as error:
-        raise _advise(error) from error
-    raise AssertionError("following never ends by itself")
+    wanted = _wanted(invocation)
+    async with open_cloud(invocation) as cloud:
+        bookmark = None
+        if invocation.arguments.resume:
+            directory = default_directory(invocation.environment)
+            bookmark = Bookmark(directory, cloud.network, invocation.arguments.topic, wanted)
+        try:
+            return await _Watch(invocation, cloud, bookmark).run(wanted)
+        except RemoteError as error:
+            raise _advise(error) from error
+        finally:
+            if bookmark is not None:
+                bookmark.close()
+
+
+def _wanted(invocation: Invocation) -> dict[str, str]:
+    """The subscription's filter."""
+    arguments = invocation.arguments
+    wanted = {name: value for name in _FILTERS if (value := getattr(arguments, name)) is not None}
+    for name in {"record", "ref"} & wanted.keys():
+        wanted[name] = invocation.full_address(wanted[name])
+    return wanted
 
 
 class _Watch:
     """What is told, and how far it is."""
 
-    def __init__(self, invocation: Invocation, after: LogPlace | None) -> None:
-        self.told = 0
-        self.cursor = after
+    def __init__(self, invocation: Invocation, cloud: Cloud, bookmark: Bookmark | None) -> None:
         self._invocation = invocation
+        self._terminal = invocation.terminal
+        self._cloud = cloud
+        self._bookmark = bookmark
         self._topic: str = invocation.arguments.topic
-        self._is_cut_off = False
-        self.wanted: dict[str, Any] = {
-            name: value for name in _FILTERS if (value := getattr(invocation.arguments, name)) is not None
-        }
-        for name in ("record", "ref"):
-            if name in self.wanted:
-                self.wanted[name] = invocation.full_address(self.wanted[name])
+        self._told = 0
+        self._is_told_of_node = False
+        self._is_told_of_doubt = False
 
-    async def connect(self) -> Client:
-        """A connection that stays: by HTTP the node is only asked where its WebSocket is."""
-        client = await self._invocation.connect()
-        if not client.keeps_connection:
-            try:
-                url = await _websocket_url(client)
-            finally:
-                await client.close()
-            client = await self._invocation.connect(url)
-        if self._is_cut_off:
-            self._is_cut_off = False
-            self._invocation.terminal.note("Connected again.")
-        return client
+    async def run(self, wanted: dict[str, Any]) -> Exit:
+        """Tell what comes, until there is enough of it, or Ctrl-C."""
+        arguments = self._invocation.arguments
+        after = None if arguments.after is None else LogPlace(**arguments.after)
+        if self._bookmark is not None:
+            after = self._bookmark.cursor
+        try:
+            subscription = await self._cloud.subscribe(self._topic, wanted, after, moved=self._tell_moved)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        self._begin(subscription.cursor)
+        try:
+            async for item in subscription:
+                self._tell(item)
+                if self._told == arguments.count:
+                    break
+        except CancelledError:
+            if self._bookmark is None and not self._terminal.is_json:
+                self._terminal.note(f"Go on from here with --after {subscription.cursor}")
+        return Exit.OK
 
-    def tell_trouble(self, error: ClientError) -> None:
-        """A connection was lost or not made; the next attempt follows. Said once for each time."""
-        if not self._is_cut_off:
-            self._is_cut_off = True
-            self._invocation.terminal.note(f"{error} Trying again.")
+    def _begin(self, cursor: LogPlace) -> None:
+        self._terminal.remark(
+            f"Watching {self._topic} after {cursor}. {_BELIEVED[self._believed]}",
+            "watching",
+            cursor=cursor,
+            checked=self._believed,
+        )
+        if self._bookmark is not None:
+            self._bookmark.note(cursor)
 
-    def tell(self, item: Item) -> None:
+    @property
+    def _believed(self) -> Checked:
+        """How far every item is checked at least, but for those of which it is said."""
+        if self._cloud.proves:
+            return "proof"
+        return "none" if self._invocation.verify == "none" else "certificate"
+
+    def _tell_moved(self, url: str) -> None:
+        if url:
+            self._terminal.remark(f"{printable(url)} tells what is new.", "node_watched", url=url)
+        elif self._is_told_of_node:
+            self._terminal.remark("That node is lost. Looking for another.", "node_lost")
+        self._is_told_of_node = bool(url)
+
+    def _tell(self, item: CloudItem) -> None:
         """Print a change."""
-        terminal = self._invocation.terminal
-        self.told += 1
-        self.cursor = item.cursor
-        if terminal.is_json:
-            terminal.json(item.raw)
+        self._told += 1
+        if item.checked != self._believed and not self._is_told_of_doubt:
+            self._is_told_of_doubt = True
+            self._terminal.remark(
+                f"Of {item.cursor}, and perhaps of others, it is proven that it was signed and ordered so. That it had "
+                "an effect is the word of nodes: no state that is left remembers it.",
+                "not_proven",
+                checked=item.checked,
+                cursor=item.cursor,
+            )
+        if self._terminal.is_json:
+            self._terminal.json(item.raw)
         else:
-            terminal.line(_line(terminal, self._topic, item))
-        terminal.flush()
-
-
-async def _websocket_url(client: Client) -> str:
-    host = parse_url(client.url)
-    info = (await client.call("getnodeinfo")).result
-    for interface in info.get("interfaces", []):
-        if interface.get("transport") == "ws":
-            name = f"[{host.host}]" if ":" in host.host else host.host
-            return f"{'wss' if host.is_secure else 'ws'}://{name}:{interface['port']}"
-    raise CommandError("The node has no WebSocket over TCP: name its ws+udp:// address with --node.")
+            self._terminal.line(_line(self._terminal, self._topic, item))
+        self._terminal.flush()
+        if self._bookmark is not None:
+            self._bookmark.note(item.cursor)
 
 
 def _line(terminal: Terminal, topic: str, item: Item) -> str:
-    change = msgspec.json.decode(item.raw)
-    if topic == "blocks":
-        words = f"{change['hash']}  {change['operations_count']} operations"
-    elif topic == "ratings":
-        done = "withdrawn" if change["stars"] is None else "★" * change["stars"] + "☆" * (5 - change["stars"])
-        words = f"{done:<9}  {change['record']}  by {change['account']}"
-    else:
-        address = f"{change['account']}/{change['collection']}/{change['key']}"
-        data = "" if change["type"] == "delete" else f"  {msgspec.json.encode(change['data']).decode()}"
-        words = f"{change['type']:<6}  {address}{data}"
+    try:
+        words = printable(_words(topic, msgspec.json.decode(item.raw)))
+    except (KeyError, TypeError):
+        words = printable(bytes(item.raw).decode())  # not of the documented form: as it came
     cursor = f"{item.cursor!s:<10}"
-    words = printable(words)
     if terminal.columns is not None:
         words = cut(words, terminal.columns - len(cursor) - 2)
     return f"{terminal.paint(cursor, 'dim')}  {words}"
+
+
+def _words(topic: str, change: Any) -> str:
+    """A change in one line; raises ``KeyError`` or ``TypeError`` if it is not of the documented form."""
+    if topic == "blocks":
+        return f"{change['hash']}  {change['operations_count']} operations"
+    if topic == "ratings":
+        done = "withdrawn" if change["stars"] is None else "★" * change["stars"] + "☆" * (5 - change["stars"])
+        return f"{done:<9}  {change['record']}  by {change['account']}"
+    address = f"{change['account']}/{change['collection']}/{change['key']}"
+    data = "" if change["type"] == "delete" else f"  {msgspec.json.encode(change['data']).decode()}"
+    return f"{change['type']:<6}  {address}{data}"
 
 
 def _advise(error: RemoteError) -> Exception:

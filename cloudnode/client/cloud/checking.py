@@ -26,6 +26,7 @@ from cloudnode.client.proofs import ToldProof, read_proof
 from cloudnode.client.signed import read_signed
 from cloudnode.formats.block import Header
 from cloudnode.formats.comparing import weigh
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import encode_evidence
 from cloudnode.formats.genesis import Genesis
@@ -173,6 +174,13 @@ class Checker:
         if header.height != height:
             raise LedgerError("finality_chain", f"The node shows block {header.height} in place of {height}.")
         return header
+
+    async def follow_epochs(self, client: Client) -> Epoch:
+        """Learn of the epochs that a node knows of.
+
+        :returns: The newest one. :raises LedgerError: What it tells is not so. :raises ClientError: It does not answer.
+        """
+        return await self._following.run(self._chain.follow, client)
 
     def least_height(self, height: int) -> int:
         """The lowest height at which the same data stands as at one that was seen: the one before, if its block is

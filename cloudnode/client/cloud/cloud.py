@@ -37,10 +37,11 @@ from cloudnode.client.cloud.session import Session
 from cloudnode.client.cloud.subscription import CloudSubscription, Opened, ProvenSubscription, ServedSubscription
 from cloudnode.client.cloud.writing import Writing
 from cloudnode.client.connecting import connect as connect_to_node
-from cloudnode.client.errors import ClientError
+from cloudnode.client.errors import ClientError, ConnectionFailed
 from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item
 from cloudnode.client.writer import SignedOperation, Submitted, Writer, fetch_genesis
+from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
 from cloudnode.ledger.items import Topic, Wanted
@@ -140,6 +141,11 @@ class Cloud:
         return self._session.height
 
     @property
+    def proves(self) -> bool:
+        """Whether answers are proven where the API offers a proof, and writes before they count as final."""
+        return self._policy.proves
+
+    @property
     def places(self) -> list[Place]:
         """All places that are known, the best first; liars last."""
         ranked = self._nodes.directory.rank(self._clock.seconds())
@@ -218,13 +224,22 @@ class Cloud:
         return Writer(genesis, key, lambda: self._nodes.newest, now)
 
     async def subscribe(
-        self, topic: str, wanted: dict[str, Any] | None = None, after: LogPlace | None = None
+        self,
+        topic: str,
+        wanted: dict[str, Any] | None = None,
+        after: LogPlace | None = None,
+        *,
+        moved: Callable[[str], object] = lambda url: None,
     ) -> CloudSubscription:
         """Be told of changes, each once and in order, as long as it takes.
 
         :param topic: One of :data:`TOPICS`. :param wanted: The method's ``filter``. :param after: Go on after this
             cursor; from now on if None.
-        :raises RemoteError: ``cursor_pruned``: no node has the log from there on.
+        :param moved: Told of the node that tells what is new, the first one and whenever that changes: its URL, or an
+            empty text as long as none does.
+        :raises RemoteError: ``cursor_pruned``: no node has the log from there on. :raises ValueError: The topic or the
+            filter is none. :raises ConnectionFailed: Nothing is proven, and all places are of HTTP, over which nodes
+            tell nothing by themselves.
         """
         if topic not in TOPICS:
             raise ValueError(f"{topic!r} is not what all nodes tell alike: give one of {', '.join(TOPICS)}.")
@@ -232,12 +247,35 @@ class Cloud:
             filtered = _read_filter(topic, wanted)
             cursor = await self._end_of_log() if after is None else after
             subscription: CloudSubscription = ProvenSubscription(
-                self._log, topic, filtered, cursor, self._saw, self._subscriptions.discard
+                self._log, topic, filtered, cursor, self._saw, self._subscriptions.discard, moved
             )
+        elif not any(place.keeps_connection for place in self._nodes.directory):
+            raise ConnectionFailed("No place is known that keeps connections, as subscriptions need: name a ws:// URL.")
         else:
-            subscription = await self._serve(topic, wanted, after)
+            subscription = await self._serve(topic, wanted, after, moved)
         self._subscriptions.add(subscription)
         return subscription
+
+    async def epoch(self) -> Epoch:
+        """Who decides now: the newest epoch that a node brings, followed and checked from the genesis on.
+
+        :raises ValueError: Nothing is checked in this session (``verify="none"``).
+        """
+        checker = self._nodes.checker
+        if checker is None:
+            raise ValueError("Epochs are checked: ask for verify='certificate' at least.")
+
+        async def ask(place: Place) -> Epoch:
+            return await self._questions.work_at(place, checker.follow_epochs, "getepochs", {}, self._nodes.newest)
+
+        epoch, _ = await self._questions.ask(ask, self._clock.seconds() + self._timeout, hedges=True)
+        return epoch
+
+    async def reported(self) -> None:
+        """Wait until the nodes that were found to lie are named in :attr:`accusations`, and the evidence, if they left
+        any, is with an honest node: a few seconds at most.
+        """
+        await self._nodes.reported()
 
     async def close(self) -> None:
         """End the session: what is under way fails with :class:`SessionClosed`."""
@@ -276,18 +314,20 @@ class Cloud:
 
     # Subscriptions that a node serves
 
-    async def _follow_heights(self) -> ServedSubscription:
+    async def _follow_heights(self, moved: Callable[[str], object]) -> ServedSubscription:
         """Have a node tell of blocks from now on."""
-        subscription = await self._serve("blocks", None, None)
+        subscription = await self._serve("blocks", None, None, moved)
         self._subscriptions.add(subscription)
         return subscription
 
-    async def _serve(self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None) -> ServedSubscription:
+    async def _serve(
+        self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None, moved: Callable[[str], object]
+    ) -> ServedSubscription:
         async def begin(cursor: LogPlace) -> Opened:
             return await self._begin(topic, wanted, cursor, None)
 
         opened = await self._begin(topic, wanted, after, self._clock.seconds() + self._timeout)
-        return ServedSubscription(begin, self._take_item, self._subscriptions.discard, opened)
+        return ServedSubscription(begin, self._take_item, self._subscriptions.discard, opened, moved)
 
     async def _begin(
         self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None, deadline: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
-from cloudnode.client.following import is_transient
+from cloudnode.client.retrying import is_transient
 
 BEHIND = frozenset({"height_not_reached", "height_future", "operation_future", "not_provable"})
 """What a node answers that has not come as far as others."""

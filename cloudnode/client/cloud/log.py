@@ -61,19 +61,20 @@ class ProvenLog:
         self,
         questions: Questions,
         checker: Callable[[], Checker],
-        follow: Callable[[], Awaitable[ServedSubscription]],
+        follow: Callable[[Callable[[str], None]], Awaitable[ServedSubscription]],
         clock: Any,
         store: BlockStore = STORE,
     ) -> None:
         """
-        :param checker: What is believed. :param follow: Has a node tell of blocks from now on.
+        :param checker: What is believed. :param follow: Has a node tell of blocks from now on; is given
+            who is told of each change of that node.
         """
         self._questions = questions
         self._checker = checker
         self._follow = follow
         self._clock = clock
         self._store = store
-        self._users = 0
+        self._users: list[Callable[[str], object]] = []
         self._tip = 0
         self._reads: OrderedDict[int, Shared[LogBlock]] = OrderedDict()
         self._headers: dict[int, Shared[Header]] = {}
@@ -85,18 +86,22 @@ class ProvenLog:
 
     # Beginning and end
 
-    def begin(self) -> None:
-        """Somebody reads from now on."""
-        self._users += 1
-        if self._users > 1:
+    def begin(self, moved: Callable[[str], object]) -> None:
+        """Somebody reads from now on.
+
+        :param moved: Told of each change of :attr:`url`.
+        """
+        self._users.append(moved)
+        if len(self._users) > 1:
+            moved(self.url)
             return
         self._following = Deferred.fromCoroutine(self._follow_heights())
         self._following.addErrback(self._follow_failed)
         self._looking.start(LOOK, now=False)
 
-    def end(self) -> None:
+    def end(self, moved: Callable[[str], object]) -> None:
         """Somebody reads no more."""
-        self._users -= 1
+        self._users.remove(moved)
         if self._users:
             return
         self._looking.stop()
@@ -234,7 +239,7 @@ class ProvenLog:
     async def _follow_heights(self) -> None:
         while True:
             try:
-                self._served = await self._follow()
+                self._served = await self._follow(self._tell_moved)
                 self._reached(self._served.cursor)
                 async for item in self._served:
                     self._reached(item.cursor)
@@ -243,6 +248,10 @@ class ProvenLog:
             except ClientError as error:
                 self._log.info("No node tells of new blocks: {error}", error=error.message)
             await deferLater(self._clock, PAUSE)
+
+    def _tell_moved(self, url: str) -> None:
+        for moved in list(self._users):
+            moved(url)
 
     def _reached(self, cursor: LogPlace) -> None:
         self._tip = max(self._tip, cursor.height)

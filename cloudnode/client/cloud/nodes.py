@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredLock
 from twisted.internet.defer import TimeoutError as DeferTimeoutError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -34,6 +34,9 @@ PATIENCE = 4.0
 
 READY = 3
 """Connections that are kept ready, each with another node."""
+
+REPORT = 6.0
+"""Seconds that whoever waits for liars to be reported waits at most."""
 
 
 class Nodes:
@@ -73,6 +76,7 @@ class Nodes:
         self._connections = Connections(connect, self._lost)
         self._learning = DeferredLock()
         self._busy: set[Place] = set()
+        self._reports: set[Deferred[None]] = set()
         self._loop = LoopingCall(self._refresh)
         self._loop.clock = clock
         self._is_closed = False
@@ -190,8 +194,15 @@ class Nodes:
             self.directory.lied(place, str(lie))
             self._log.info("{message} It is not asked again.", message=error.message)
             self._left(place)
-            self._in_background(self._report(place, client, str(lie), method, params, height), place)
+            report = self._in_background(self._report(place, client, str(lie), method, params, height), place)
+            self._reports.add(report)
+            report.addBoth(lambda _: self._reports.discard(report))
         return error
+
+    async def reported(self) -> None:
+        """Wait until liars are reported that were found so far, but not longer than :data:`REPORT`."""
+        reports = [_fork(report) for report in self._reports]
+        await DeferredList(reports, consumeErrors=True).addTimeout(REPORT, self._clock)
 
     async def _report(self, place: Place, client: Client, lie: str, method: str, params: Any, height: int) -> None:
         found: tuple[str, bytes] | None = None
@@ -324,7 +335,7 @@ class Nodes:
         except (ConnectionFailed, TimedOut) as error:
             self._connections.drop(place, error)
 
-    def _in_background(self, work: Any, place: Place) -> None:
+    def _in_background(self, work: Any, place: Place) -> Deferred[None]:
         self._busy.add(place)
 
         def done(result: Any) -> None:
@@ -334,4 +345,11 @@ class Nodes:
             if not self._is_closed and failure.check(ClientError, CancelledError) is None:
                 self._log.failure("Something went wrong with {url}", failure, url=place.url)
 
-        Deferred.fromCoroutine(work).addErrback(failed).addBoth(done)
+        return Deferred.fromCoroutine(work).addErrback(failed).addBoth(done)
+
+
+def _fork(deferred: Deferred[None]) -> Deferred[None]:
+    """Another Deferred that fires when this one does; cancelling it leaves this one alone."""
+    fork: Deferred[None] = Deferred()
+    deferred.addBoth(lambda _: None if fork.called else fork.callback(None))
+    return fork

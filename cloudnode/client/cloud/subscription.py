@@ -104,17 +104,21 @@ class ServedSubscription(CloudSubscription):
         take: Callable[[Place, Client, Item], Awaitable[Checked]],
         ended: Callable[[CloudSubscription], object],
         opened: Opened,
+        moved: Callable[[str], object],
     ) -> None:
         """
         :param begin: Subscribes at a node after a cursor. :param take: Checks an item; raises if it is to be asked for
             elsewhere.
-        :param opened: At the first node.
+        :param opened: At the first node. :param moved: Told of the URL of each node, and of an empty text when another
+            is sought.
         """
         super().__init__(opened.subscription.cursor, ended)
         self._begin = begin
         self._take = take
+        self._moved = moved
         self._opened: Opened | None = opened
         self._item: Item | None = None
+        moved(self.url)
 
     @property
     def url(self) -> str:
@@ -128,6 +132,7 @@ class ServedSubscription(CloudSubscription):
                     await opened.subscription.close()
                     break
                 self._opened = opened
+                self._moved(self.url)
             opened = self._opened
             checked: Checked = "none"
             try:
@@ -166,6 +171,7 @@ class ServedSubscription(CloudSubscription):
         self._item = None
         if self._opened is opened:
             self._opened = None
+            self._moved("")
 
 
 async def _end_at_node(opened: Opened) -> None:
@@ -184,9 +190,11 @@ class ProvenSubscription(CloudSubscription):
         cursor: LogPlace,
         saw: Callable[[int], object],
         ended: Callable[[CloudSubscription], object],
+        moved: Callable[[str], object],
     ) -> None:
         """
         :param cursor: What comes after it is told. :param saw: Told the height of each item that the caller is shown.
+        :param moved: Told of the node that tells of new heights: its URL, or an empty text.
         """
         super().__init__(cursor, ended)
         self._log = log
@@ -199,7 +207,8 @@ class ProvenSubscription(CloudSubscription):
         self._items: list[LoggedItem] = []
         self._unproven: frozenset[int] = frozenset()
         self._next = 0
-        log.begin()
+        self._moved = moved
+        log.begin(moved)
 
     @property
     def url(self) -> str:
@@ -253,6 +262,6 @@ class ProvenSubscription(CloudSubscription):
 
     async def _end(self) -> None:
         self._items = []
-        self._log.end()
+        self._log.end(self._moved)
         if self._waiting is not None:
             self._waiting.cancel()

@@ -19,11 +19,16 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.client.client import Client
 from cloudnode.formats.genesis import build_genesis
 from cloudnode.formats.keys import SigningKey
+from tests.unit.client.cloud.doors import Door
 from tests.unit.client.fakes import MemoryCarrier
 
 KEY = SigningKey(b"\x05" * 32)
 ACCOUNT = KEY.public.hex()
 GENESIS = build_genesis(name="test", time=1, validators=[KEY.public])
+
+
+SECONDS_MAX = 60
+"""Seconds that a command may wait for."""
 
 
 class Tty(io.StringIO):
@@ -72,6 +77,10 @@ class Result:
     err: str
     requests: list[dict[str, Any]]
 
+    def asked(self, method: str) -> list[dict[str, Any]]:
+        """The requests for one method."""
+        return [request for request in self.requests if request["method"] == method]
+
 
 def run_command(
     module: Any,
@@ -81,48 +90,67 @@ def run_command(
     home: Path,
     tty: bool = False,
     environment: Mapping[str, str] | None = None,
+    doors: Mapping[str, Door] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Result:
-    """Run a command's module as :mod:`cloudnode.cli.main` does, against a scripted node.
+    """Run a command's module as :mod:`cloudnode.cli.main` does, against a scripted node, of which nothing is checked
+    unless the environment or the arguments say so.
 
-    :param home: Holds the key, which is :data:`KEY` unless ``key-missing`` is there.
+    :param home: Holds the key, which is :data:`KEY` unless ``key-missing`` is there. :param doors: By URL, of
+        a node with a real ledger in place of the scripted one. :param meanwhile: Called each tenth of a second.
     """
     key_path = home / "key"
     if not key_path.exists() and not (home / "key-missing").exists():
         write_key(key_path, KEY, replace=False)
-    surroundings = {"CLOUDNODE_KEY": str(key_path), "COLUMNS": "100", **(environment or {})}
+    surroundings = {
+        "CLOUDNODE_KEY": str(key_path), "CLOUDNODE_VERIFY": "none", "COLUMNS": "100",
+        "XDG_STATE_HOME": str(home.absolute()), **(environment or {}),
+    }  # fmt: skip
     carrier = ScriptedCarrier()
     carrier.methods = {
         "getgenesis": lambda _: {"network": GENESIS.network_hex, "name": "test", "genesis": GENESIS.text.decode()},
-        "getdatahash": lambda _: {},
+        "getnodeinfo": lambda _: {"network": GENESIS.network_hex},
+        "getpeerinfo": lambda _: [],
+        "getdatahash": not_provable,
         **(methods or {}),
     }
-    clock = Clock()
-    carriers: list[MemoryCarrier] = []
+    clock = next(iter(doors.values())).node.clock if doors else Clock()
 
     async def connect(url: str, reactor: Any, **options: Any) -> Client:
-        carriers.append(carrier)
-        return Client(carrier, clock, url=url)
+        return doors[url].connect(url) if doors else Client(carrier, clock, url=url)
 
     out, err = (Tty(), Tty()) if tty else (io.StringIO(), io.StringIO())
     parsed = make_parser().parse_args(arguments)
     terminal = Terminal(out, err, surroundings, getattr(parsed, "json", False))
     invocation = Invocation(parsed, terminal, surroundings, clock, connect)
-    status = _status(module, invocation, terminal)
-    return Result(status, out.getvalue(), err.getvalue(), carrier.sent)
+    status = _status(module, invocation, terminal, clock, meanwhile)
+    requests = [request for door in doors.values() for request in door.asked] if doors else carrier.sent
+    return Result(status, out.getvalue(), err.getvalue(), requests)
 
 
-def _status(module: Any, invocation: Invocation, terminal: Terminal) -> Exit:
+def not_provable(params: dict[str, Any]) -> Any:
+    """Of a node without a block."""
+    raise Refusal("not_provable", -8)
+
+
+def _status(
+    module: Any, invocation: Invocation, terminal: Terminal, clock: Clock, meanwhile: Callable[[], object]
+) -> Exit:
     statuses: list[Any] = []
     try:
         ended = module.run(invocation)
         if not isinstance(ended, Exit):
             Deferred.fromCoroutine(ended).addBoth(statuses.append)
+            for _ in range(SECONDS_MAX * 10):
+                if not statuses:
+                    meanwhile()
+                    clock.pump([0.02] * 5)
             (ended,) = statuses
             if not isinstance(ended, Exit):
                 ended.raiseException()
     except Exception as error:
         explained = explain(error)
-        terminal.error(explained.message, explained.name, explained.status)
+        terminal.error(explained.message, explained.name, explained.status, **explained.data)
         return explained.status
     assert isinstance(ended, Exit)
     return ended

@@ -29,8 +29,16 @@ class GrammarTests(SynchronousTestCase):
         ):
             arguments = parser.parse_args(words)
             self.assertTrue(arguments.json)
-            self.assertEqual(arguments.node, "ws://h")
+            self.assertEqual(arguments.nodes, ["ws://h"])
         self.assertFalse(hasattr(parser.parse_args(["key", "show"]), "json"))
+
+    def test_nodes(self) -> None:
+        """All nodes that are named count, before the command, between its words and after them."""
+        parser = make_parser()
+        words = ["--node", "ws://a", "--node", "ws://b", "key", "--node", "ws://c", "show", "--node", "ws://d"]
+        self.assertEqual(parser.parse_args(words).nodes, ["ws://a", "ws://b", "ws://c", "ws://d"])
+        self.assertEqual(parser.parse_args(["status", "--node", "ws://a"]).nodes, ["ws://a"])
+        self.assertFalse(hasattr(parser.parse_args(["status"]), "nodes"))
 
     def test_refused(self) -> None:
         """Wrong words end with status 2."""
@@ -40,6 +48,8 @@ class GrammarTests(SynchronousTestCase):
         self.refuse("rate", "a/b/c", "6")
         self.refuse("list", "--mine", "--account", "x")
         self.refuse("watch", "nix")
+        self.refuse("watch", "--resume", "--after", "1:0")
+        self.refuse("status", "--network", "ab")
         self.refuse("put", "a", "b", "1", "--wait", "long")
         self.refuse("--nod", "ws://h", "status")
 

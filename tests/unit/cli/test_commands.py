@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cloudnode.cli.exits import Exit
 from tests.unit.cli.fakes import ACCOUNT, Method, Refusal, Result, run_command
 
 OTHER = "ab" * 32
+UNCHECKED = "Not checked: http://127.0.0.1:38081 says so.\n"
 
 
 def record(key: str = "1", **changes: Any) -> dict[str, Any]:
@@ -22,6 +24,11 @@ def record(key: str = "1", **changes: Any) -> dict[str, Any]:
         "deleted": False, "created": {"height": 2, "index": 0}, "updated": {"height": 3, "index": 1},
         "time": 1_700_000_000_000, "ratings_sum": 9, "ratings_count": 2,
     } | changes  # fmt: skip
+
+
+def id_of(params: dict[str, Any]) -> str:
+    """The id of an operation that is submitted."""
+    return sha256(params["operation"].encode()).hexdigest()
 
 
 def refuse(name: str, code: int, **data: Any) -> Method:
@@ -45,12 +52,12 @@ class WritingTests(CommandCase):
 
     def final(self, result: str = "ok") -> dict[str, Method]:
         return {
-            "submit": lambda params: {"id": "cd" * 32, "cursor": {"height": 9, "index": 4}, "result": result}
+            "submit": lambda params: {"id": id_of(params), "cursor": {"height": 9, "index": 4}, "result": result}
         }
 
     def operation(self, result: Result) -> dict[str, Any]:
         """The operation that was submitted."""
-        (submitted,) = (request for request in result.requests if request["method"] == "submit")
+        (submitted,) = result.asked("submit")
         body: dict[str, Any] = json.loads(submitted["params"]["operation"])
         return body
 
@@ -71,15 +78,17 @@ class WritingTests(CommandCase):
         """Data comes from a file, its text kept but for the white space around it."""
         (self.home / "data.json").write_text(' {"a" : 1}\n')
         result = self.run_(put, "put", "film", "1", f"@{self.home / 'data.json'}", methods=self.final())
-        (submitted,) = (request for request in result.requests if request["method"] == "submit")
+        (submitted,) = result.asked("submit")
         self.assertIn('"data":{"a" : 1}', submitted["params"]["operation"])
 
     def test_accepted(self) -> None:
         """Without waiting, the receipt is what there is."""
-        methods: dict[str, Method] = {"submit": lambda params: {"id": "cd" * 32, "receipt": {"node": OTHER}}}
+        methods: dict[str, Method] = {"submit": lambda params: {"id": id_of(params), "receipt": {"node": OTHER}}}
         result = self.run_(put, "put", "film", "1", "1", "--wait", "accepted", "--json", methods=methods)
-        expected = {"address": f"{ACCOUNT}/film/1", "id": "cd" * 32, "receipt": {"node": OTHER}}
-        self.assertEqual(json.loads(result.out), expected)
+        (submitted,) = result.asked("submit")
+        told = json.loads(result.out)
+        self.assertEqual(told.pop("id"), id_of(submitted["params"]))
+        self.assertEqual(told, {"address": f"{ACCOUNT}/film/1", "receipt": {"node": OTHER}, "checked": "none"})
 
     def test_rejected(self) -> None:
         """A rule's no is status 1 and names the rule."""
@@ -139,7 +148,9 @@ class GetTests(CommandCase):
         self.assertIn(f"address  {OTHER}/film/1\n", result.out)
         self.assertIn("rating   4.50 (2)\n", result.out)
         self.assertTrue(result.out.endswith('\n\n{\n  "title": "Ran"\n}\n'))
-        self.assertEqual(result.requests[0]["params"], {"account": OTHER, "collection": "film", "key": "1"})
+        self.assertEqual(
+            result.asked("getrecord")[0]["params"], {"account": OTHER, "collection": "film", "key": "1"}
+        )
 
     def test_programs(self) -> None:
         """Programs get the node's answer, or the data alone."""
@@ -148,7 +159,7 @@ class GetTests(CommandCase):
 
     def test_at(self) -> None:
         """A height is asked for by the request's context."""
-        self.assertEqual(self.get("--at", "5").requests[0]["context"], {"at": 5})
+        self.assertEqual(self.get("--at", "5").asked("getrecord")[0]["context"], {"at": 5})
 
     def test_not_found(self) -> None:
         """What never was, and what was deleted, is status 4."""
@@ -162,7 +173,7 @@ class GetTests(CommandCase):
     def test_own(self) -> None:
         """collection/key is a record of one's own."""
         result = self.run_(get, "get", "film/1", methods={"getrecord": lambda _: record()})
-        self.assertEqual(result.requests[0]["params"]["account"], ACCOUNT)
+        self.assertEqual(result.asked("getrecord")[0]["params"]["account"], ACCOUNT)
 
     def test_bad_address(self) -> None:
         """Something else is no address."""
@@ -203,9 +214,10 @@ class ListTests(CommandCase):
         page = json.loads(result.out)
         self.assertEqual([each["key"] for each in page["records"]], [str(key) for key in range(120)])
         self.assertEqual(page["next"], [0, 120])
-        self.assertEqual([request["params"]["limit"] for request in result.requests], [50, 50, 20])
-        self.assertEqual([request.get("context") for request in result.requests], [None, {"at": 7}, {"at": 7}])
-        self.assertEqual(result.requests[0]["params"], {"collection": "film", "order": "best", "limit": 50})
+        asked = result.asked("listrecords")
+        self.assertEqual([request["params"]["limit"] for request in asked], [50, 50, 20])
+        self.assertEqual([request.get("context") for request in asked], [None, {"at": 7}, {"at": 7}])
+        self.assertEqual(asked[0]["params"], {"collection": "film", "order": "best", "limit": 50})
 
     def test_table(self) -> None:
         """People see a table that fits their terminal, and how it goes on."""
@@ -216,12 +228,12 @@ class ListTests(CommandCase):
         self.assertTrue(lines[0].startswith("\x1b[1mADDRESS"))
         self.assertLessEqual(max(map(len, lines[1:])), 100)
         self.assertIn("--after 0,2", result.err)
-        self.assertEqual(result.requests[0]["params"]["account"], ACCOUNT)
+        self.assertEqual(result.asked("listrecords")[0]["params"]["account"], ACCOUNT)
 
     def test_nothing(self) -> None:
         """An empty list is no error."""
         result = self.run_(list_command, "list", methods={"listrecords": self.pages(0)})
-        self.assertEqual((result.status, result.out, result.err), (Exit.OK, "", "No records.\n"))
+        self.assertEqual((result.status, result.out, result.err), (Exit.OK, "", "No records.\n" + UNCHECKED))
 
 
 class CallTests(CommandCase):
@@ -238,8 +250,8 @@ class CallTests(CommandCase):
     def test_context(self) -> None:
         """What is asked about the answer comes with it."""
         methods: dict[str, Method] = {"getdatahash": lambda params: "x"}
-        result = self.run_(call, "call", "getdatahash", "--at", "5", "--proof", "--json", methods=methods)
-        self.assertEqual(result.requests[0]["context"], {"at": 5, "proof": True})
+        result = self.run_(call, "call", "getdatahash", "--at", "7", "--proof", "--json", methods=methods)
+        self.assertEqual(result.asked("getdatahash")[-1]["context"], {"at": 7, "proof": True})
         answer = json.loads(result.out)
         self.assertEqual((answer["result"], answer["context"]["height"]), ("x", 7))
 
@@ -266,7 +278,8 @@ class CallTests(CommandCase):
         for (name, code), expected in kinds.items():
             result = self.run_(call, "call", "ping", methods={"ping": refuse(name, code)})
             self.assertEqual(result.status, expected, name)
-            self.assertEqual(result.err, f"cloudnode: {name}: It is {name}.\n")
+            proven = " This is not proven." if expected is Exit.NOT_FOUND else ""
+            self.assertEqual(result.err, f"cloudnode: {name}: It is {name}.{proven}\n")
 
 
 class StatusTests(CommandCase):
@@ -333,9 +346,9 @@ class WatchTests(CommandCase):
     def test_pruned(self) -> None:
         """A pruned cursor says where to start instead."""
         methods = {"subscribe": refuse("cursor_pruned", -8, start={"height": 50, "index": 0})}
-        result = self.run_(watch, "watch", "--after", "1:0", methods=methods)
+        result = self.run_(watch, "--node", "ws://h", "watch", "--after", "1:0", methods=methods)
         self.assertEqual(result.status, Exit.USAGE)
         self.assertIn("--after 50:0", result.err)
         self.assertEqual(
-            result.requests[0]["params"], {"topic": "records", "after": {"height": 1, "index": 0}}
+            result.asked("subscribe")[0]["params"], {"topic": "records", "after": {"height": 1, "index": 0}}
         )

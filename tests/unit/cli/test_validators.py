@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
+from cloudnode.cli.arguments import DEFAULT_URL
 from cloudnode.cli.commands import validators
 from cloudnode.cli.exits import Exit
 from cloudnode.cli.keyfile import write_key
@@ -15,7 +15,8 @@ from cloudnode.formats.appointment import check_appoint
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Appoint, decode_operation
 from tests.unit.api.network import NodeTestCase
-from tests.unit.cli.fakes import KEY, Method, Result, ScriptedCarrier, run_command
+from tests.unit.cli.fakes import KEY, Result, run_command
+from tests.unit.client.cloud.doors import Door
 from tests.unit.store.network import make_key
 
 FOUR = [make_key(50 + number) for number in range(4)]
@@ -33,16 +34,13 @@ class ValidatorsTests(NodeTestCase):
         self.file = self.home / "new.json"
         for number, key in enumerate([make_key(1), *FOUR]):
             write_key(self.home / f"validator-{number}.key", key, replace=False)
-        self.submitted: list[dict[str, Any]] = []
+        self.node.facts.interfaces = list  # type: ignore[method-assign]
+        self.node.facts.peers = list  # type: ignore[method-assign]
+        self.door = Door(self.node)
 
-    def run_(self, *arguments: str, methods: dict[str, Method] | None = None) -> Result:
-        def asked(name: str) -> Method:
-            return lambda params: self.node.call(name, params)
-
-        names = ("getgenesis", "getepochs", "getdatahash", "submit")
-        routed = {name: asked(name) for name in names} | (methods or {})
-        with patch.object(ScriptedCarrier, "height", self.node.ledger.head.height):
-            return run_command(validators, ["validators", *arguments], routed, home=self.home)
+    def run_(self, *arguments: str) -> Result:
+        self.door.asked.clear()
+        return run_command(validators, ["validators", *arguments], home=self.home, doors={DEFAULT_URL: self.door})
 
     def propose(self, *words: str) -> Result:
         return self.run_("propose", str(self.file), *words)
@@ -113,17 +111,13 @@ class ValidatorsTests(NodeTestCase):
             copy.write_bytes(self.file.read_bytes())
             self.assertEqual(self.approve(number, "--offline", file=copy).status, Exit.OK)
 
-        def submit(params: dict[str, Any]) -> Any:
-            self.submitted.append(params)
-            return {"id": "cd" * 32, "cursor": {"height": 9, "index": 0}, "result": "ok"}
-
-        result = self.run_("submit", *map(str, copies), methods={"submit": submit})
-        self.assertEqual(result.status, Exit.OK, result.err)
-        (params,) = self.submitted
+        present = self.node.ledger.epoch
+        result = self.run_("submit", *map(str, copies), "--timeout", "1")
+        (params, *_) = (each["params"] for each in result.asked("submit"))
         body, signature = params["operation"].encode(), bytes.fromhex(params["signature"])
         operation = decode_operation(body, signature, self.node.genesis)
         assert isinstance(operation.action, Appoint)
-        check_appoint(operation.action, self.node.ledger.epoch)
+        check_appoint(operation.action, present)
         self.assertEqual(operation.account, KEY.public)
         self.assertEqual([each.validator for each in operation.action.approvals], [0, 1, 3])
 
@@ -195,9 +189,11 @@ class ValidatorsTests(NodeTestCase):
     def test_lying_node(self) -> None:
         """A node that tells other validators than follow from the genesis is found out."""
 
-        def lie(params: dict[str, Any]) -> Any:
-            told = self.node.call("getepochs", params)
-            told["epochs"][0]["validators"] = hexes([make_key(66)])
-            return told
+        def lie(message: bytes) -> bytes:
+            told = json.loads(message)
+            if "epochs" in (told.get("result") or ()):
+                told["result"]["epochs"][0]["validators"] = hexes([make_key(66)])
+            return json.dumps(told).encode()
 
-        self.refused(self.run_("list", methods={"getepochs": lie}), Exit.REFUSED, "is not so")
+        self.door.lie = lie
+        self.refused(self.run_("list"), Exit.NO_ANSWER, "is told with other validators")

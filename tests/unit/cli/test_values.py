@@ -23,7 +23,7 @@ class ArgumentTests(SynchronousTestCase):
         self.assertEqual(values.stars("5"), 5)
         self.assertEqual(values.count("10"), 10)
         self.assertEqual(values.seconds("0.5"), 0.5)
-        self.assertEqual(values.certificate_hash("AB:" * 31 + "ab"), b"\xab" * 32)
+        self.assertEqual(values.sha256_hash("AB:" * 31 + "ab"), b"\xab" * 32)
 
     def test_bad(self) -> None:
         """What none takes."""
@@ -33,7 +33,7 @@ class ArgumentTests(SynchronousTestCase):
             values.stars: ("0", "6", "1.5", "five", ""),
             values.count: ("0", "-1", "1.5", "x", "\u0663"),
             values.seconds: ("0", "-1", "x", "inf", "nan"),
-            values.certificate_hash: ("", "zz" * 32, "ab" * 31),
+            values.sha256_hash: ("", "zz" * 32, "ab" * 31),
         }
         for kind, words in refused.items():
             for word in words:

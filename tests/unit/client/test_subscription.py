@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.client import subscription as subscription_module
-from cloudnode.client.client import Client
-from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
-from cloudnode.client.following import follow
+from cloudnode.client.errors import ConnectionFailed, RemoteError
 from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item, Subscription
 from tests.unit.client.fakes import MemoryCarrier, make_client
@@ -132,76 +129,3 @@ class SubscriptionTests(SynchronousTestCase):
         taken = self.take(subscription)
         carrier.lose()
         self.failureResultOf(taken, ConnectionFailed)
-
-
-class FollowTests(SynchronousTestCase):
-    """Following through lost connections."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.carriers: list[MemoryCarrier] = []
-        self.refuses = 0
-        self.troubles: list[ClientError] = []
-        self.items = follow(
-            self.connect, self.clock, "records", on_trouble=self.troubles.append, random_fraction=lambda: 0.0
-        )
-        self.taking: list[Deferred[Item]] = []
-        self.addCleanup(self.end)
-
-    def end(self) -> None:
-        """Give up what was not taken. A generator left alone would be ended by the collector, in another test."""
-        for taken in self.taking:
-            taken.addErrback(lambda _: None)
-            taken.cancel()
-        self.successResultOf(Deferred.fromCoroutine(self.items.aclose()))  # type: ignore[attr-defined]
-
-    async def connect(self) -> Client:
-        if self.refuses:
-            self.refuses -= 1
-            raise ConnectionFailed("nobody listens there")
-        client, carrier = make_client(self.clock)
-        self.carriers.append(carrier)
-        return client
-
-    def take(self) -> Deferred[Item]:
-        self.taking.append(Deferred.fromCoroutine(self.items.__anext__()))  # type: ignore[arg-type]
-        return self.taking[-1]
-
-    def test_goes_on(self) -> None:
-        """After a lost connection and two failed attempts it goes on after the last cursor."""
-        taken = self.take()
-        subscribed(self.carriers[0])
-        self.carriers[0].notify(notification(1))
-        self.successResultOf(taken)
-        taken = self.take()
-        self.refuses = 2
-        self.carriers[0].lose()
-        self.clock.pump([0.25, 0.5])
-        self.assertEqual(len(self.carriers), 1)
-        self.clock.advance(1.0)
-        self.assertEqual(self.carriers[1].sent[0]["params"]["after"], {"height": 1, "index": 0})
-        subscribed(self.carriers[1], height=1)
-        self.carriers[1].notify(notification(2))
-        self.assertEqual(self.successResultOf(taken).cursor, LogPlace(2, 0))
-        self.assertEqual(len(self.troubles), 3)
-
-    def test_lost_before_anything_came(self) -> None:
-        """The cursor that the first subscription began at is kept, so that nothing is missed meanwhile."""
-        self.take()
-        subscribed(self.carriers[0], height=30)
-        self.carriers[0].lose()
-        self.clock.advance(0.25)
-        self.assertEqual(self.carriers[1].sent[0]["params"]["after"], {"height": 30, "index": 0})
-
-    def test_first_connection(self) -> None:
-        """A node that was never reached is an error at once."""
-        self.refuses = 1
-        self.failureResultOf(self.take(), ConnectionFailed)
-
-    def test_refused(self) -> None:
-        """What trying again does not help is an error, and the connection is closed."""
-        taken = self.take()
-        self.carriers[0].refuse(self.carriers[0].sent[0], "cursor_pruned", -8)
-        self.assertEqual(self.failureResultOf(taken, RemoteError).value.name, "cursor_pruned")
-        self.assertTrue(self.carriers[0].is_closed)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
