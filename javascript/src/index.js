@@ -47,6 +47,7 @@ export {
   verifyToldReceipt,
   weighState,
 } from "./trust/verifying.js";
+export {fetchBlock, itemsOf} from "./trust/blocks.js";
 export {readFinal} from "./trust/told.js";
 export {ProvenState} from "./formats/proof.js";
 export {answersEvidence, decodeEvidence, encodeEvidence, judge} from "./formats/evidence.js";
@@ -69,6 +70,7 @@ export {currentCrypto, randomBytes} from "./crypto.js";
  * @typedef {import("./formats/operation.js").Written} Written
  * @typedef {import("./formats/stundata.js").StunData} StunData
  * @typedef {import("./formats/evidence.js").Verdict} Verdict
+ * @typedef {import("./trust/blocks.js").LogBlock} LogBlock
  * @typedef {import("./trust/told.js").ToldAnswer} ToldAnswer
  * @typedef {import("./trust/verifying.js").Verified} Verified
  * @typedef {import("./trust/verifying.js").Weighed} Weighed

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { fromUtf8 } from "../src/bytes.js";
 import { LedgerError, LocalError } from "../src/formats/errors.js";
-import { canonical, decodeStrict, memberTexts } from "../src/formats/json.js";
+import { canonical, decodeStrict, itemTexts, memberTexts } from "../src/formats/json.js";
 import { assertRefused, load, unspelled } from "./vectors.js";
 
 const VECTORS = load("json.json");
@@ -58,6 +58,11 @@ test("what has no canonical text is refused", () => {
   for (const value of [1.5, NaN, Infinity, 2 ** 53, 1n, undefined, new Date(), new Map(), "\udc00", { "\ud800": 1 }, circle]) {
     assert.throws(() => canonical([value]), LocalError);
   }
+});
+
+test("items keep their exact texts", () => {
+  assert.deepEqual(itemTexts(' [ 1.0 , {"a":[1, 2]}, "],", [ ],null ] '), ["1.0", '{"a":[1, 2]}', '"],"', "[ ]", "null"]);
+  assert.deepEqual([itemTexts("[]"), itemTexts("[ ]"), itemTexts("[[1,2]]")], [[], [], ["[1,2]"]]);
 });
 
 test("members keep their exact texts", () => {

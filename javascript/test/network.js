@@ -124,9 +124,9 @@ export class MadeState {
     this.#rows[1]?.push({ key, value: concat(u8(stars), u64(height), u32(0)) });
   }
 
-  /** @param {Uint8Array} id @param {number} expiry @param {number} height @param {number} result */
-  async addOperation(id, expiry, height, result) {
-    this.#rows[2]?.push({ key: encodeWindowKey(BigInt(expiry), id), value: concat(u64(height), u32(3), u16(result)) });
+  /** @param {Uint8Array} id @param {number} expiry @param {number} height @param {number} result @param {number} index */
+  async addOperation(id, expiry, height, result, index = 3) {
+    this.#rows[2]?.push({ key: encodeWindowKey(BigInt(expiry), id), value: concat(u64(height), u32(index), u16(result)) });
   }
 
   /** @param {Uint8Array} account @param {number} height */

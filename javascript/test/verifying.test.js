@@ -250,10 +250,45 @@ testWithBoth("receipts", async () => {
   }
 });
 
+testWithBoth("pages of records", async () => {
+  const films = [1, 2, 3].map((number) => {
+    const rated = number === 1 ? {} : { ratings_sum: 0, ratings_count: 0 };
+    return { ...RECORD, key: `film-${number}`, time: number, ...rated };
+  });
+  const page = (/** @type {any[]} */ records) => `{ "records" : [${records.map((each) => write(each)).join(" , ")}], "next":null}`;
+  const [first, second] = /** @type {[any, any]} */ (films);
+  assert.equal((await verify("listrecords", {}, page([]))).checked, "partly");
+  assert.equal((await verify("listrecords", { collection: "film", account: AUTHOR.account }, page([first]))).checked, "partly");
+  assert.equal((await verify("search", ["metropolis"], page([second]))).checked, "partly");
+  // Of one place in the log two records can't be, so no page of this state has two: each lie has one fault.
+  const best = [{ ...first }, { ...second }];
+  assert.equal((await verify("listrecords", { order: "best" }, page(best))).checked, "partly");
+  /** @type {[string, any, any[], string][]} */
+  const lies = [
+    ["of another collection", { collection: "post" }, [first], "proof_row_wrong"],
+    ["of another account", { account: READER.account }, [first], "proof_row_wrong"],
+    ["without the ref", { ref: RATING.record }, [first], "proof_row_wrong"],
+    ["one twice", {}, [first, first], "proof_row_wrong"],
+    ["not the best first", { order: "best" }, [second, first], "proof_row_wrong"],
+    ["before the page", { after: [2, 0] }, [first], "proof_row_wrong"],
+    ["before the page of the best", { order: "best", after: [1, 9, 9] }, [first], "proof_row_wrong"],
+    ["another version", {}, [{ ...first, version: 9 }], "proof_row_wrong"],
+    ["another sum", {}, [{ ...first, ratings_sum: 9 }], "proof_sums_wrong"],
+    ["no record", {}, [null], "proof_row_wrong"],
+    ["deleted", {}, [{ ...first, deleted: true }], "proof_row_wrong"],
+  ];
+  for (const [name, params, shown, code] of lies) {
+    await assertRefused(code, () => verify("listrecords", params, page(shown)), name);
+  }
+  await assertRefused("proof_row_wrong", () => verify("listrecords", {}, '{"records":{}}'), "no list");
+  assert.equal((await verify("listrecords", { after: [2, 1] }, page([first]))).checked, "partly");
+});
+
 test("which calls have a proof", () => {
   assert.ok(isProvable("getrecord", {}) && isProvable("getdatahash") && isProvable("getratings", { record: "x" }));
   assert.ok(isProvable("getratings", ["x"]) && !isProvable("getratings", { account: "x" }) && !isProvable("getratings"));
-  assert.ok(!isProvable("listrecords") && !isProvable("constructor") && !isProvable("__proto__"));
+  assert.ok(isProvable("listrecords") && isProvable("search") && !isProvable("getblock"));
+  assert.ok(!isProvable("constructor") && !isProvable("__proto__"));
   assert.deepEqual(byName("getrecord", ["a", null, "c", "d"]), { account: "a", key: "c" });
   assert.deepEqual(byName("getrecord", { account: "a", key: undefined }), { account: "a" });
 });

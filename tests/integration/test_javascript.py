@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cloudnode.formats.block import Header
 from cloudnode.formats.keys import SigningKey
+from cloudnode.ledger.items import block_item, operation_item
+from cloudnode.ledger.reading import Cursor, LoggedOperation
 from tests.integration.conftest import NodeProcess
 from tests.integration.npm import MODULE, need_npm, run
 
@@ -44,14 +47,19 @@ def test_install(tmp_path: Path) -> None:
 
 
 def test_real_answers(node: NodeProcess) -> None:
-    """What a real node takes, signs and proves is what the module writes and verifies."""
+    """What a real node takes, signs, proves and would tell its subscribers is what the module writes and verifies."""
     network = node.call("getnodeinfo")["network"]
-    told = run("node", "test/live/answers.js", node.http_url, network)
-    assert [json.loads(line) for line in told.splitlines()] == [
+    lines = run("node", "test/live/answers.js", node.http_url, network).strip().split("\n")
+    told = [json.loads(line) for line in lines]
+    assert [each for each in told if each[0] != "items"] == [
         ["epoch", 0],
         ["put", "ok"],
         ["rate", "ok"],
-        ["rate own", "rating_own"],
+        ["withdraw", "ok"],
+        ["put", "ok"],
+        ["delete", "ok"],
+        ["rate", "ok"],
+        ["rate", "rating_own"],
         ["getrecord", "proof"],
         ["data", True],
         ["getratings", "partly"],
@@ -59,8 +67,28 @@ def test_real_answers(node: NodeProcess) -> None:
         ["getratings", "proof"],
         ["getaccount", "partly"],
         ["getdatahash", "proof"],
+        ["listrecords", "partly"],
+        ["search", "partly"],
         ["no getrecord", "proof"],
         ["no getaccount", "proof"],
         ["weighed", [None, 1]],
-        ["network", True],
     ]
+    items = [tuple(each[1]) for each in told if each[0] == "items"]
+    assert len(items) == 7
+    for height, texts in items:
+        assert texts == subscribers_are_told(node, height)
+
+
+def subscribers_are_told(node: NodeProcess, height: int) -> list[str]:
+    """The items of a block's records and ratings and of the block, as the node makes them."""
+    block = node.call("getblock", {"height": height})
+    logged = [
+        LoggedOperation(
+            Cursor(height, each["index"]), bytes.fromhex(each["id"]), each["operation"].encode(), b"",
+            0 if each["result"] == "ok" else 1,
+        )
+        for each in block["operations"]
+    ]  # fmt: skip
+    items = [operation_item(topic, each) for topic in ("records", "ratings") for each in logged]
+    items.append(block_item(Header.decode(bytes.fromhex(block["header"]))))
+    return [item.text.decode() for item in items if item is not None]

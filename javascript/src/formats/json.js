@@ -164,6 +164,32 @@ export function memberTexts(text) {
 }
 
 /**
+ * The exact text of each item of an array.
+ *
+ * @param {string} text An array, which `JSON.parse` takes.
+ * @returns {string[]} Without white space around.
+ */
+export function itemTexts(text) {
+  const items = [];
+  let depth = 0;
+  let begin = 0;
+  for (const [token, index] of tokens(text)) {
+    if (token === "{" || token === "[") {
+      depth += 1;
+      if (depth === 1) begin = index + 1;
+    } else if (token === "}" || token === "]") {
+      depth -= 1;
+    }
+    if ((depth === 1 && token === ",") || depth === 0) {
+      const item = text.slice(begin, index).trim();
+      if (item) items.push(item);
+      begin = index + 1;
+    }
+  }
+  return items;
+}
+
+/**
  * The canonical text of a value (RFC 8785), in UTF-8.
  *
  * @param {unknown} value Of null, booleans, integers within ±(2^53-1), strings, arrays and plain objects.

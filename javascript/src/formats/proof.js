@@ -33,6 +33,7 @@ import {
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
 /** @typedef {import("./nodes.js").Entry} Entry */
+/** @typedef {{leaf: import("./nodes.js").Leaf | null, inner: import("./nodes.js").Inner | null}} Opened One of the two. */
 
 /**
  * @typedef {object} ProvenTotals What the state root says of everything at once.
@@ -65,6 +66,8 @@ export async function verifyState(header, height, root, nodes) {
 export class ProvenState {
   #nodes;
   #tables;
+  /** By the hash in hex, the slot and what the entry says besides: each is checked once. @type {Map<string, Opened>} */
+  #opened = new Map();
 
   /** @param {bigint} height @param {Bytes} root @param {Map<string, Uint8Array>} nodes By their hashes in hex. */
   constructor(height, root, nodes) {
@@ -192,8 +195,19 @@ export class ProvenState {
    * The node of an entry, which must keep what the entry says of it and lie below the slot.
    *
    * @param {number} table @param {string} slot @param {Entry} entry
+   * @returns {Opened}
    */
   #open(table, slot, entry) {
+    const name = [toHex(entry.hash), table, slot, entry.sum, entry.count, entry.rows].join();
+    const known = this.#opened.get(name);
+    if (known) return known;
+    const opened = this.#check(table, slot, entry);
+    this.#opened.set(name, opened);
+    return opened;
+  }
+
+  /** @param {number} table @param {string} slot @param {Entry} entry @returns {Opened} */
+  #check(table, slot, entry) {
     const raw = this.#find(entry.hash);
     const isLeaf = entry.rows <= BigInt(PAGE_ROWS);
     const leaf = isLeaf ? decodeLeaf(raw) : null;

@@ -1,18 +1,19 @@
 /**
  * What the proof of an answer has to show, for each method that has one. Pure. An answer that a proof does not reach in
- * all its parts is *partly* proven: of a page of ratings the sum and the number, of an account who it is. The rest is
- * the node's word.
+ * all its parts is *partly* proven: of a page of ratings the sum and the number, of an account who it is, of a page of
+ * records each of them, but not that no other belongs there. The rest is the node's word.
  */
 
 import {equal, fromHex} from "../bytes.js";
 import {decodeAccount, formatAddress, parseAddress} from "../formats/addresses.js";
 import {LedgerError, LocalError} from "../formats/errors.js";
-import {memberTexts} from "../formats/json.js";
+import {itemTexts, memberTexts} from "../formats/json.js";
 import {dataHashText} from "../formats/proof.js";
 import {isCount, isObject, isPlace, parseObject} from "./told.js";
 
 /** @typedef {import("../formats/proof.js").ProvenState} ProvenState */
 /** @typedef {Record<string, unknown>} Params */
+/** @typedef {import("./told.js").LogPlace} LogPlace */
 /** @typedef {"proof" | "partly"} Proven */
 
 /** The methods that prove their answers, each with its parameters in the order in which they are given by position. */
@@ -21,6 +22,8 @@ const POSITIONS = /** @type {Record<string, string[]>} */ ({
   getrecord: ["account", "collection", "key"],
   getratings: ["record", "account", "after", "limit"],
   getaccount: ["account"],
+  listrecords: ["account", "collection", "ref", "order", "after", "limit"],
+  search: ["text", "collection", "after", "limit"],
 });
 
 /** @param {string} method @param {unknown} [params] @returns {boolean} Whether a node proves its answer to a call. */
@@ -115,10 +118,22 @@ async function checkTotals(state, _, raw) {
 /** @param {ProvenState} state @param {Params} params @param {string} raw @returns {Promise<Proven>} */
 async function checkRecord(state, params, raw) {
   const told = parseObject(raw, "proof_row_wrong");
-  const {account, collection, key, address} = recordOf(params);
+  const {collection, key} = recordOf(params);
   if (told.account !== params.account || told.collection !== collection || told.key !== key) {
     throw new LedgerError("proof_row_wrong", "The answer is another record than the one asked for.");
   }
+  await compareRecord(state, told, raw);
+  return "proof";
+}
+
+/**
+ * Check that a record stands as it is told.
+ *
+ * @param {ProvenState} state @param {Record<string, unknown>} told @param {string} raw Its exact text.
+ * @returns {Promise<{updated: LogPlace, created: LogPlace, sum: number, count: number}>} Where it stands in lists.
+ */
+async function compareRecord(state, told, raw) {
+  const {account, collection, key, address} = recordOf(told);
   const {version, created, updated, time, deleted, ref} = told;
   const {ratings_sum: sum, ratings_count: count} = told;
   const data = memberTexts(raw).get("data");
@@ -128,7 +143,56 @@ async function checkRecord(state, params, raw) {
   const written = {account, collection, key, version, created, updated, time, live: !deleted, ref};
   await state.checkRecord({...written, data: deleted ? "" : data});
   await state.checkRatings(address, sum, count);
-  return "proof";
+  return {updated, created, sum, count};
+}
+
+/** @param {ProvenState} state @param {Params} params @param {string} raw @returns {Promise<Proven>} */
+async function checkPage(state, params, raw) {
+  const page = parseObject(raw, "proof_row_wrong").records;
+  const texts = memberTexts(raw).get("records");
+  if (!Array.isArray(page) || texts === undefined) throw unlike();
+  const isBest = params.order === "best";
+  let last = readAfter(params.after);
+  for (const [at, text] of itemTexts(texts).entries()) {
+    const told = page[at];
+    const isWanted =
+      isObject(told) && told.deleted === false &&
+      ["account", "collection", "ref"].every((name) => params[name] === undefined || params[name] === told[name]);
+    if (!isWanted) throw new LedgerError("proof_row_wrong", "The page has a record that does not belong there.");
+    const {updated, created, sum, count} = await compareRecord(state, told, text);
+    const place = isBest ? [rank(sum, count), BigInt(created.height), BigInt(created.index)] : placeOf(updated);
+    if (last && comparePlaces(last, place) <= 0) {
+      throw new LedgerError("proof_row_wrong", "The page's records are not in their order.");
+    }
+    last = place;
+  }
+  return "partly";
+}
+
+/** @param {LogPlace} place @returns {bigint[]} */
+function placeOf({height, index}) {
+  return [BigInt(height), BigInt(index)];
+}
+
+/** @param {unknown} after A page's parameter. @returns {bigint[] | null} */
+function readAfter(after) {
+  if (isPlace(after)) return placeOf(after);
+  return Array.isArray(after) && after.every(isCount) ? after.map(BigInt) : null;
+}
+
+/** @param {bigint[]} one @param {bigint[]} other @returns {number} Below 0, 0 or above 0. */
+function comparePlaces(one, other) {
+  const at = one.findIndex((part, which) => part !== other[which]);
+  return at < 0 ? one.length - other.length : Number(/** @type {bigint} */ (one[at]) - (other[at] ?? -1n));
+}
+
+/**
+ * The order of `best`: the mean in millionths of a star, as if five more people had given three stars each.
+ *
+ * @param {number} sum @param {number} count
+ */
+function rank(sum, count) {
+  return (1_000_000n * (BigInt(sum) + 15n)) / (BigInt(count) + 5n);
 }
 
 /** @param {ProvenState} state @param {Params} params @param {string} raw @returns {Promise<Proven>} */
@@ -174,4 +238,6 @@ const CHECKS = {
   getrecord: checkRecord,
   getratings: checkRatings,
   getaccount: checkAccount,
+  listrecords: checkPage,
+  search: checkPage,
 };
