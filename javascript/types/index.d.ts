@@ -12,6 +12,7 @@ export { decodeGenesis, networkId } from "./formats/genesis.js";
 export { EpochChain } from "./trust/epochchain.js";
 export { isProvable } from "./trust/proving.js";
 export { readSigned, verifyAnswer, verifyDenial, verifyOperationProof, verifyProof, verifyToldReceipt, weighState, } from "./trust/verifying.js";
+export { fetchBlock, itemsOf } from "./trust/blocks.js";
 export { readFinal } from "./trust/told.js";
 export { ProvenState } from "./formats/proof.js";
 export { answersEvidence, decodeEvidence, encodeEvidence, judge } from "./formats/evidence.js";
@@ -26,6 +27,7 @@ export type Envelope = import("./formats/operation.js").Envelope;
 export type Written = import("./formats/operation.js").Written;
 export type StunData = import("./formats/stundata.js").StunData;
 export type Verdict = import("./formats/evidence.js").Verdict;
+export type LogBlock = import("./trust/blocks.js").LogBlock;
 export type ToldAnswer = import("./trust/told.js").ToldAnswer;
 export type Verified = import("./trust/verifying.js").Verified;
 export type Weighed = import("./trust/verifying.js").Weighed;
@@ -40,6 +42,7 @@ export type Weighed = import("./trust/verifying.js").Weighed;
  * @typedef {import("./formats/operation.js").Written} Written
  * @typedef {import("./formats/stundata.js").StunData} StunData
  * @typedef {import("./formats/evidence.js").Verdict} Verdict
+ * @typedef {import("./trust/blocks.js").LogBlock} LogBlock
  * @typedef {import("./trust/told.js").ToldAnswer} ToldAnswer
  * @typedef {import("./trust/verifying.js").Verified} Verified
  * @typedef {import("./trust/verifying.js").Weighed} Weighed

@@ -210,8 +210,8 @@ var KEPT_ELSEWHERE = /* @__PURE__ */ new Set(["height_pruned", "block_pruned", "
 function remedy(error) {
   if (error instanceof RemoteError) {
     if (KEPT_ELSEWHERE.has(error.code)) return "elsewhere";
-    const passes = BEHIND.has(error.code) || BUSY.has(error.code) || DAMAGED.has(error.code) || TRANSIENT.has(error.code) || error.number === 429 || error.number === 503;
-    return passes ? "later" : "none";
+    const passes2 = BEHIND.has(error.code) || BUSY.has(error.code) || DAMAGED.has(error.code) || TRANSIENT.has(error.code) || error.number === 429 || error.number === 503;
+    return passes2 ? "later" : "none";
   }
   const kinds = [AnswerFalse, AnswerStale, NotEnoughNodes, ConnectionFailed, TimedOut];
   return kinds.some((kind) => error instanceof kind) ? "later" : "none";
@@ -510,6 +510,25 @@ function memberTexts(text) {
     else if (token === "}" || token === "]") depth -= 1;
   }
   return members;
+}
+function itemTexts(text) {
+  const items = [];
+  let depth = 0;
+  let begin = 0;
+  for (const [token, index] of tokens(text)) {
+    if (token === "{" || token === "[") {
+      depth += 1;
+      if (depth === 1) begin = index + 1;
+    } else if (token === "}" || token === "]") {
+      depth -= 1;
+    }
+    if (depth === 1 && token === "," || depth === 0) {
+      const item = text.slice(begin, index).trim();
+      if (item) items.push(item);
+      begin = index + 1;
+    }
+  }
+  return items;
 }
 function canonical(value) {
   const parts = [];
@@ -2083,6 +2102,12 @@ var NOTHING = new Uint8Array(32);
 function quorum(validators) {
   return validators - Math.floor((validators - 1) / 3);
 }
+function operationsHash(ids) {
+  return sha2562(OPERATIONS_TAG, ...ids);
+}
+function signaturesHash(signatures) {
+  return sha2562(SIGNATURES_TAG, ...signatures);
+}
 async function validatorsHash(keys) {
   return keys.length ? sha2562(VALIDATORS_TAG, ...keys) : NOTHING;
 }
@@ -3120,6 +3145,8 @@ async function verifyState(header, height, root, nodes) {
 var ProvenState = class _ProvenState {
   #nodes;
   #tables;
+  /** By the hash in hex, the slot and what the entry says besides: each is checked once. @type {Map<string, Opened>} */
+  #opened = /* @__PURE__ */ new Map();
   /** @param {bigint} height @param {Bytes} root @param {Map<string, Uint8Array>} nodes By their hashes in hex. */
   constructor(height, root, nodes) {
     this.height = height;
@@ -3238,8 +3265,18 @@ var ProvenState = class _ProvenState {
    * The node of an entry, which must keep what the entry says of it and lie below the slot.
    *
    * @param {number} table @param {string} slot @param {Entry} entry
+   * @returns {Opened}
    */
   #open(table, slot, entry) {
+    const name = [toHex(entry.hash), table, slot, entry.sum, entry.count, entry.rows].join();
+    const known = this.#opened.get(name);
+    if (known) return known;
+    const opened = this.#check(table, slot, entry);
+    this.#opened.set(name, opened);
+    return opened;
+  }
+  /** @param {number} table @param {string} slot @param {Entry} entry @returns {Opened} */
+  #check(table, slot, entry) {
     const raw = this.#find(entry.hash);
     const isLeaf = entry.rows <= BigInt(PAGE_ROWS);
     const leaf = isLeaf ? decodeLeaf(raw) : null;
@@ -3300,7 +3337,9 @@ var POSITIONS = (
     getdatahash: [],
     getrecord: ["account", "collection", "key"],
     getratings: ["record", "account", "after", "limit"],
-    getaccount: ["account"]
+    getaccount: ["account"],
+    listrecords: ["account", "collection", "ref", "order", "after", "limit"],
+    search: ["text", "collection", "after", "limit"]
   }
 );
 function isProvable(method, params) {
@@ -3358,10 +3397,15 @@ async function checkTotals(state, _, raw) {
 }
 async function checkRecord(state, params, raw) {
   const told = parseObject(raw, "proof_row_wrong");
-  const { account, collection, key, address } = recordOf(params);
+  const { collection, key } = recordOf(params);
   if (told.account !== params.account || told.collection !== collection || told.key !== key) {
     throw new LedgerError("proof_row_wrong", "The answer is another record than the one asked for.");
   }
+  await compareRecord(state, told, raw);
+  return "proof";
+}
+async function compareRecord(state, told, raw) {
+  const { account, collection, key, address } = recordOf(told);
   const { version, created, updated, time, deleted, ref } = told;
   const { ratings_sum: sum, ratings_count: count } = told;
   const data = memberTexts(raw).get("data");
@@ -3371,7 +3415,43 @@ async function checkRecord(state, params, raw) {
   const written = { account, collection, key, version, created, updated, time, live: !deleted, ref };
   await state.checkRecord({ ...written, data: deleted ? "" : data });
   await state.checkRatings(address, sum, count);
-  return "proof";
+  return { updated, created, sum, count };
+}
+async function checkPage(state, params, raw) {
+  const page = parseObject(raw, "proof_row_wrong").records;
+  const texts = memberTexts(raw).get("records");
+  if (!Array.isArray(page) || texts === void 0) throw unlike();
+  const isBest = params.order === "best";
+  let last = readAfter(params.after);
+  for (const [at2, text] of itemTexts(texts).entries()) {
+    const told = page[at2];
+    const isWanted = isObject2(told) && told.deleted === false && ["account", "collection", "ref"].every((name) => params[name] === void 0 || params[name] === told[name]);
+    if (!isWanted) throw new LedgerError("proof_row_wrong", "The page has a record that does not belong there.");
+    const { updated, created, sum, count } = await compareRecord(state, told, text);
+    const place = isBest ? [rank(sum, count), BigInt(created.height), BigInt(created.index)] : placeOf(updated);
+    if (last && comparePlaces(last, place) <= 0) {
+      throw new LedgerError("proof_row_wrong", "The page's records are not in their order.");
+    }
+    last = place;
+  }
+  return "partly";
+}
+function placeOf({ height, index }) {
+  return [BigInt(height), BigInt(index)];
+}
+function readAfter(after) {
+  if (isPlace(after)) return placeOf(after);
+  return Array.isArray(after) && after.every(isCount) ? after.map(BigInt) : null;
+}
+function comparePlaces(one, other) {
+  const at2 = one.findIndex((part, which) => part !== other[which]);
+  return at2 < 0 ? one.length - other.length : Number(
+    /** @type {bigint} */
+    one[at2] - (other[at2] ?? -1n)
+  );
+}
+function rank(sum, count) {
+  return 1000000n * (BigInt(sum) + 15n) / (BigInt(count) + 5n);
 }
 async function checkRatings(state, params, raw) {
   const told = parseObject(raw, "proof_row_wrong");
@@ -3404,7 +3484,9 @@ var CHECKS = {
   getdatahash: checkTotals,
   getrecord: checkRecord,
   getratings: checkRatings,
-  getaccount: checkAccount
+  getaccount: checkAccount,
+  listrecords: checkPage,
+  search: checkPage
 };
 
 // src/session/asking.js
@@ -4629,12 +4711,12 @@ var Directory = class {
     const usable = [...this].filter(
       (each) => each.lie === null && !without.has(each) && (each.keepsConnection || !keeping)
     );
-    const rank = (place) => {
+    const rank2 = (place) => {
       const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
       const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
       return { place, fails: Number(place.retryAt > now), lags: Number(place.isStale), slowness };
     };
-    return usable.map(rank).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.slowness - other.slowness).map((each) => each.place);
+    return usable.map(rank2).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.slowness - other.slowness).map((each) => each.place);
   }
 };
 function readPin(name) {
@@ -6228,6 +6310,189 @@ async function checkAppoint(appoint, epoch) {
   if (areTrue.includes(false)) throw new LedgerError("appoint_signature");
 }
 
+// src/trust/blocks.js
+var STATES_KEPT = 1e3;
+var PAGE2 = 200;
+var NUMBERS = new Map(RESULTS.map(([code], number2) => [code, number2]));
+var UNPROVABLE = /* @__PURE__ */ new Set(["not_provable", "height_pruned"]);
+async function fetchBlock(header, node) {
+  const fetching = new Fetching(header, node);
+  await fetching.run();
+  const hash2 = toHex(await headerHash(header));
+  return { header, hash: hash2, operations: fetching.operations, unproven: new Set(fetching.unproven) };
+}
+var Fetching = class {
+  /** @type {LoggedOperation[]} */
+  operations = [];
+  /** Indexes. @type {Set<number>} */
+  unproven = /* @__PURE__ */ new Set();
+  /** @type {Bytes[]} */
+  #ids = [];
+  /** @type {Bytes[]} */
+  #signatures = [];
+  #header;
+  #height;
+  #node;
+  #limit = PAGE2;
+  #bytesLeft;
+  /** @param {Header} header @param {Asked} node */
+  constructor(header, node) {
+    this.#header = header;
+    this.#height = Number(header.height);
+    this.#node = node;
+    this.#bytesLeft = node.genesis.parameters.max_block_bytes;
+  }
+  async run() {
+    const { genesis, newest } = this.#node;
+    const isRemembered = this.#height + genesis.parameters.window >= newest;
+    const context = { min_height: this.#height, ...isRemembered ? { proof: true } : {} };
+    while (this.operations.length < this.#header.operationsCount) {
+      const { page, state } = await this.#page(this.operations.length, context);
+      for (const told of page) await this.#take(told, state);
+    }
+    const [ids, signatures] = await Promise.all([operationsHash(this.#ids), signaturesHash(this.#signatures)]);
+    if (!equal(ids, this.#header.operationsHash) || !equal(signatures, this.#header.signaturesHash)) {
+      throw new LedgerError("block_operations");
+    }
+    if (this.unproven.size && newest - this.#height < STATES_KEPT) await this.#proveThere();
+  }
+  /**
+   * @param {number} first @param {{min_height?: number, at?: number, proof?: boolean}} context
+   * @returns {Promise<{page: unknown[], state: ProvenState | null}>}
+   */
+  async #page(first, context) {
+    const params = { height: this.#height, limit: this.#limit, ...first ? { after: first - 1 } : {} };
+    let answer;
+    try {
+      answer = await this.#node.getblock(params, context);
+    } catch (error) {
+      const longest = longestPage(error);
+      if (longest < 1 || longest >= this.#limit) throw error;
+      this.#limit = longest;
+      return this.#page(first, context);
+    }
+    const page = isObject2(answer.result) ? answer.result.operations : null;
+    const left = this.#header.operationsCount - first;
+    if (!Array.isArray(page) || !page.length || page.length > left) {
+      throw new LedgerError("block_operations", "The page's operations are not those that follow.");
+    }
+    if (page.some((told, at2) => !isObject2(told) || told.index !== first + at2)) {
+      throw new LedgerError("block_operations", "The page's operations are not those that follow.");
+    }
+    return { page, state: context.proof ? await this.#node.prove(answer.rawContext) : null };
+  }
+  /** @param {unknown} told @param {ProvenState | null} state */
+  async #take(told, state) {
+    const { operation, id, index, expiry, signature, result } = readOperation(told);
+    const body = utf8(operation);
+    this.#bytesLeft -= body.length;
+    if (this.#bytesLeft < 0) {
+      throw new LedgerError("block_operations", "The block has more bytes than the genesis allows.");
+    }
+    const hashed = await operationId(body);
+    if (toHex(hashed) !== id) throw new LedgerError("block_operations", "An operation has another id than it is told.");
+    const logged = { index, id, body: operation, result, expiry };
+    if (state === null || BigInt(expiry) < state.height) this.unproven.add(index);
+    else await this.#compare(state, logged);
+    this.operations.push(logged);
+    this.#ids.push(hashed);
+    this.#signatures.push(signature);
+  }
+  /** @param {ProvenState} state @param {LoggedOperation} logged */
+  async #compare(state, { id, expiry, index, result }) {
+    const found = await state.operation(fromHex(id, "block_operations"), expiry);
+    const isThere = found && found.height === this.#header.height && found.index === index;
+    if (!isThere || found.result !== NUMBERS.get(result)) {
+      throw new LedgerError("proof_row_wrong", "The operation's place or result is another.");
+    }
+  }
+  /** Prove what expired since in the state right after the block, if that has a proof and the node has it. */
+  async #proveThere() {
+    while (this.unproven.size) {
+      const [first] = [...this.unproven].sort((one, other) => one - other);
+      let told;
+      try {
+        told = await this.#page(
+          /** @type {number} */
+          first,
+          { proof: true, at: this.#height }
+        );
+      } catch (error) {
+        if (!UNPROVABLE.has(codeOf(error))) throw error;
+        return;
+      }
+      const { page, state } = told;
+      if (!state || state.height !== this.#header.height) throw new LedgerError("proof_height");
+      for (const [at2] of page.entries()) {
+        const index = (
+          /** @type {number} */
+          first + at2
+        );
+        if (!this.unproven.delete(index)) continue;
+        await this.#compare(
+          state,
+          /** @type {LoggedOperation} */
+          this.operations[index]
+        );
+      }
+    }
+  }
+};
+function codeOf(error) {
+  return isObject2(error) && typeof error.code === "string" ? error.code : "";
+}
+function longestPage(error) {
+  if (codeOf(error) !== "page_too_long" || !isObject2(error) || !isObject2(error.data)) return 0;
+  return isCount(error.data.longest) ? error.data.longest : 0;
+}
+function readOperation(told) {
+  const code = "block_operations";
+  if (!isObject2(told)) throw new LedgerError(code);
+  const { operation, id, index, result } = told;
+  if (typeof operation !== "string" || hasLoneSurrogate(operation) || typeof id !== "string" || !isCount(index)) {
+    throw new LedgerError(code, "An operation is not of the documented form.");
+  }
+  const { expiry } = parseObject(operation, code);
+  const signature = fromHex(told.signature, code);
+  if (!isCount(expiry) || signature.length !== SIGNATURE_SIZE || typeof result !== "string" || !NUMBERS.has(result)) {
+    throw new LedgerError(code, "An operation is not of the documented form.");
+  }
+  return { operation, id, index, expiry, signature, result };
+}
+function itemsOf(block, topic, filter = {}) {
+  const { header, hash: hash2, operations } = block;
+  const height = Number(header.height);
+  if (topic === "blocks") {
+    const { time, operationsCount, rootHeight, root } = header;
+    const raw = `{"height":${height},"hash":"${hash2}","time":${time},"operations_count":${operationsCount},"root_height":${rootHeight},"root":"${toHex(root)}"}`;
+    return [{ cursor: { height, index: Math.max(operationsCount - 1, 0) }, index: null, raw }];
+  }
+  return operations.flatMap(({ index, id, body, result }) => {
+    const raw = result === "ok" ? itemOf(topic, height, index, id, body, filter) : null;
+    return raw === null ? [] : [{ cursor: { height, index }, index, raw }];
+  });
+}
+function itemOf(topic, height, index, id, body, filter) {
+  const { type, account, collection, key, ref = null, record, stars, time } = JSON.parse(body);
+  const head = `{"cursor":{"height":${height},"index":${index}},"id":"${id}","type":"${type}","account":"${account}",`;
+  const isRecord = type === "put" || type === "delete";
+  if (topic === "records" && isRecord) {
+    const address = `${account}/${collection}/${key}`;
+    if (!passes(filter, { account, collection, ref, record: address })) return null;
+    const data = type === "put" ? memberTexts(body).get("data") : "null";
+    const named2 = `"collection":"${collection}","key":${JSON.stringify(key)}`;
+    return `${head}${named2},"data":${data},"ref":${JSON.stringify(ref)},"time":${time}}`;
+  }
+  if (topic === "ratings" && (type === "rate" || type === "withdraw") && typeof record === "string") {
+    if (!passes(filter, { account, collection: record.split("/", 2)[1], ref: null, record })) return null;
+    return `${head}"record":${JSON.stringify(record)},"stars":${type === "rate" ? stars : null},"time":${time}}`;
+  }
+  return null;
+}
+function passes(filter, item) {
+  return Object.entries(filter).every(([name, wanted]) => wanted === void 0 || wanted === null || item[name] === wanted);
+}
+
 // src/index.js
 var VERSION = "0.1.0";
 export {
@@ -6261,9 +6526,11 @@ export {
   decodeOperation,
   decodeStrict,
   encodeEvidence,
+  fetchBlock,
   formatAddress,
   fromHex,
   isProvable,
+  itemsOf,
   judge,
   memberTexts,
   networkId,

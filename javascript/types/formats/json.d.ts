@@ -27,6 +27,13 @@ export declare function decodeStrict(raw: Uint8Array | string): any;
  */
 export declare function memberTexts(text: string): Map<string, string>;
 /**
+ * The exact text of each item of an array.
+ *
+ * @param {string} text An array, which `JSON.parse` takes.
+ * @returns {string[]} Without white space around.
+ */
+export declare function itemTexts(text: string): string[];
+/**
  * The canonical text of a value (RFC 8785), in UTF-8.
  *
  * @param {unknown} value Of null, booleans, integers within ±(2^53-1), strings, arrays and plain objects.

@@ -8,6 +8,10 @@
  */
 export type Bytes = import("../bytes.js").Bytes;
 export type Entry = import("./nodes.js").Entry;
+export type Opened = {
+    leaf: import("./nodes.js").Leaf | null;
+    inner: import("./nodes.js").Inner | null;
+};
 export type ProvenTotals = {
     height: bigint;
     root: Bytes;
@@ -18,6 +22,7 @@ export type ProvenTotals = {
 };
 /** @typedef {import("../bytes.js").Bytes} Bytes */
 /** @typedef {import("./nodes.js").Entry} Entry */
+/** @typedef {{leaf: import("./nodes.js").Leaf | null, inner: import("./nodes.js").Inner | null}} Opened One of the two. */
 /**
  * @typedef {object} ProvenTotals What the state root says of everything at once.
  * @property {bigint} height @property {Bytes} root

@@ -1,10 +1,11 @@
 /**
  * What the proof of an answer has to show, for each method that has one. Pure. An answer that a proof does not reach in
- * all its parts is *partly* proven: of a page of ratings the sum and the number, of an account who it is. The rest is
- * the node's word.
+ * all its parts is *partly* proven: of a page of ratings the sum and the number, of an account who it is, of a page of
+ * records each of them, but not that no other belongs there. The rest is the node's word.
  */
 export type ProvenState = import("../formats/proof.js").ProvenState;
 export type Params = Record<string, unknown>;
+export type LogPlace = import("./told.js").LogPlace;
 export type Proven = "proof" | "partly";
 /** @param {string} method @param {unknown} [params] @returns {boolean} Whether a node proves its answer to a call. */
 export declare function isProvable(method: string, params?: unknown): boolean;
