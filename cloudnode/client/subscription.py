@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred
 
-from cloudnode.client.errors import ClientError, RemoteError
+from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
 from cloudnode.client.places import LogPlace
 
 if TYPE_CHECKING:
@@ -178,8 +178,7 @@ class Subscription:
             self._fail(error)
 
     def _lost(self, reason: Any) -> Any:
-        if reason is not None:
-            self._fail(reason)
+        self._fail(reason or ConnectionFailed("The connection was closed."))
         return reason
 
     def _fail(self, error: Exception) -> None:

@@ -1,14 +1,16 @@
 """A node that lies to its peers or callers: a real one, of which one thing that it answers is wrong.
 
-``python lying_node.py LIE OPTION...``, where LIE is a name of ``LIES`` or ``STATE_LIES``, ``root`` or ``record``
-and the options are those of ``twistd cloudnode``.
+``python lying_node.py LIE OPTION...``, where LIE is a name of ``LIES`` or ``STATE_LIES``, ``root``, ``record``,
+``omission`` or ``censor``, and the options are those of ``twistd cloudnode``.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -16,8 +18,9 @@ import msgspec
 from twisted.scripts import twistd
 
 from cloudnode.api import answerer, comparing
+from cloudnode.api.calls import Call
 from cloudnode.api.context import ContextWriter
-from cloudnode.api.methods import TABLE
+from cloudnode.api.methods import TABLE, data
 from cloudnode.formats.evidence import SignedAnswer
 from cloudnode.formats.receipt import sign_answer
 from cloudnode.ledger.reading import Reading
@@ -93,6 +96,17 @@ class FalseRoots(ContextWriter):
         return SignedAnswer(false, sign_answer(self._ledger.node_key, false))
 
 
+class FalseBlocks:
+    """Of each block's operations the last one is left out."""
+
+    def __init__(self, read: Callable[[Reading, Any], Any]) -> None:
+        self._read = read
+
+    def __call__(self, reading: Reading, params: Any) -> Any:
+        block = self._read(reading, params)
+        return msgspec.structs.replace(block, operations=block.operations[:-1])
+
+
 class FalseRecords:
     """Every other answer to ``getrecord`` has another version than the record."""
 
@@ -106,6 +120,17 @@ class FalseRecords:
         return record if self._asked % 2 else msgspec.structs.replace(record, version=record.version + 1)
 
 
+def forget(call: Call, params: data.Submit) -> data.Submitted:
+    """Promise to pass an operation on, and forget it."""
+    ledger = call.served.ledger
+    body = params.operation.encode()
+    operation_id, expiry, height = sha256(body).digest(), json.loads(body)["expiry"], ledger.head.height
+    signature = data._signed_receipt(call, operation_id, height, expiry)
+    node = ledger.node_key.public.hex()
+    receipt = data.ReceiptAnswer(ledger.network.hex(), operation_id.hex(), node, height, expiry, signature.hex())
+    return data.Submitted(operation_id.hex(), receipt)
+
+
 def lie(name: str) -> None:
     """Have this process tell one lie."""
     if name == "root":
@@ -114,6 +139,12 @@ def lie(name: str) -> None:
         method = TABLE["getrecord"]
         assert method.read is not None
         TABLE._methods["getrecord"] = attrs.evolve(method, read=FalseRecords(method.read))
+    elif name == "censor":
+        TABLE._methods["submit"] = attrs.evolve(TABLE["submit"], call=forget)
+    elif name == "omission":
+        method = TABLE["getblock"]
+        assert method.read is not None
+        TABLE._methods["getblock"] = attrs.evolve(method, read=FalseBlocks(method.read))
     elif name in STATE_LIES:
         neighbourhood.StateServing = STATE_LIES[name]  # type: ignore[misc]
     else:

@@ -13,8 +13,10 @@ from twisted.internet.task import deferLater
 
 from cloudnode.client.cloud import Cloud
 from cloudnode.client.cloud.accusing import Accusation
+from cloudnode.client.cloud.censorship import Censorship
 from cloudnode.client.cloud.errors import AnswerFalse
 from cloudnode.client.errors import TimedOut
+from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item
 from cloudnode.formats.keys import SigningKey
 from tests.integration.conftest import NodeProcess, NodeStarter, wait_until
@@ -164,6 +166,57 @@ async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str
             await pause(0.05)
         assert kept[0]["culprit"] == node_id(liar)
         assert (await cloud.call("getrecord", record)).url == honest.ws_url
+    finally:
+        await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_omission(network: list[NodeProcess], make_node: NodeStarter) -> None:
+    """A node that leaves an operation out of a block is found out by a subscription, which misses nothing."""
+    validator, honest, _ = network
+    liar = make_node("--join", validator.ws_url)
+    start_liar(liar, "omission")
+    wait_until(lambda: height(liar) >= 1, 20, "the liar's catching up")
+    cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor())
+    try:
+        cloud.pin(liar.ws_url)
+        subscription = await cloud.subscribe("records", None, LogPlace(0, 0))
+        taken = Deferred.fromCoroutine(anext(subscription))
+        await pause(0.5)
+        assert not taken.called
+        cloud.pin(liar.ws_url, honest.ws_url)
+        item = await taken.addTimeout(20, get_reactor())
+        assert (key_of(item), item.checked) == ("film0", "proof")
+        assert [place.url for place in cloud.places if place.lie is not None] == [liar.ws_url]
+    finally:
+        await cloud.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_censor(network: list[NodeProcess], make_node: NodeStarter) -> None:
+    """A node that takes an operation and forgets it is noticed; the operation takes another way."""
+    validator, honest, _ = network
+    censor = make_node("--join", validator.ws_url)
+    start_liar(censor, "censor")
+    wait_until(lambda: height(censor) >= 1, 20, "the censor's catching up")
+    noticed: list[Censorship] = []
+    cloud = await Cloud.connect([censor.ws_url, honest.ws_url], get_reactor(), on_censorship=noticed.append)
+    try:
+        writer = await cloud.writer(SigningKey(b"\x09" * 32))
+        other = await cloud.writer(SigningKey(b"\x0a" * 32))
+        cloud.pin(censor.ws_url)
+        operation = writer.put("event", "censored", 1)
+        assert (await cloud.submit(operation, "accepted")).receipt is not None
+        cloud.pin(honest.ws_url)
+        number = 0
+        while not noticed:
+            await cloud.submit(other.put("event", f"{number}", number))
+            number += 1
+        assert (noticed[0].node, noticed[0].operation) == (node_id(censor), operation.id.hex())
+        record = {"account": writer.account.hex(), "collection": "event", "key": "censored"}
+        while (await cloud.submit(operation)).result != "ok":
+            await pause(0.1)
+        assert (await cloud.call("getrecord", record)).result["data"] == 1
     finally:
         await cloud.close()
 

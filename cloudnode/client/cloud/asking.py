@@ -99,11 +99,19 @@ class Asking(Generic[T]):
     def _all_failed(self) -> None:
         if self._refusal is not None:
             self._end(Failure(self._refusal))
-        elif self._failure is not None and not self._may_pass:
+        elif self._failure is not None and not self._may_pass and not self._waits_for_places():
             self._end(self._failure)
         else:
             self._set_timer(self._pause, self._again)
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _waits_for_places(self) -> bool:
+        """Whether there may be a place later, where there is none now that may be asked: who has no time to lose waits,
+        unless what is asked for is gone everywhere.
+        """
+        assert self._failure is not None
+        error = self._failure.value
+        return self._deadline is None and error is not None and remedy(error) == "later"
 
     # What comes of it
 

@@ -22,16 +22,18 @@ from cloudnode.client.comparing import learn_network
 from cloudnode.client.epochs import EpochChain
 from cloudnode.client.errors import RemoteError
 from cloudnode.client.messages import Answer, Context
-from cloudnode.client.proofs import ToldProof, read_proof
+from cloudnode.client.proofs import ToldProof, read_hex, read_proof
 from cloudnode.client.signed import read_signed
 from cloudnode.formats.block import Header
 from cloudnode.formats.comparing import weigh
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import encode_evidence
+from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
+from cloudnode.formats.nodes import WindowValue
 from cloudnode.formats.receipt import Receipt, verify_receipt
-from cloudnode.formats.verify import ProvenState
+from cloudnode.formats.verify import ProvenState, read_finality
 
 Checked = Literal["proof", "partly", "certificate", "none"]
 """How far an answer was checked: it follows from the state that the validators signed; parts of it do, the rest is the
@@ -61,6 +63,20 @@ class Weighed:
     height: int
     node: str
     evidence: bytes | None
+
+
+@attrs.frozen
+class OperationProof:
+    """Whether an operation is in the log, and what shows it.
+
+    :ivar value: Where, and its result; None if no block up to the height of the header's state holds it.
+    :ivar header: Final by ``finality``. :ivar nodes: Of the state.
+    """
+
+    value: WindowValue | None
+    header: Header
+    finality: Finality
+    nodes: tuple[bytes, ...]
 
 
 class Checker:
@@ -110,24 +126,27 @@ class Checker:
         state = await self.prove(client, error.raw_context)
         return check_absence(state, method, by_name(method, params), error.name)
 
-    async def prove_operation(
-        self, client: Client, operation_id: bytes, expiry: int, height: int
-    ) -> tuple[int, int, int] | None:
+    async def prove_operation(self, client: Client, operation_id: bytes, expiry: int, height: int) -> OperationProof:
         """Have a node prove where in the log an operation is.
 
         :param height: At this height or above, which is not above the expiry.
-        :returns: Its height, index and the number of its result; None if no block up to that height holds it.
+        :raises LedgerError: It is not so. :raises ClientError: The node has no proof.
         """
         params = {"of": "operation", "id": operation_id.hex(), "expiry": expiry}
-        answer = await client.call("getproof", params, {"min_height": height})
-        state = await self._open(client, answer.decode(ToldProof))
-        if state.height > expiry:  # which forgot it
-            answer = await client.call("getproof", params, {"at": expiry})
-            state = await self._open(client, answer.decode(ToldProof))
+        told = (await client.call("getproof", params, {"min_height": height})).decode(ToldProof)
+        header = await self._verify(client, told)
+        if header.root_height > expiry:  # whose state forgot it
+            told = (await client.call("getproof", params, {"at": expiry})).decode(ToldProof)
+            header = await self._verify(client, told)
+        state = told.open(header)
         if not height <= state.height <= expiry:
             raise LedgerError("proof_height")
         found = state.operation(operation_id, expiry)
-        return None if found is None else (found.height, found.index, found.result)
+        raw, certificate, descendants = told.finality()
+        if found is None:
+            # That is shown to others, who go by the certificate; the header alone may have been known already.
+            self._chain.verify_header(raw, certificate, descendants)
+        return OperationProof(found, header, read_finality(certificate, descendants), tuple(read_hex(told.nodes)))
 
     async def weigh_state(self, client: Client) -> Weighed:
         """Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
@@ -232,8 +251,8 @@ class Checker:
             del self._final[min(self._final)]
 
 
-def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -> Receipt:
-    """Read a node's receipt for an operation.
+def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -> tuple[Receipt, bytes]:
+    """Read a node's receipt for an operation, and its signature.
 
     :param told: As the node answered it.
     :raises LedgerError: ``receipt_malformed``, or ``receipt_signature``: it is for something else, or not signed.
@@ -250,7 +269,7 @@ def check_receipt(network: bytes, operation_id: bytes, expiry: int, told: Any) -
     if (receipt.network, receipt.id, receipt.expiry) != (network, operation_id, expiry):
         raise LedgerError("receipt_signature", "The receipt is for another operation.")
     verify_receipt(receipt, signature)
-    return receipt
+    return receipt, signature
 
 
 def read_context(raw: bytes) -> Context:

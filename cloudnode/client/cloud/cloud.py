@@ -26,6 +26,7 @@ from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
 from cloudnode.client.cloud.answers import CloudAnswer, Denied
 from cloudnode.client.cloud.bykey import connect_by_key
+from cloudnode.client.cloud.censorship import Censorship
 from cloudnode.client.cloud.checking import Checked, Checker
 from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
 from cloudnode.client.cloud.errors import SessionClosed
@@ -55,7 +56,15 @@ TOPICS: tuple[Topic, ...] = ("blocks", "ratings", "records")
 class Cloud:
     """A session. Made by :meth:`connect`."""
 
-    def __init__(self, nodes: Nodes, policy: Policy, session: Session, clock: Any, timeout: float) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        policy: Policy,
+        session: Session,
+        clock: Any,
+        timeout: float,
+        on_censorship: Callable[[Censorship], object],
+    ) -> None:
         self._nodes = nodes
         self._policy = policy
         self._session = session
@@ -63,7 +72,7 @@ class Cloud:
         self._timeout = timeout
         self._subscriptions: set[CloudSubscription] = set()
         self._questions = Questions(nodes, policy, session, clock)
-        self._writing = Writing(self._questions, nodes, policy, session, clock)
+        self._writing = Writing(self._questions, nodes, policy, session, clock, on_censorship)
         self._log = ProvenLog(self._questions, self._checker, self._follow_heights, clock)
 
     @classmethod
@@ -77,6 +86,7 @@ class Cloud:
         height: int = 0,
         timeout: float = TIMEOUT,
         on_liar: Callable[[Accusation], object] = lambda accusation: None,
+        on_censorship: Callable[[Censorship], object] = lambda censorship: None,
         connect: Callable[[str], Awaitable[Client]] | None = None,
         random_fraction: Callable[[], float] = random.random,
     ) -> Cloud:
@@ -89,6 +99,8 @@ class Cloud:
         :param verify: ``proof``, ``certificate``, ``quorum:K`` or ``none``: see ``docs/client.md``.
         :param height: Of an earlier session that this one is not to be behind. :param timeout: Seconds that a call may
             take in all. :param on_liar: Told of each node that is left because it lied.
+        :param on_censorship: Told of each operation that a node took (``wait`` ``accepted``) and that the log did not
+            get: when it is overdue and is sent elsewhere, and when its expiry has passed.
         :param connect: Makes a connection to a URL, in place of :func:`cloudnode.client.connecting.connect`; a node
             that is named by its key is reached through these.
         :raises AddressInvalid: A seed is no URL of a node. :raises ValueError: ``verify`` is none of the above.
@@ -118,7 +130,7 @@ class Cloud:
             left=left,
             accused=on_liar,
         )
-        cloud = cls(nodes, policy, Session(height), reactor, timeout)
+        cloud = cls(nodes, policy, Session(height), reactor, timeout, on_censorship)
         try:
             await nodes.begin()
         except ClientError:
@@ -281,6 +293,7 @@ class Cloud:
         """End the session: what is under way fails with :class:`SessionClosed`."""
         for subscription in list(self._subscriptions):
             await subscription.close(SessionClosed())
+        self._writing.close()
         self._questions.close()
         await self._nodes.close()
 

@@ -5,8 +5,8 @@ one by one, and which node is behind one is only its own word until it has signe
 another is believed: places learned from nodes are tried like any other, and only so many of each teller are kept.
 
 Places are ranked by what was seen of them: those that answered last before those that failed, those that keep up
-before those that lag, then by latency. Each directory has its own taste, up to a half more than measured, so that the
-clients of nodes that are equally near spread over them.
+before those that lag, those that kept their promises before those that did not, then by latency. Each directory has its
+own taste, up to a half more than measured, so that the clients of nodes that are equally near spread over them.
 """
 
 from __future__ import annotations
@@ -47,16 +47,19 @@ class Place:
     """Where a node can be asked.
 
     :ivar url: As given or learned. :ivar is_seed: Whether the caller named it. :ivar node: The key of the node there in
-        hex, as it says; empty if it was not asked yet. :ivar latency: Seconds to an answer and back, averaged; None if
+        hex, as it says; empty if it was not asked yet. :ivar signer: The key that an answer from there was signed with;
+        empty if none was yet. :ivar latency: Seconds to an answer and back, averaged; None if
         not measured.
     :ivar height: The newest height that it told. :ivar behind: How many heights that was below the newest known then.
     :ivar failures: In a row. :ivar retry_at: Until then it comes last, in seconds of the caller's clock.
     :ivar lie: What it told that is not so; None as long as nothing was. :ivar trouble: What its last failure was.
+    :ivar suspicions: How often its node took an operation that the log did not get.
     """
 
     url: str
     is_seed: bool = False
     node: str = ""
+    signer: str = ""
     latency: float | None = None
     height: int = 0
     behind: int = 0
@@ -64,6 +67,7 @@ class Place:
     retry_at: float = 0.0
     lie: str | None = None
     trouble: str = ""
+    suspicions: int = 0
     taste: float = 1.0
 
     @property
@@ -204,6 +208,18 @@ class Directory:
         """A place answered what is not so: it is not asked again."""
         place.lie = lie
 
+    def of_node(self, place: Place, node: str) -> set[Place]:
+        """A place, and all others of a node, as far as that is proven.
+
+        :param node: Its key in hex; empty if it is not known.
+        """
+        return {place, *(each for each in self if node and each.signer == node)}
+
+    def suspected(self, places: Iterable[Place]) -> None:
+        """These are of a node that took an operation which the log did not get: they come after others."""
+        for place in places:
+            place.suspicions += 1
+
     # Choice
 
     def ready(self, now: float, connected: Collection[Place], count: int) -> list[Place]:
@@ -238,12 +254,12 @@ class Directory:
             each for each in self if each.lie is None and each not in without and (each.keeps_connection or not keeping)
         ]
 
-        def rank(place: Place) -> tuple[bool, bool, float]:
+        def rank(place: Place) -> tuple[bool, bool, int, float]:
             latency = _UNKNOWN_LATENCY if place.latency is None else place.latency
             # One that keeps its connection tells by itself when it is lost.
             slowness = max(latency, _LEAST_LATENCY) * place.taste * (1 if place.keeps_connection else 1.5)
             if place in favoured:
                 slowness /= FAVOUR
-            return place.retry_at > now, place.is_stale, slowness
+            return place.retry_at > now, place.is_stale, place.suspicions, slowness
 
         return sorted(usable, key=rank)

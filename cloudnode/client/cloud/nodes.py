@@ -176,6 +176,22 @@ class Nodes:
             self.failed(place, error)
             raise
 
+    async def identify(self, place: Place) -> str:
+        """The key of a place's node in hex, proven by its signature.
+
+        :raises ClientError: It does not sign, or lies.
+        """
+        if not place.signer:
+            client = await self.connect(place)
+            try:
+                await self._look(place, client)
+            except (ConnectionFailed, TimedOut) as error:
+                self.failed(place, error)
+                raise
+        if not place.signer:
+            raise ConnectionFailed(f"{place.url} does not sign who it is.")
+        return place.signer
+
     def failed(self, place: Place, error: ClientError) -> None:
         """A place did not answer."""
         self.directory.failed(place, self._clock.seconds(), error.message)
@@ -229,10 +245,14 @@ class Nodes:
                 self.directory.lied(other, accusation.reason)
                 self._left(other)
                 self._connections.drop(other, ConnectionFailed(f"{other.url} was left: {accusation.reason}"))
+        await self.hand_in(accusation.evidence)
+
+    async def hand_in(self, evidence: bytes) -> None:
+        """Hand evidence to a node that keeps it, and passes it on."""
         for place in self.directory.rank(self._clock.seconds()):  # pinned or not: it is not for the caller
             try:
                 client = await self.connect(place)
-                await client.call("submitevidence", {"evidence": accusation.evidence.hex()}, timeout=PATIENCE)
+                await client.call("submitevidence", {"evidence": evidence.hex()}, timeout=PATIENCE)
             except ClientError as error:
                 self._log.info("{url} did not take evidence: {error}", url=place.url, error=error.message)
             else:
@@ -291,7 +311,7 @@ class Nodes:
                 height = 0 if context is None else context.height
             else:
                 weighed = await self.checker.weigh_state(client)
-                height, place.node = weighed.height, weighed.node
+                height, place.node, place.signer = weighed.height, weighed.node, weighed.node
                 if weighed.evidence is not None:
                     lie = "evidence: it signed another state than the validators"
                     self.directory.lied(place, lie)

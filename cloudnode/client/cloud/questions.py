@@ -7,7 +7,6 @@ how several nodes are made to agree.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -145,8 +144,8 @@ class Questions:
             raise
 
     def same_node(self, place: Place) -> set[Place]:
-        """A place, and the others of the same node as far as is known."""
-        return {place, *(other for other in self._nodes.directory if place.node and other.node == place.node)}
+        """A place, and the others of the same node as far as that is proven."""
+        return self._nodes.directory.of_node(place, place.signer)
 
     # At one place
 
@@ -214,40 +213,45 @@ class Questions:
     # Several nodes
 
     async def _agree(self, question: _Question, first: CloudAnswer, place: Place) -> CloudAnswer:
-        """The answer that so many nodes give, byte for byte at one height: asked on until they are that many, however
-        many others answer something else.
+        """The answer that so many nodes give, byte for byte at one height: others are asked until they are that many,
+        however many answer something else, are behind or fail. A node counts once, by the key that it signs with.
 
-        :raises NotEnoughNodes: They are not.
+        :raises NotEnoughNodes: They are not that many.
         """
         context = {name: value for name, value in question.context.items() if name != "min_height"}
         same = attrs.evolve(question, context=context | {"at": first.height})
-        answers: Counter[bytes] = Counter([bytes(first.raw)])
-        given = {bytes(first.raw): first}
-        asked = self.same_node(place)
-        quorum = self._policy.quorum
-        while max(answers.values()) < quorum:
-            if self._nodes.choose(asked) is None:
-                raise self._disagreement(question, first.height, answers, "name more nodes")
+        given: dict[bytes, list[CloudAnswer]] = {}
+        counted: set[str] = set()
+        asked = {place}
+        answer = first
+        while True:
             try:
-                other, at = await self.ask(
+                node = await self._nodes.identify(place)
+            except ClientError:
+                node = ""  # nobody in particular: it counts for nothing
+            if node and node not in counted:
+                counted.add(node)
+                group = given.setdefault(bytes(answer.raw), [])
+                group.append(answer)
+                if len(group) >= self._policy.quorum:
+                    return group[0]
+            asked |= self.same_node(place)
+            if self._nodes.choose(asked) is None:
+                raise self._disagreement(question, first.height, given, "name more nodes")
+            try:
+                answer, place = await self.ask(
                     partial(self._answer, same), question.deadline, hedges=False, without=asked
                 )
-            except Denied as denied:
-                raise denied
+            except Denied:
+                raise
             except ClientError as error:
-                raise self._disagreement(question, first.height, answers, error.message) from error
-            asked |= self.same_node(at)
-            raw = bytes(other.raw)
-            answers[raw] += 1
-            given.setdefault(raw, other)
-        raw, _ = answers.most_common(1)[0]
-        return given[raw]
+                raise self._disagreement(question, first.height, given, error.message) from error
 
     def _disagreement(
-        self, question: _Question, height: int, answers: Counter[bytes], reason: str
+        self, question: _Question, height: int, given: dict[bytes, list[CloudAnswer]], reason: str
     ) -> NotEnoughNodes:
-        groups = " and ".join(f"{count}" for count in sorted(answers.values(), reverse=True))
-        told = f"{groups} nodes give different answers" if len(answers) > 1 else f"{groups} nodes agree"
+        groups = " and ".join(f"{count}" for count in sorted(map(len, given.values()), reverse=True)) or "no"
+        told = f"{groups} nodes give different answers" if len(given) > 1 else f"{groups} nodes agree"
         return NotEnoughNodes(
             f"{told} to {question.method} at height {height}, {self._policy.quorum} were to agree: {reason}"
         )

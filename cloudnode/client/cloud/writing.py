@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from cloudnode.client.client import Client
-from cloudnode.client.cloud.checking import Checker, check_receipt
+from cloudnode.client.cloud.censorship import ANSWER_SECONDS, Censorship, Promises, prove_operation
+from cloudnode.client.cloud.checking import check_receipt
 from cloudnode.client.cloud.directory import Place
 from cloudnode.client.cloud.errors import not_shown
 from cloudnode.client.cloud.nodes import Nodes
@@ -17,17 +18,32 @@ from cloudnode.client.errors import ConnectionFailed, RemoteError, TimedOut
 from cloudnode.client.places import LogPlace
 from cloudnode.client.writer import SignedOperation, Submitted, check_result
 from cloudnode.formats.errors import LedgerError, result_code
+from cloudnode.formats.nodes import WindowValue
 
 
 class Writing:
     """Sends operations for a session."""
 
-    def __init__(self, questions: Questions, nodes: Nodes, policy: Policy, session: Session, clock: Any) -> None:
+    def __init__(
+        self,
+        questions: Questions,
+        nodes: Nodes,
+        policy: Policy,
+        session: Session,
+        clock: Any,
+        on_censorship: Callable[[Censorship], object],
+    ) -> None:
+        """:param on_censorship: Told of each operation that a node took and that is not in the log."""
+        self._promises = Promises(questions, nodes, self._send_at, on_censorship, clock)
         self._questions = questions
         self._nodes = nodes
         self._policy = policy
         self._session = session
         self._clock = clock
+
+    def close(self) -> None:
+        """Hold no node to its promises any more."""
+        self._promises.close()
 
     async def submit(self, operation: SignedOperation, wait: Literal["accepted", "final"], seconds: float) -> Submitted:
         """As :meth:`cloudnode.client.cloud.cloud.Cloud.submit`."""
@@ -64,11 +80,18 @@ class Writing:
         checker = self._nodes.checker
         if checker is not None and submitted.cursor is None:
             try:
-                check_receipt(checker.genesis.network, operation.id, operation.expiry, submitted.receipt)
+                receipt, signature = check_receipt(
+                    checker.genesis.network, operation.id, operation.expiry, submitted.receipt
+                )
             except LedgerError as lie:
                 height = self._nodes.newest
                 raise self._nodes.accuse(place, client, lie, "submit", {}, height) from lie
+            self._promises.keep(operation, receipt, signature, place)
         return submitted
+
+    async def _send_at(self, operation: SignedOperation, place: Place) -> None:
+        """Have a place promise to pass an operation on, which another has not done."""
+        await self._submit_at(operation, "accepted", self._clock.seconds() + ANSWER_SECONDS, place)
 
     async def _prove(
         self, operation: SignedOperation, told: Submitted, place: Place, deadline: float
@@ -80,10 +103,11 @@ class Writing:
         cursor = told.cursor
         assert cursor is not None
         found = await self._find(operation, cursor.height, deadline)
+        self._promises.fulfilled(operation.id)
         if (
             found is not None
-            and found == (cursor.height, cursor.index, found[2])
-            and result_code(found[2]) == told.result
+            and (found.height, found.index) == (cursor.height, cursor.index)
+            and result_code(found.result) == told.result
         ):
             return told
         lie = LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.")
@@ -91,22 +115,8 @@ class Writing:
         self._nodes.accuse(place, client, lie, "submit", {}, cursor.height)
         if found is None:
             return None
-        return Submitted(told.id, None, LogPlace(found[0], found[1]), result_code(found[2]))
+        return Submitted(told.id, None, LogPlace(found.height, found.index), result_code(found.result))
 
-    async def _find(self, operation: SignedOperation, height: int, deadline: float) -> tuple[int, int, int] | None:
-        """Where the log has an operation, proven at a height or above."""
-        checker = self._checker
-
-        async def prove(client: Client) -> tuple[int, int, int] | None:
-            return await checker.prove_operation(client, operation.id, operation.expiry, height)
-
-        async def ask(place: Place) -> tuple[int, int, int] | None:
-            return await self._questions.work_at(place, prove, "getproof", {}, height)
-
-        found, _ = await self._questions.ask(ask, deadline, hedges=True)
-        return found
-
-    @property
-    def _checker(self) -> Checker:
-        assert self._nodes.checker is not None
-        return self._nodes.checker
+    async def _find(self, operation: SignedOperation, height: int, deadline: float) -> WindowValue | None:
+        proof = await prove_operation(self._questions, self._nodes, operation, height, deadline)
+        return proof.value

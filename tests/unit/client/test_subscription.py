@@ -52,6 +52,16 @@ class SubscriptionTests(SynchronousTestCase):
             {"topic": "records", "filter": {"collection": "film"}, "after": {"height": 3, "index": 4}},
         )
 
+    def test_client_closed(self) -> None:
+        """Whoever closes the connection leaves nobody waiting for items that can't come; those that came are taken."""
+        subscription, carrier = self.subscribe()
+        carrier.notify(notification(1))
+        self.successResultOf(self.take(subscription))
+        waiting = self.take(subscription)
+        subscription._client.close()
+        self.failureResultOf(waiting, ConnectionFailed)
+        self.failureResultOf(self.take(subscription), ConnectionFailed)
+
     def test_items(self) -> None:
         """Items come one by one; the cursor is that of the last one taken."""
         subscription, carrier = self.subscribe()

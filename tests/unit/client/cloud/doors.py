@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,8 @@ from cloudnode.client.cloud import Cloud
 from cloudnode.client.cloud.accusing import Accusation
 from cloudnode.client.cloud.blocks import STORE
 from cloudnode.client.errors import ConnectionFailed
+from cloudnode.formats.keys import SigningKey
+from cloudnode.formats.receipt import Answer, sign_answer
 from cloudnode.transports.seam import Caller
 from tests.unit.api.network import MemoryNode, NodeTestCase
 
@@ -38,8 +41,12 @@ class DoorCarrier:
         self._receiver = receiver
 
     def send(self, request_id: int, message: bytes) -> None:
-        self._door.asked.append(json.loads(message))
-        if self._session is not None and not self._door.is_deaf:
+        asked = json.loads(message)
+        self._door.asked.append(asked)
+        answer = self._door.answer(asked)
+        if answer is not None:
+            self.send_message(json.dumps({"jsonrpc": "2.0", "id": request_id, "result": answer}).encode())
+        elif self._session is not None and not self._door.is_deaf:
             self._session.message_received(message)
 
     def close(self) -> Deferred[None]:
@@ -52,7 +59,7 @@ class DoorCarrier:
 
     def send_message(self, message: bytes) -> None:
         if self._receiver is not None and not self._door.is_silent:
-            self._receiver.message_received(self._door.lie(message))
+            self._receiver.message_received(self._door.lie(self._door.sign(message)))
 
     # For doors
 
@@ -76,6 +83,8 @@ class Door:
     :ivar asked: The requests that came. :ivar is_open: Whether connections are taken. :ivar is_deaf: Whether requests
         are lost.
     :ivar is_silent: Whether answers are lost. :ivar lie: What becomes of each answer.
+    :ivar key: Whose signature its answers have, if they have one; None for the node's.
+    :ivar answer: Answers a request in place of the node; None for what the node is to answer.
     """
 
     def __init__(self, node: MemoryNode) -> None:
@@ -86,6 +95,8 @@ class Door:
         self.is_deaf = False
         self.is_silent = False
         self.lie: Callable[[bytes], bytes] = lambda message: message
+        self.key: SigningKey | None = None
+        self.answer: Callable[[dict[str, Any]], Any] = lambda asked: None
 
     def connect(self, url: str) -> Client:
         if not self.is_open:
@@ -99,6 +110,28 @@ class Door:
         self.is_open = False
         for carrier in list(self.carriers):
             carrier.lose()
+
+    def sign(self, message: bytes) -> bytes:
+        """An answer as the node with the door's own key would sign it."""
+        told = json.loads(message)
+        given = told.get("context", {}).get("signature")
+        if self.key is None or given is None:
+            return message
+        text = message[message.index(b'"result":') + 9 : message.index(b',"context"')]
+        [asked] = [each for each in self.asked if each["id"] == told["id"]][-1:]
+        answer = Answer(
+            network=self.node.genesis.network,
+            node=self.key.public,
+            method=asked["method"],
+            params_hash=sha256(given["params"].encode()).digest(),
+            height=told["context"]["height"],
+            root=bytes.fromhex(given["root"]),
+            answer_hash=sha256(text).digest(),
+        )
+        signature = sign_answer(self.key, answer).hex()
+        return message.replace(given["node"].encode(), self.key.public.hex().encode()).replace(
+            given["signature"].encode(), signature.encode()
+        )
 
     def methods(self) -> list[str]:
         """What was asked here."""

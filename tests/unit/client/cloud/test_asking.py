@@ -45,6 +45,27 @@ class AskingTests(SynchronousTestCase):
     def tearDown(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_no_place_left(self) -> None:
+        """Who has time waits for a place where there is none left; who has not is told at once."""
+        patient, hurried = self.ask(timeout=None), self.ask()
+        places, self.places = self.places, []
+        self.lose(0)
+        self.lose(1)
+        self.clock.pump([0.1] * 50)
+        self.assertNoResult(patient.done)
+        self.failureResultOf(hurried.done, ConnectionFailed)
+        self.places = places
+        self.clock.pump([0.1] * 30)
+        self.asked[-1][1].callback("yes")
+        self.assertEqual(self.successResultOf(patient.done)[0], "yes")
+
+    def test_gone_everywhere(self) -> None:
+        """What no node keeps any more is not waited for."""
+        asking = self.ask(timeout=None)
+        for number in range(3):
+            self.refuse(number, "block_pruned", -5)
+        self.assertEqual(self.failureResultOf(asking.done, RemoteError).value.name, "block_pruned")
+
     def test_answer(self) -> None:
         """The best place is asked, and it alone."""
         asking = self.ask(hedge_after=1.0)

@@ -16,6 +16,7 @@ from cloudnode.client.cloud.subscription import CloudItem
 from cloudnode.client.errors import ConnectionFailed, Rejected, RemoteError
 from cloudnode.client.places import LogPlace
 from cloudnode.formats.operation import Envelope, build_put
+from tests.unit.api.network import make_key
 from tests.unit.client.cloud.doors import CloudTestCase, Door
 
 
@@ -35,6 +36,18 @@ def changed(name: str, change: Callable[[Any], Any]) -> Callable[[bytes], bytes]
 def of_page(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
     """A change of lists alone: ``records`` is a number in another answer."""
     return lambda value: change(value) if isinstance(value, list) else value
+
+
+def changed_list(change: Callable[[list[Any]], Any]) -> Callable[[bytes], bytes]:
+    """A lie: answers that are a list of blocks."""
+
+    def lie(message: bytes) -> bytes:
+        told = json.loads(message)
+        if isinstance(told.get("result"), list) and told["result"] and "operations_count" in told["result"][0]:
+            told["result"] = change(told["result"])
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    return lie
 
 
 class CallTests(CloudTestCase):
@@ -185,11 +198,54 @@ class CallTests(CloudTestCase):
         answer = self.run_now(cloud.call("getdatahash"))
         self.assertEqual((answer.checked, len(self.a.asked) - before), ("none", 1))
 
-    def test_quorum(self) -> None:
+class QuorumTests(CloudTestCase):
+    """What no proof reaches is what most nodes say."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node.put("metropolis")
+        self.node.pass_time(1.0)
+        for number, door in enumerate(self.doors.values()):
+            door.key = make_key(60 + number)
+
+    def test_one_node(self) -> None:
         """One node behind three doors is one node: it can't agree with itself."""
+        self.a.key = self.b.key = self.c.key = None
         cloud = self.connect(verify="quorum:2")
-        self.node.clock.pump([0.1] * 50)
-        self.failure(cloud.call("getdatahash"), NotEnoughNodes)
+        error = self.failure(cloud.call("getlastblocks"), NotEnoughNodes)
+        self.assertIn("1 nodes agree to getlastblocks", error.message)
+
+    def test_minority(self) -> None:
+        """One that says otherwise ends nothing, whether it is asked first or later."""
+        truth = self.node.call("getlastblocks", [1])
+        for liar in (self.a, self.b):
+            cloud = self.connect(verify="quorum:2")
+            liar.lie = changed_list(lambda blocks: [blocks[0] | {"operations_count": 7}])
+            answer = self.run_now(cloud.call("getlastblocks", [1]))
+            self.assertEqual((answer.result, answer.checked), (truth, "certificate"))
+            liar.lie = lambda message: message
+
+    def test_no_majority(self) -> None:
+        """Where too few say the same, that is the error."""
+        cloud = self.connect(verify="quorum:2")
+        for number, door in enumerate((self.a, self.b)):
+            door.lie = changed_list(lambda blocks, number=number: [blocks[0] | {"operations_count": 7 + number}])
+        error = self.failure(cloud.call("getlastblocks", [1]), NotEnoughNodes)
+        self.assertIn("1 and 1 and 1 nodes give different answers", error.message)
+
+    def test_stale_or_gone(self) -> None:
+        """Nodes that are behind or down are passed over."""
+        cloud = self.connect(verify="quorum:2")
+        self.b.shut()
+        self.assertEqual(self.run_now(cloud.call("getdatahash")).checked, "proof")
+        self.c.shut()
+        self.failure(cloud.call("getdatahash", timeout=3.0), NotEnoughNodes)
+
+    def test_borrowed_name(self) -> None:
+        """Who says to be another node is counted by its own signature."""
+        self.a.lie = changed("node", lambda key: make_key(61).public.hex())
+        cloud = self.connect(verify="quorum:3")
+        self.assertEqual(self.run_now(cloud.call("getlastblocks")).checked, "certificate")
 
 
 class LiarTests(CloudTestCase):
