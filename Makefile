@@ -33,7 +33,7 @@ export NPM_CONFIG_CACHE = $(CURDIR)/$(LOGS)/npm-cache
 export PYTHONPATH = $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help natlab crashpoints simulate chaos checker run demo test check lint types unit integration bench docs javascript npm install clean
+.PHONY: help natlab crashpoints simulate chaos checker run demo test check lint types unit integration bench docs javascript screenshots npm install clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -99,6 +99,9 @@ docs: $(TEST) ## Generate from the code: the references in docs/, JavaScript's t
 
 javascript: $(SCRIPTS) ## Check the JavaScript module, make its types and the bundle that nodes serve, test it
 	@cd javascript && npm run --silent lint && npm run --silent build && npm test --silent
+
+screenshots: $(TEST) ## Make the pictures of the page that the README shows (needs Chromium)
+	@$(BIN)/python -m tests.screenshots
 
 npm: $(SCRIPTS) ## Install what the tests of the JavaScript module need, in javascript/node_modules
 

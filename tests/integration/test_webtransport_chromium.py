@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.integration.chromium import find_chromium
 from tests.integration.quic_echo import echo_node
 
 PAGE = Path(__file__).with_name("webtransport_page.html")
@@ -70,11 +70,7 @@ def reactor() -> Any:
 @pytest.fixture
 def chromium(tmp_path: Path) -> Iterator[Any]:
     """Starts the browser on a page, in a profile of its own; ends it with the test."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium; the checks need one")
-        pytest.skip("there is no Chromium on this machine (set CHROMIUM to its path)")
+    path = find_chromium()
     browsers: list[subprocess.Popen[bytes]] = []
 
     def start(url: str) -> None:

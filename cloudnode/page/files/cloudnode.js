@@ -1,5 +1,6 @@
 // cloudnode: one cloud of many nodes, verified from the genesis. Made from javascript/src; not edited by hand.
 // Licence: Apache 2.0. Contains @noble/ed25519 and @noble/hashes, MIT licence, (c) Paul Miller (paulmillr.com).
+// @ts-nocheck
 
 // src/formats/codes.js
 var CODES = /* @__PURE__ */ new Map([
