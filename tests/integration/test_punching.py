@@ -18,7 +18,6 @@ from tests.natlab.nodes import LabNode
 CHOSEN = {
     "port-restricted both": ("udp", "tcp", "udp+tcp"),
     "port-restricted, resets": ("tcp",),
-    "port-restricted to public": ("udp",),
     "same NAT, no hairpin": ("udp", "tcp"),
     "sequential to port-restricted": ("udp",),
 }
@@ -37,6 +36,19 @@ def test_pair(lab: natlab.Lab, name: str) -> None:
         for transports in CHOSEN[name]:
             cell = Cell(pair, transports, [bench.run(transports) for _ in range(2)])
             assert cell.is_good, (cell.row(), [run["attempts"] for run in cell.runs], bench.log())
+
+
+def test_reversal(lab: natlab.Lab) -> None:
+    """A requester on the Internet, and a NAT that nobody finds a way into: the node behind it comes to the requester.
+
+    Where that NAT lets the node's packets out depends on whom they go to, so no address that the requester was told
+    leads anywhere; the path is where the node's first packet came from.
+    """
+    with open_bench(find("public to symmetric"), delay=10.0) as bench:
+        for transport in ("udp", "tcp"):
+            run = bench.run(transport)
+            assert (run["path"], run["transport"], run["strategy"]) == ("reflexive", transport, "direct"), run
+            assert run["seconds"] < 2.0, run
 
 
 def test_relay(lab: natlab.Lab) -> None:

@@ -106,6 +106,8 @@ PAIRS = (
     Pair("port-restricted to random", _behind("port-restricted", "symmetric"), 0.98, None),
     Pair("symmetric both", _behind("symmetric", "symmetric"), None, None),
     Pair("public to port-restricted", _behind(None, "port-restricted")),
+    Pair("public to symmetric", _behind(None, "symmetric")),
+    Pair("symmetric to public", _behind("symmetric", None)),
     Pair("port-restricted to public", _behind("port-restricted", None)),
     Pair("firewall to port-restricted", _behind("firewall", "port-restricted")),
     Pair("same NAT, hairpin", _same(True)),
