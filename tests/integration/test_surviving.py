@@ -123,32 +123,77 @@ def last_coordinated(node: LabNode, target: str) -> float:
     return max(times, default=0.0)
 
 
-def test_session_survives(lab: natlab.Lab, tmp_path: Path, start: Start, begin: Callable[..., Session]) -> None:
+@attrs.define
+class World:
+    """A network of three nodes on the Internet and one at home.
+
+    :ivar networks: Where node and client are or go: ``home`` and ``office``, ``cafe`` and ``train``.
+    :ivar key: That of the node at home.
+    """
+
+    lab: natlab.Lab
+    networks: dict[str, natlab.Router]
+    validator: LabNode
+    first: LabNode
+    second: LabNode
+    node: LabNode
+    key: str
+    client: natlab.Host
+    session: Session
+
+    def lose_coordinator(self) -> None:
+        """Kill the node that brought both together the last time."""
+        coordinator = max((self.first, self.second), key=lambda each: last_coordinated(each, self.key))
+        assert last_coordinated(coordinator, self.key) > 0
+        coordinator.kill()
+
+    def is_at(self, network: str) -> Callable[[str], bool]:
+        """Whether a route leads to a network."""
+        return lambda route: self.networks[network].public_address in route
+
+
+@pytest.fixture
+def open_world(
+    lab: natlab.Lab, tmp_path: Path, start: Start, begin: Callable[..., Session]
+) -> Callable[..., World]:
+    """Starts the nodes and the session, which has read something when it returns."""
+
+    def build(mappings: int, nodes_kind: str = "port-restricted", **options: Any) -> World:
+        """:param mappings: Of the node, by both peers. :param nodes_kind: Of the routers that the node is behind."""
+        validator = start(lab.public_host("validator"))
+        films = fill(validator, tmp_path)
+        first = start(lab.public_host("first"), validator)
+        second = start(lab.public_host("second"), validator)
+        kinds = {"home": nodes_kind, "office": nodes_kind, "cafe": "port-restricted", "train": "port-restricted"}
+        networks = {
+            name: lab.nat(name, kind=kind, udp_lifetime=LIFETIME, tcp_lifetime=LIFETIME, **options)
+            for name, kind in kinds.items()
+        }
+        node = start(networks["home"].host("node"), first, second, kind=HomeNode)
+        key = identity(node)
+        wait_until(lambda: {identity(first), identity(second)} <= peers(node), 20, "links with both")
+        wait_until(lambda: len(told(first, key)) >= mappings, 20, "mappings by both")
+        wait_until(lambda: height(node) == height(validator), 20, "the films")
+        # Clients reach the other two alone: one of these has to bring both together.
+        isolate(validator.host, [networks["cafe"], networks["train"]])
+        client = networks["cafe"].host("client")
+        session = begin(client, key, films, validator, first, second)
+        wait_until(lambda: session.ask()["reads"] > 0 or session.seen["troubles"], 30, "the first read")
+        return World(lab, networks, validator, first, second, node, key, client, session)
+
+    return build
+
+
+def test_session_survives(open_world: Callable[..., World]) -> None:
     """Client and node behind NATs that filter: reads and a subscription go on through all that ends the path.
 
     Times are a fifth of the usual ones: mappings live for 4 s, keep-alives go out each second.
     """
-    validator = start(lab.public_host("validator"))
-    films = fill(validator, tmp_path)
-    first = start(lab.public_host("first"), validator)
-    second = start(lab.public_host("second"), validator)
-    networks = ("home", "office", "cafe", "train")
-    home, office, cafe, train = (lab.nat(name, udp_lifetime=LIFETIME, tcp_lifetime=LIFETIME) for name in networks)
-    node = start(home.host("node"), first, second, kind=HomeNode)
-    key = identity(node)
-    wait_until(lambda: {identity(first), identity(second)} <= peers(node), 20, "links with both")
-    wait_until(lambda: len(told(first, key)) >= 4, 20, "mappings by both")
-    wait_until(lambda: height(node) == height(validator), 20, "the films")
-
-    # Clients reach the other two alone: one of these has to bring both together.
-    isolate(validator.host, [cafe, train])
-
-    client = cafe.host("client")
-    session = begin(client, key, films, validator, first, second)
-    wait_until(lambda: session.ask()["reads"] > 0 or session.seen["troubles"], 30, "the first read")
-    session.goes_on("at first", at=lambda route: home.public_address in route)
+    world = open_world(mappings=4)
+    session = world.session
+    session.goes_on("at first", at=world.is_at("home"))
     # That is one of the ports which the node's STUN-Client sockets keep open.
-    mapped = {f"{each['address']}:{each['port']}" for each in told(first, key)}
+    mapped = {f"{each['address']}:{each['port']}" for each in told(world.first, world.key)}
     assert session.seen["route"].partition("://")[2] in mapped
 
     session.ask("silent")
@@ -158,18 +203,49 @@ def test_session_survives(lab: natlab.Lab, tmp_path: Path, start: Start, begin: 
     time.sleep(2.5 * LIFETIME)
     session.process.send_signal(signal.SIGCONT)
     session.goes_on("after sleep")
-    lab.reboot(home, downtime=1.0)
+    world.lab.reboot(world.networks["home"], downtime=1.0)
     session.goes_on("after a restart of the node's router")
-    lab.reboot(cafe, downtime=1.0)
+    world.lab.reboot(world.networks["cafe"], downtime=1.0)
     session.goes_on("after a restart of the client's router")
-    node.host.change_network(office)
-    session.goes_on("with the node elsewhere", at=lambda route: office.public_address in route)
-    client.change_network(train)
+    world.node.host.change_network(world.networks["office"])
+    session.goes_on("with the node elsewhere", at=world.is_at("office"))
+    world.client.change_network(world.networks["train"])
     session.goes_on("with the client elsewhere")
-    coordinator = max((first, second), key=lambda each: last_coordinated(each, key))
-    assert last_coordinated(coordinator, key) > 0
-    coordinator.kill()
+    world.lose_coordinator()
     session.goes_on("without the node that coordinated")
-    node.host.change_network(home)
-    session.goes_on("by another coordinator", at=lambda route: home.public_address in route)
+    world.node.host.change_network(world.networks["home"])
+    session.goes_on("by another coordinator", at=world.is_at("home"))
     assert session.ask()["told"] == session.events
+
+
+def changes(world: World, scheme: str) -> None:
+    """The changes that a path does not outlive, each over the same transport again."""
+    session = world.session
+
+    def goes_on(what: str, network: str) -> None:
+        is_there = world.is_at(network)
+        session.goes_on(what, at=lambda route: route.startswith(scheme) and is_there(route))
+
+    goes_on("at first", "home")
+    session.ask("silent")
+    time.sleep(2.5 * LIFETIME)
+    goes_on("after silence", "home")
+    world.lab.reboot(world.networks["home"], downtime=1.0)
+    goes_on("after a restart of the node's router", "home")
+    world.node.host.change_network(world.networks["office"])
+    goes_on("with the node elsewhere", "office")
+    world.client.change_network(world.networks["train"])
+    goes_on("with the client elsewhere", "office")
+    world.lose_coordinator()
+    goes_on("without the node that coordinated", "office")
+    assert session.ask()["told"] == session.events
+
+
+def test_over_tcp(open_world: Callable[..., World]) -> None:
+    """The same where no router forwards UDP: the path is a TCP connection that both sides opened."""
+    changes(open_world(mappings=2, block_udp=True), "wss://")
+
+
+def test_behind_symmetric_nat(open_world: Callable[..., World]) -> None:
+    """The same for a node whose NATs give each of its packets' targets another port, at random."""
+    changes(open_world(mappings=4, nodes_kind="symmetric"), "ws+udp://")
