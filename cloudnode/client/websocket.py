@@ -19,6 +19,7 @@ from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
 from cloudnode.transports.frames import make_masked_text
+from cloudnode.transports.patience import limit_unacknowledged
 
 MESSAGE_BYTES = 16 * 1024 * 1024
 """The longest answer that is taken."""
@@ -34,6 +35,10 @@ class _Protocol(WebSocketClientProtocol):
     factory: _Factory
     # Autobahn warns of the other side's faults; here they arrive as the reason of the close.
     log = tx.make_logger(level="critical")
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        limit_unacknowledged(self.transport)
 
     def handshakeCompleted(self) -> None:
         """TLS is done, and the request for the WebSocket on its way."""

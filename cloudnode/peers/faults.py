@@ -9,7 +9,7 @@ FaultName = Literal[
     "other_version", "other_network", "other_node", "itself", "wrong_proof",
     "wrong_block", "wrong_certificate", "wrong_body", "wrong_signature", "wrong_operation",
     "wrong_state", "wrong_vote", "wrong_evidence", "wrong_stun_data", "going_away", "second_link", "refused",
-    "banned",
+    "banned", "moved",
 ]  # fmt: skip
 
 LIES: frozenset[FaultName] = frozenset(

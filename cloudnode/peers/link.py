@@ -227,7 +227,7 @@ class Link:
         elif now - self._heard >= self._limits.silence:
             self._fail(PeerFault("silent", f"nothing came for {self._limits.silence:g} s"))
         elif self._doubted is not None and now - self._doubted >= self._limits.doubt:
-            self._fail(PeerFault("silent", "nothing comes any more since the network has changed"))
+            self._fail(PeerFault("moved", "nothing comes any more since the network has changed"))
         elif now >= self._ping_at:
             self._ping()
 

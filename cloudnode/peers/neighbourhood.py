@@ -456,7 +456,7 @@ class Neighbourhood:
         elif fault.name in ("other_network", "other_node", "other_version"):
             self._log.warn("{place} is not what it should be: {fault}", place=peer.place, fault=fault)
             self.book.failed(peer.dialled, now, peer.way)
-        elif fault.name != "second_link" and not peer.is_feeler:
+        elif fault.name not in ("second_link", "moved") and not peer.is_feeler:
             self.book.failed(peer.dialled, now, peer.way)
 
     def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:

@@ -31,6 +31,10 @@ class Channel(Protocol):
     def transport_name(self) -> str:
         """``ws`` or ``ws-udp``."""
 
+    @property
+    def local_address(self) -> str:
+        """The IP address on this side; empty if the channel can move to another one."""
+
     def send_frame(self, frame: bytes) -> None:
         """Send a binary message."""
 
@@ -167,6 +171,11 @@ class Peer:
         return self._channel.transport_name
 
     @property
+    def local_address(self) -> str:
+        """The IP address on this side; empty if the link can move to another one."""
+        return self._channel.local_address
+
+    @property
     def is_open(self) -> bool:
         """Whether messages may be sent."""
         return self._link.is_open
@@ -207,6 +216,10 @@ class Peer:
         """End the link, saying why."""
         self._link.end(fault)
         self._after()
+
+    def leave(self) -> None:
+        """The address that the link goes from is no longer this machine's (:mod:`cloudnode.reach.moving`)."""
+        self.end(PeerFault("moved", f"this machine no longer has the address {self.local_address}"))
 
     def doubt(self) -> None:
         """The network may be another one: see soon whether it is still there."""

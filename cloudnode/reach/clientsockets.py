@@ -33,6 +33,13 @@ class ClientSocket(Protocol):
     def is_used(self) -> bool:
         """Whether somebody is connected to it, so that it is not to be closed yet."""
 
+    @property
+    def connected_from(self) -> str:
+        """The IP address that it is connected from; empty where nothing is connected."""
+
+    def disconnect(self) -> None:
+        """End the connection to the server, if there is one: the next question makes another."""
+
     def ask(self, server: ServerAccess) -> Deferred[External]:
         """Ask where it is seen; fails if that can't be learned."""
 
@@ -74,6 +81,14 @@ class UdpClientSocket:
     def is_used(self) -> bool:
         """Whether there are connections."""
         return bool(self.quic.endpoint.links)
+
+    @property
+    def connected_from(self) -> str:
+        """Datagrams go from whichever address there is."""
+        return ""
+
+    def disconnect(self) -> None:
+        """There is no connection."""
 
     def ask(self, server: ServerAccess) -> Deferred[External]:
         """Ask where it is seen."""
@@ -159,6 +174,16 @@ class TcpClientSocket:
         asking = stream.ask(username=server.username, key=server.key, timing=KEEPALIVE_TIMING)
         done: Deferred[Any] = asking
         return done.addCallbacks(external, failed)
+
+    @property
+    def connected_from(self) -> str:
+        """The IP address that the connection goes from; empty while there is none."""
+        return "" if self.stream is None else self.stream.local_host
+
+    def disconnect(self) -> None:
+        """End the connection, and with it what is asked on it."""
+        if self.stream is not None:
+            self.stream.transport.abortConnection()
 
     def _lost(self, stream: AskingStream) -> None:
         if self.stream is stream:

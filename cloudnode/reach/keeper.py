@@ -78,6 +78,16 @@ class KeptMapping:
         self.mapping.disturb(self._clock.seconds())
         self._arm()
 
+    @property
+    def local_address(self) -> str:
+        """The IP address that it is kept from over TCP (:class:`cloudnode.reach.moving.Bound`)."""
+        return self.socket.connected_from
+
+    def leave(self) -> None:
+        """That address is no longer this machine's: ask from another one."""
+        self.socket.disconnect()
+        self.disturb()
+
     def keep_every(self, interval: float) -> None:
         """Ask at this interval, in seconds, from now on."""
         if interval != self.mapping.interval:

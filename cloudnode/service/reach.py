@@ -25,6 +25,7 @@ from cloudnode.reach.confirming import Confirming
 from cloudnode.reach.dialback import DialBackServing
 from cloudnode.reach.exchange import StunExchange
 from cloudnode.reach.keeper import MappingKeeper
+from cloudnode.reach.moving import AddressWatch
 from cloudnode.reach.nat.deciding import NatReport
 from cloudnode.reach.nat.survey import AskedPeer, Survey
 from cloudnode.reach.nat.trying import NatTrying
@@ -125,6 +126,7 @@ class NodeReach:
             reactor, mode, settings, self._make_sockets, self._probe_peer, is_own_address, self._mappings_changed,
             neighbourhood.doubt,
         )  # fmt: skip
+        self._watch = AddressWatch(reactor, lambda: [*neighbourhood.all_peers(), *self.keeper], is_own_address)
         self.confirming = Confirming(
             reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
             self.exchange.changed, settings.dial_back, include_local=mode == "always",
@@ -168,6 +170,8 @@ class NodeReach:
         self.keeper.serves_others = any(not ip_address(each.address.partition("%")[0]).is_loopback for each in own)
         self.exchange.start()
         shutdown.add("the STUN data", self.exchange.stop)
+        self._watch.start()
+        shutdown.add("the watch over this machine's addresses", self._watch.stop)
         if self._mode != "never":
             self.confirming.ports.extend((each.protocol, each.port) for each in own if each.port)
             self.confirming.start()

@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txaio import tx
 
-from cloudnode.transports.addresses import peer_address
+from cloudnode.transports.addresses import LOCAL, peer_address
 from cloudnode.transports.backpressure import SendGate
 from cloudnode.transports.timers import TimerWheel, WheelCall
 
@@ -133,6 +133,12 @@ class PeerChannel:
     def transport_name(self) -> str:
         """``ws`` or ``ws-udp``."""
         return str(self.factory.kind.transport)
+
+    @property
+    def local_address(self) -> str:
+        """The IP address on this side over TCP; empty over QUIC, whose connections move along."""
+        address = peer_address(self.transport.getHost())
+        return "" if address == LOCAL or self.factory.kind.transport == "ws-udp" else address
 
     # What an end may do
 

@@ -55,6 +55,11 @@ class AskingStream(Protocol):
         """The port that it goes from."""
         return int(self.transport.getHost().port)
 
+    @property
+    def local_host(self) -> str:
+        """The IP address that it goes from."""
+        return str(self.transport.getHost().host)
+
     def connectionMade(self) -> None:
         """The server is reached."""
         peer = self.transport.getPeer()

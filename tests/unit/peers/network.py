@@ -38,6 +38,7 @@ class MemoryChannel:
     """One end of a channel (:class:`cloudnode.peers.peer.Channel`); frames come in the clock's next turn."""
 
     transport_name = "ws"
+    local_address = ""
 
     def __init__(self, clock: Clock, address: str, port: int, inbound: bool, binding: bytes) -> None:
         self.address, self.port, self.inbound, self.binding = address, port, inbound, binding

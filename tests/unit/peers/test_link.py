@@ -248,7 +248,7 @@ class OpenLinkTests(SynchronousTestCase):
             self.assertEqual(pair.dialler.take_events(), [])
             pair.dialler.time_passed(pair.now + 7)
             faults = [event.fault.name for event in pair.dialler.take_events() if isinstance(event, Closed)]
-            self.assertEqual(faults, [] if answers else ["silent"])
+            self.assertEqual(faults, [] if answers else ["moved"])
 
     def test_round_trip(self) -> None:
         """The time to the other side and back is measured."""

@@ -41,6 +41,8 @@ class FakeSocket:
         self.local = ("10.0.0.2", next(scene.ports))
         self.asked: list[tuple[float, ServerAccess]] = []
         self.is_used = False
+        self.connected_from = ""
+        self.disconnections = 0
         self.state = "open"
         self._scene = scene
 
@@ -53,6 +55,9 @@ class FakeSocket:
         else:
             self._scene.clock.callLater(0.03, done.callback, seen)
         return done
+
+    def disconnect(self) -> None:
+        self.disconnections += 1
 
     def admit_no_more(self) -> None:
         self.state = "admits no more"
@@ -147,6 +152,22 @@ class QualifyingTests(SynchronousTestCase):
         scene.keeper.record_came(peer)
         scene.probes[1][1].callback(None)
         self.assertEqual(len(scene.made), 2)
+
+    def test_lost_address(self) -> None:
+        """When the address that a mapping is kept from is gone, another connection is made, and asked on at once."""
+        scene = Scene()
+        scene.peer()
+        scene.pass_time(1)
+        [tcp] = [kept for kept in scene.keeper if kept.socket.protocol == "tcp"]
+        socket = scene.made[1]
+        socket.connected_from = "10.0.0.2"
+        self.assertEqual(tcp.local_address, "10.0.0.2")
+        scene.address = OTHER
+        tcp.leave()
+        scene.pass_time(0.1)
+        # Once more because of the change that the answer tells of.
+        self.assertEqual((socket.disconnections, len(socket.asked)), (1, 3))
+        self.assertIn((OTHER, socket.local[1]), scene.endpoints)
 
     def test_gone_while_probed(self) -> None:
         """A peer that goes while it is probed gets none."""
