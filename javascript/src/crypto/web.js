@@ -1,11 +1,15 @@
 /** SHA-256 and Ed25519 by WebCrypto, which a page has in a secure context alone. */
 
 import {concat, fromHex, toHex} from "../bytes.js";
+import {hashNow} from "./noble.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
 
 /** What stands before a seed in PKCS #8 (RFC 8410). */
 const PKCS8 = fromHex("302e020100300506032b657004220420", "");
+
+/** Bytes up to which a hash in JavaScript costs less than WebCrypto's way to another thread and back. */
+const SHORT = 4096;
 
 /** Public keys that are kept ready, those of a few epochs' validators. */
 const KEYS_KEPT = 256;
@@ -33,6 +37,7 @@ export function webCrypto(subtle) {
     name: "webcrypto",
 
     async sha256(bytes) {
+      if (bytes.length <= SHORT) return hashNow(bytes);
       return new Uint8Array(await subtle.digest("SHA-256", bytes));
     },
 
