@@ -1686,25 +1686,22 @@ var sha512 = /* @__PURE__ */ createHasher(
 // src/crypto/noble.js
 hashes.sha512 = /** @type {typeof hashes.sha512} */
 sha512;
+var KEYS_KEPT = 32;
+var USES = 3;
+var ORDER = Point.CURVE().n;
+var keys = /* @__PURE__ */ new Map();
 var noble = {
   name: "noble",
   async sha256(bytes) {
-    return (
-      /** @type {Bytes} */
-      sha256(bytes)
-    );
+    return hashNow(bytes);
   },
   async verify(publicKey, message, signature) {
     const r = signature.subarray(0, 32);
-    try {
-      const point = Point.fromBytes(publicKey);
-      const k = number(hash(concat(r, publicKey, message))) % Point.CURVE().n;
-      const s = number(signature.subarray(32));
-      const expected = Point.BASE.multiply(s, false).subtract(point.multiply(k, false));
-      return equal(expected.toBytes(), r);
-    } catch {
-      return false;
-    }
+    const key = findKey(publicKey);
+    if (!key) return false;
+    const k = number(hash(concat(r, publicKey, message))) % ORDER;
+    const s = number(signature.subarray(32));
+    return equal(Point.BASE.multiply(s, false).subtract(key.multiply(k)).toBytes(), r);
   },
   async keyPair(seed) {
     const secret = Uint8Array.from(seed);
@@ -1720,6 +1717,76 @@ var noble = {
     };
   }
 };
+function hashNow(bytes) {
+  return (
+    /** @type {Bytes} */
+    sha256(bytes)
+  );
+}
+function findKey(publicKey) {
+  const name = toHex(publicKey);
+  let key = keys.get(name);
+  if (!key) {
+    try {
+      key = new PublicKey(Point.fromBytes(publicKey));
+    } catch {
+      return null;
+    }
+    if (keys.size >= KEYS_KEPT) keys.delete(
+      /** @type {string} */
+      keys.keys().next().value
+    );
+  }
+  keys.delete(name);
+  keys.set(name, key);
+  return key;
+}
+var PublicKey = class {
+  #point;
+  #uses = 0;
+  /** Of each hex digit of a number, the last one first: 1 to 8 times the point times 16 to the digit's power. @type {Point[][]} */
+  #multiples = [];
+  /** @param {Point} point */
+  constructor(point) {
+    this.#point = point;
+  }
+  /** @param {bigint} k Below the group's order. @returns {Point} So many times the point. */
+  multiply(k) {
+    this.#uses += 1;
+    if (this.#uses < USES) return this.#point.multiply(k, false);
+    if (!this.#multiples.length) this.#multiples = makeMultiples(this.#point);
+    let sum = Point.ZERO;
+    let left = k;
+    for (const multiples of this.#multiples) {
+      const digit2 = Number(left & 15n);
+      const isNegative = digit2 > 8;
+      left = (left >> 4n) + (isNegative ? 1n : 0n);
+      if (digit2) {
+        const multiple = (
+          /** @type {Point} */
+          multiples[(isNegative ? 16 - digit2 : digit2) - 1]
+        );
+        sum = isNegative ? sum.subtract(multiple) : sum.add(multiple);
+      }
+    }
+    return sum;
+  }
+};
+function makeMultiples(point) {
+  const table = [];
+  let base = point;
+  for (let digit2 = 0; digit2 < 64; digit2 += 1) {
+    const multiples = [base];
+    for (let last = base; multiples.length < 8; ) {
+      last = last.add(base);
+      multiples.push(last);
+    }
+    table.push(multiples);
+    base = /** @type {Point} */
+    multiples[7].double();
+  }
+  return table;
+}
 function number(bytes) {
   let value = 0n;
   for (let at2 = bytes.length - 1; at2 >= 0; at2 -= 1) value = value << 8n | BigInt(
@@ -1730,7 +1797,7 @@ function number(bytes) {
 }
 
 // src/crypto/strict.js
-var ORDER = fromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010", "");
+var ORDER2 = fromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010", "");
 var PRIME = fromHex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "");
 var SMALL_ORDER = new Set([
   "0000000000000000000000000000000000000000000000000000000000000000",
@@ -1741,7 +1808,7 @@ var SMALL_ORDER = new Set([
 ].map((hex) => fromHex(hex, "").join()));
 function mayBeGood(publicKey, signature) {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
-  return isBelow(signature.subarray(32), ORDER) && isSound(publicKey) && isSound(signature.subarray(0, 32));
+  return isBelow(signature.subarray(32), ORDER2) && isSound(publicKey) && isSound(signature.subarray(0, 32));
 }
 function isSound(point) {
   const y = Uint8Array.from(point);
@@ -1763,24 +1830,26 @@ function isBelow(one, other) {
 
 // src/crypto/web.js
 var PKCS8 = fromHex("302e020100300506032b657004220420", "");
-var KEYS_KEPT = 256;
+var SHORT = 4096;
+var KEYS_KEPT2 = 256;
 function webCrypto(subtle) {
-  const keys = /* @__PURE__ */ new Map();
+  const keys2 = /* @__PURE__ */ new Map();
   function imported(publicKey) {
     const name = toHex(publicKey);
-    const known = keys.get(name);
+    const known = keys2.get(name);
     if (known) return known;
-    if (keys.size >= KEYS_KEPT) keys.delete(
+    if (keys2.size >= KEYS_KEPT2) keys2.delete(
       /** @type {string} */
-      keys.keys().next().value
+      keys2.keys().next().value
     );
     const key = subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
-    keys.set(name, key);
+    keys2.set(name, key);
     return key;
   }
   return {
     name: "webcrypto",
     async sha256(bytes) {
+      if (bytes.length <= SHORT) return hashNow(bytes);
       return new Uint8Array(await subtle.digest("SHA-256", bytes));
     },
     async verify(publicKey, message, signature) {
@@ -2109,8 +2178,8 @@ function operationsHash(ids) {
 function signaturesHash(signatures) {
   return sha2562(SIGNATURES_TAG, ...signatures);
 }
-async function validatorsHash(keys) {
-  return keys.length ? sha2562(VALIDATORS_TAG, ...keys) : NOTHING;
+async function validatorsHash(keys2) {
+  return keys2.length ? sha2562(VALIDATORS_TAG, ...keys2) : NOTHING;
 }
 function decodeHeader(raw) {
   const reader = new Reader(raw, "header_malformed");
@@ -5618,14 +5687,14 @@ function readAppoint(members) {
   if (!isList(validators) || new Set(validators).size !== validators.length) {
     throw new LedgerError("validators_invalid");
   }
-  const keys = validators.map((key) => decodeAccount(key, "validators_invalid"));
+  const keys2 = validators.map((key) => decodeAccount(key, "validators_invalid"));
   if (!isList(approvals)) throw new LedgerError("approvals_invalid");
   const read = approvals.map(readApproval);
   if (read.some(({ validator }, at2) => at2 && validator <= /** @type {Approval} */
   read[at2 - 1].validator)) {
     throw new LedgerError("approvals_invalid", "The approvals are not in ascending order of validator, each once.");
   }
-  return { type: "appoint", epoch, validators: keys, approvals: read };
+  return { type: "appoint", epoch, validators: keys2, approvals: read };
 }
 function isList(value) {
   return Array.isArray(value) && value.length >= 1 && value.length <= VALIDATORS_MAX;
