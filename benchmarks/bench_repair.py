@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -23,7 +22,7 @@ from cloudnode.store.connection import connect
 SECONDS_A_MILLION = 10.0
 WATCHED_SECONDS = 20.0
 _WAIT_SECONDS = 120.0
-_AUDIT_SECONDS = 30.0
+_AUDIT_SECONDS = 300.0
 
 ALTERATIONS = {
     "a rating's stars": "UPDATE ratings SET value = CAST(x'05' || substr(value, 2) AS BLOB) WHERE key ="
@@ -32,9 +31,12 @@ ALTERATIONS = {
     "an account": "UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT max(key) FROM accounts)",
     "a score": "UPDATE scores SET sum = sum + 1 WHERE created = (SELECT max(created) FROM scores)",
     "an inner node": "UPDATE trie SET node = zeroblob(500) WHERE slot = (SELECT max(slot) FROM trie)",
+    "a body in the log": "UPDATE operations SET body = '{}' WHERE position = (SELECT max(position) FROM operations)",
 }
-"""By another program that writes to the database. The log is left out: these data have no true signatures, so what
-another node tells of it would be refused."""
+"""By another program that writes to the database. Of the log it is the last operation: those before it have no true
+signatures in these data, so what another node tells of them would be refused."""
+
+INDEX = "ratings_rater"
 
 
 @attrs.frozen
@@ -53,12 +55,14 @@ def main() -> None:
     source = some_rows(rows)
     with workshop() as shop:
         validator = shop.start_node(_copy(source, shop.path / "validator"))
+        validator.put_record()
         config = f'join = ["ws://127.0.0.1:{validator.ports["websocket"]}"]\n'
         datadir = _follow(source, shop.path / "follower")
         with shop.node(datadir, config) as follower:
             _wait(lambda: follower.call("getnodeinfo", {})["peers"]["outbound"] == 1)
             _let_audit(follower)
             times = {name: _measure(follower, datadir, statement) for name, statement in ALTERATIONS.items()}
+            times["an entry of an index"] = _measure_index(follower, datadir)
             share = _cpu_share(follower)
         eager = config + "[ledger]\naudit_interval = 1\naudit_share = 1.0\n"
         with shop.node(datadir, eager) as follower:
@@ -77,9 +81,8 @@ def main() -> None:
 
 
 def _let_audit(node: Node) -> None:
-    """Let the audit since the start end, if it soon does: what is altered later has an urgent one of its own."""
-    with contextlib.suppress(RuntimeError):
-        _wait(lambda: bool(node.call("getnodeinfo", {})["audit"]["state"] == "ok"), _AUDIT_SECONDS)
+    """Let the audit since the start, or since the last repair, end: one row is altered in a sound database."""
+    _wait(lambda: bool(node.call("getnodeinfo", {})["audit"]["state"] == "ok"), _AUDIT_SECONDS)
 
 
 def _copy(source: Path, target: Path) -> Path:
@@ -109,6 +112,7 @@ def _wait(condition: Callable[[], bool], most: float = _WAIT_SECONDS) -> float:
 
 
 def _measure(node: Node, datadir: Path, statement: str) -> Times:
+    _let_audit(node)
     with closing(connect(str(datadir / "ledger.sqlite3"))) as connection:
         if connection.execute(statement).rowcount != 1:
             raise RuntimeError(f"nothing is altered by: {statement}")
@@ -132,6 +136,29 @@ def _times(node: Node) -> Times:
         info = node.call("getnodeinfo", {})
         raise RuntimeError(f"not repaired: {info['sync']} {info['audit']} {info['repair']}") from None
     return Times(found, time.perf_counter() - began)
+
+
+def _measure_index(node: Node, datadir: Path) -> Times:
+    """Take an entry out of an index: the row is written while the index, by its definition, leaves it out."""
+    _let_audit(node)
+    with closing(connect(str(datadir / "ledger.sqlite3"))) as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (INDEX,)).fetchone()
+        key, value = connection.execute("SELECT key, value FROM ratings ORDER BY key LIMIT 1 OFFSET 500").fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM ratings WHERE key = ?", (key,))
+        _define_index(connection, f"{sql} WHERE key != x'{key.hex()}'")
+        connection.execute("COMMIT")
+    with closing(connect(str(datadir / "ledger.sqlite3"))) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO ratings VALUES (?, ?)", (key, value))
+        _define_index(connection, sql)
+        connection.execute("COMMIT")
+    return _times(node)
+
+
+def _define_index(connection: sqlite3.Connection, sql: str) -> None:
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, INDEX))
 
 
 def _measure_silent(node: Node, datadir: Path) -> Times:

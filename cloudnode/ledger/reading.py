@@ -178,17 +178,36 @@ class AuditState:
     findings: tuple[str, ...] = ()
 
 
+Place = tuple[int, str]
+"""A place in the state: a table's number, and a prefix of its keys as hex digits."""
+
+
+@attrs.frozen
+class Spots:
+    """All that is known to be damaged, where the rest was found sound a while ago.
+
+    :ivar heights: Blocks of the log. :ivar places: Parts of the state, with what follows from their rows.
+    :ivar indexes: Names of indexes.
+    """
+
+    heights: tuple[int, ...] = ()
+    places: tuple[Place, ...] = ()
+    indexes: tuple[str, ...] = ()
+
+
 @attrs.frozen
 class Damage:
     """What there is to repair.
 
     :ivar heights: Blocks of the log that are damaged. :ivar is_torn: Whether SQLite's pages or indexes are.
     :ivar is_log_only: Whether the same audit found the state, and what follows from it, sound.
+    :ivar spots: Where to begin; None if all of the database has to be compared.
     """
 
     heights: tuple[int, ...] = ()
     is_torn: bool = False
     is_log_only: bool = False
+    spots: Spots | None = None
 
 
 @attrs.frozen

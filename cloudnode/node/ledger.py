@@ -121,6 +121,8 @@ class Ledger:
         self.repair = RepairState()
         self.on_damage: Callable[[], None] = lambda: None
         self._damage: Damage | None = None
+        self._was_sound = False
+        """Whether an audit found all of the database sound since the last repair."""
         self._looking: IDelayedCall | None = None
         self._state: State = "starting"
         self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
@@ -195,6 +197,7 @@ class Ledger:
             raise LedgerError("node_stopping")
         self._store.replace(path)
         self._damage = None
+        self._was_sound = False
         self._audit.forget()
         write_damage(self._store.path, ())
         for operation_id in self._pool.ids():
@@ -585,9 +588,14 @@ class Ledger:
             self._ordering.halt()
 
     def _audit_goes_on(self, portion: Portion) -> None:
-        """Let a repair begin at once where it compares all rows itself; which blocks of the log are damaged it has to
-        be told, so that is waited for."""
-        if not portion.heights and self._state != "diverged":
+        """Let a repair begin at once: with what was found, if all was sound not long ago, or where it compares all rows
+        itself. Else which blocks of the log are damaged is waited for."""
+        if self._state == "diverged":
+            return
+        spots = portion.spots if self._was_sound else None
+        if spots is not None:
+            self._set_damage(Damage(tuple(portion.heights), portion.is_torn, spots=spots))
+        elif not portion.heights:
             self._set_damage(Damage(is_torn=portion.is_torn))
 
     def _set_damage(self, damage: Damage) -> None:
@@ -596,13 +604,16 @@ class Ledger:
 
     def _audit_finished(self, portion: Portion) -> None:
         if portion.findings:
-            is_log_only = portion.is_log_only and self._state != "diverged"
-            self._set_damage(Damage(tuple(portion.heights), portion.is_torn, is_log_only))
+            is_diverged = self._state == "diverged"
+            spots = portion.spots if self._was_sound and not is_diverged else None
+            is_log_only = portion.is_log_only and not is_diverged
+            self._set_damage(Damage(tuple(portion.heights), portion.is_torn, is_log_only, spots))
             return
         if self._state == "diverged":
             # The audit finds a database that agrees with itself, which is not the question.
             return
         self._damage = None
+        self._was_sound = True
         write_damage(self._store.path, ())
         if self._state == "corrupt":
             self._log.info("The database is sound again, data is served")
@@ -634,6 +645,7 @@ class Ledger:
         if self._state != "repairing":
             return
         self._damage = None
+        self._was_sound = False
         self._store.reload()
         write_damage(self._store.path, ())
         self._audit.forget()
@@ -659,6 +671,7 @@ class Ledger:
             return
         aside = self._store.start_over(self._wall_time())
         self._damage = None
+        self._was_sound = False
         self._audit.forget()
         what = f"the database was put aside as {aside}, and is made anew from other nodes"
         self.repair = RepairState(None, 0.0, None, self.repair.repairs + 1, what, self._wall_time())

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cloudnode.formats.errors import LedgerError
-from cloudnode.ledger.reading import Damage
+from cloudnode.ledger.reading import Damage, Place, Spots
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread, settled
 from cloudnode.peers.asking import Asker
@@ -188,6 +188,10 @@ class Repairs:
         heights: Sequence[int] = damage.heights
         is_torn = damage.is_torn
         blocks = 0
+        if damage.spots is not None:
+            mended = await self._mend_spots(damage.spots)
+            if mended is not None:
+                return mended
         for _ in range(ATTEMPTS):
             try:
                 blocks += await self._mend_log(heights)
@@ -209,6 +213,24 @@ class Repairs:
                 return attrs.evolve(mended, others=mended.others | ({"the log": blocks} if blocks else {}))
         raise MendingFailed("each attempt found more damage")
 
+    async def _mend_spots(self, spots: Spots) -> Mended | None:
+        """Repair what is known to be damaged and nothing else; None if there is more to it.
+
+        :raises NobodyTells: As :meth:`_repair`.
+        """
+        try:
+            blocks = await self._mend_log(spots.heights)
+            mended = Mended(self._ledger.head.height, {}, {}, None)
+            if spots.places or spots.indexes:
+                mended = await self._mend_state(spots.indexes, spots.places)
+        except MendingFailed:
+            return None
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise NobodyTells(f"the database can't be written: {error}") from error
+            return None
+        return attrs.evolve(mended, others=mended.others | ({"the log": blocks} if blocks else {}))
+
     async def _mend_log(self, heights: Sequence[int]) -> int:
         written = 0
         for number, height in enumerate(heights):
@@ -228,7 +250,10 @@ class Repairs:
         finally:
             connection.close()
 
-    async def _mend_state(self, is_torn: bool) -> Mended:
+    async def _mend_state(
+        self, remake_indexes: bool | Sequence[str], places: Sequence[Place] | None = None
+    ) -> Mended:
+        """:param places: Where to look; everywhere if None."""
         self._ledger.show_repair("choosing a signed state")
         targets = await self._run_in_thread(find_targets, self._ledger.database, self._ledger.genesis)
         target, true = await self._choose(targets)
@@ -236,7 +261,7 @@ class Repairs:
         mending = StateMending(connection, self._ledger.genesis, target.height)
         try:
             self._mending = mending
-            await self._run_in_thread(_compare, mending, true, is_torn)
+            await self._run_in_thread(_compare, mending, true, remake_indexes, places)
             self._mending = None
             await self._descend(mending, target.height)
             self._ledger.show_repair("making anew what follows from the rows", 0.9)
@@ -275,9 +300,14 @@ class Repairs:
                 del by_node[: len(nodes)]
 
 
-def _compare(mending: StateMending, true: StateRoot, is_torn: bool) -> None:
+def _compare(
+    mending: StateMending, true: StateRoot, remake_indexes: bool | Sequence[str], places: Sequence[Place] | None
+) -> None:
     """In the thread."""
-    mending.begin(remake_indexes=is_torn)
+    mending.begin(remake_indexes=remake_indexes)
+    if places is not None:
+        mending.compare_at(true, places)
+        return
     for done in mending.compare(true):
         mending.done = done
 

@@ -23,14 +23,16 @@ def name_rows(audit: Audit, connection: sqlite3.Connection, table: int, prefix: 
     suspects = [key for key, value in rows if not _supported(connection, table, key, value)]
     if suspects:
         for key in suspects:
-            audit.found(f"table {name}: row {_key_text(table, key)} is altered")
+            audit.found(f"table {name}: row {_key_text(table, key)} is altered", place=(table, prefix))
     elif len(rows) != expected:
         audit.found(
             f"table {name}: {len(rows)} rows under {prefix or 'the top'}, the trie has {expected}: "
-            + ("one is missing" if len(rows) < expected else "one is too many")
+            + ("one is missing" if len(rows) < expected else "one is too many"),
+            place=(table, prefix),
         )
     else:
-        audit.found(f"table {name}: a row under {prefix or 'the top'} is altered, or the trie above it is")
+        what = f"a row under {prefix or 'the top'} is altered, or the trie above it is"
+        audit.found(f"table {name}: {what}", place=(table, prefix))
 
 
 def _key_text(table: int, key: bytes) -> str:

@@ -10,11 +10,12 @@ from cloudnode.store.audit.epochs import check_epochs
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
 from cloudnode.store.audit.phase import Audit, Phase
 from cloudnode.store.audit.records import check_records, check_scores, check_sums_at_once, check_totals
-from cloudnode.store.audit.state import check_roots, check_state
+from cloudnode.store.audit.state import check_nodes, check_roots, check_state
 from cloudnode.store.audit.structure import check_structure
 from cloudnode.store.audit.words import check_words
 
 PHASES: dict[str, Phase] = {
+    "nodes": check_nodes,
     "state": check_state,
     "records": check_records,
     "scores": check_scores,
@@ -30,16 +31,17 @@ PHASES: dict[str, Phase] = {
 """What is checked in a thread of a running node: in short steps."""
 
 PROCESS_PHASES: dict[str, Phase] = {
+    "nodes": check_nodes,
     "state": check_state,
     "records": check_records,
     "sums": check_sums_at_once,
-    **{name: phase for name, phase in PHASES.items() if name not in ("state", "records", "scores", "totals")},
+    **{name: phase for name, phase in PHASES.items() if name not in ("nodes", "state", "records", "scores", "totals")},
 }
 """The same for a process of its own."""
 
 LANES: tuple[tuple[str, ...], ...] = (
-    ("state", "records", "system", "checksums", "epochs", "blocks", "roots"),
-    ("sums", "operations", "structure"),
+    ("nodes", "state", "records", "system", "checksums", "epochs", "blocks", "roots", "operations"),
+    ("sums", "structure"),
 )
 """The phases of a process of its own, shared out to two, neither of which takes much longer than the other: first what
 the state is and what follows from it."""

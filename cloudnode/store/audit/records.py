@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from cloudnode.formats.addresses import format_address, record_hash
-from cloudnode.formats.nodes import encode_record_value, record_digest
+from cloudnode.formats.nodes import ACCOUNTS, RECORDS, encode_record_value, record_digest
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.derived import SumsBetween, record_sums, seek_sums, true_scores, true_totals
@@ -32,7 +32,8 @@ def check_records(audit: Audit) -> Iterator[float]:
         for row in rows:
             if not record_is_sound(row):
                 address = f"{row[4].hex()}/{row[5]}/{row[6]}"
-                audit.found(f"table records: row {address} (hash {row[1].hex()}) is altered")
+                what = f"row {address} (hash {row[1].hex()}) is altered"
+                audit.found(f"table records: {what}", place=(RECORDS, row[1].hex()))
         audit.rows += len(rows)
         if not rows:
             return
@@ -108,7 +109,8 @@ def _check_some_scores(
             "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores WHERE created = ?", (created,)
         ).fetchone()
         if score != expected:
-            audit.found(f"table scores: the row of record {expected[0].hex()} is not what its ratings say")
+            what = f"the row of record {expected[0].hex()} is not what its ratings say"
+            audit.found(f"table scores: {what}", place=(RECORDS, expected[0].hex()))
     audit.rows += len(scores)
     return scores[-1][1][0] if scores else None
 
@@ -122,6 +124,7 @@ def _check_some_totals(
         row = connection.execute("SELECT records, ratings, stars FROM totals WHERE key = ?", (key,)).fetchone()
         # Who was invited and did nothing yet has no row.
         if (row or (0, 0, 0)) != expected:
-            audit.found(f"table totals: the row of account {key.hex()} is not what its ratings say")
+            what = f"the row of account {key.hex()} is not what its ratings say"
+            audit.found(f"table totals: {what}", place=(ACCOUNTS, key.hex()))
     audit.rows += len(totals)
     return totals[-1][0] if totals else None

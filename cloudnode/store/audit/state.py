@@ -53,6 +53,23 @@ def check_roots(audit: Audit) -> Iterator[float]:
     yield 1.0
 
 
+def check_nodes(audit: Audit) -> Iterator[float]:
+    """Every inner node that the state root leads to, against what is above it: much less than all rows, so it is known
+    before they are looked at."""
+    with audit.snapshot() as connection:
+        height = connection.execute("SELECT max(height) FROM states").fetchone()[0]
+        state = load_state(connection, height) or StateRoot.empty(height)
+        for table in TABLES:
+            check = _TableCheck(audit, connection, table.number)
+            pending = [("", state.entries[table.number])]
+            while pending:
+                slot, entry = pending.pop()
+                node = check.open_node(slot, entry) if entry_rows(entry) > PAGE_ROWS else None
+                if node is not None:
+                    pending += ((node.path + digit, child) for digit, child in node.children.items())
+            yield (table.number + 1) / len(TABLES)
+
+
 def check_state(audit: Audit) -> Iterator[float]:
     """Recompute every leaf page and every inner node: one flipped row changes its page's hash."""
     for number, table in enumerate(TABLES):
@@ -96,7 +113,7 @@ class _TableCheck:
         if entry_rows(entry) <= _ROWS_A_STEP:
             self._check_part(at, entry)
             return []
-        node = self._open(at, entry)
+        node = self.open_node(at, entry)
         if node is None:
             return []
         for depth in range(len(at) + 1, len(node.path) + 1):
@@ -111,7 +128,7 @@ class _TableCheck:
         """
         at, entry = "", self._state.entries[self._table]
         while entry_rows(entry) > PAGE_ROWS and at != slot:
-            node = self._open(at, entry)
+            node = self.open_node(at, entry)
             if node is None:
                 return None
             if node.path.startswith(slot):
@@ -122,20 +139,20 @@ class _TableCheck:
             at, entry = node.path + digit, node.children.get(digit, EMPTY_ENTRY)
         return at, entry
 
-    def _open(self, slot: str, entry: bytes) -> InnerNode | None:
+    def open_node(self, slot: str, entry: bytes) -> InnerNode | None:
         """The stored node that an entry names; None if it is another one, which is noted."""
         row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (f"{self._table}{slot}",)).fetchone()
         if row is None:
-            self._audit.found(f"table {self._name}: the inner node at {slot or 'the top'} is missing")
+            self._found(f"the inner node at {slot or 'the top'} is missing", slot)
         elif not isinstance(row[0], bytes) or sha256(row[0]).digest() != entry[:32] or node_entry(row[0]) != entry:
-            self._audit.found(f"table {self._name}: the inner node at {slot or 'the top'} is damaged")
+            self._found(f"the inner node at {slot or 'the top'} is damaged", slot)
         else:
             return InnerNode.decode(row[0])
         return None
 
     def _check_no_node(self, slot: str) -> None:
         if self._connection.execute("SELECT 1 FROM trie WHERE slot = ?", (f"{self._table}{slot}",)).fetchone():
-            self._audit.found(f"table {self._name}: the inner node at {slot} has no place in the trie")
+            self._found(f"the inner node at {slot} has no place in the trie", slot)
 
     def _check_part(self, slot: str, entry: bytes) -> None:
         """Make pages and nodes of all rows under a slot, and compare them with its entry and the stored nodes."""
@@ -158,7 +175,7 @@ class _TableCheck:
         for at, node in nodes.items():
             self._check_node(at, node)
         if len(self._audit.findings) == before:
-            self._audit.found(f"table {self._name}: the rows and inner nodes under {slot or 'the top'} do not agree")
+            self._found(f"the rows and inner nodes under {slot or 'the top'} do not agree", slot)
 
     def _check_node(self, slot: str, stored: bytes) -> None:
         """An inner node against all that hangs below it."""
@@ -168,13 +185,16 @@ class _TableCheck:
         except (struct.error, ValueError, IndexError):
             sound = False
         if not sound:
-            self._audit.found(f"table {self._name}: the inner node at {slot or 'the top'} is damaged")
+            self._found(f"the inner node at {slot or 'the top'} is damaged", slot)
             return
         if all(entry_rows(entry) <= PAGE_ROWS for entry in node.children.values()):
             self._check_pages(node)
         else:
             for digit, entry in node.children.items():
                 self._check_child(node.path + digit, entry)
+
+    def _found(self, what: str, slot: str) -> None:
+        self._audit.found(f"table {self._name}: {what}", place=(self._table, slot))
 
     @property
     def _name(self) -> str:
@@ -209,7 +229,7 @@ class _TableCheck:
             if page_entry(self._table, rows) != entry:
                 name_rows(self._audit, self._connection, self._table, prefix, rows, entry_rows(entry))
             return
-        self._open(prefix, entry)
+        self.open_node(prefix, entry)
 
 
 def _make(table: int, slot: str, rows: Rows) -> tuple[bytes, dict[str, bytes]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 
 from cloudnode.store.audit.phase import Audit
@@ -15,6 +17,17 @@ def tables(audit: Audit) -> list[str]:
     return [name for (name,) in rows]
 
 
+_says_index = re.compile(r"(?:row \d+ missing from|wrong # of entries in|non-unique entry in) index (\w+)").fullmatch
+
+
+def _index_named(connection: sqlite3.Connection, message: str) -> str | None:
+    """The index whose entries a message of SQLite's says to be wrong, if it can be made anew on its own."""
+    said = _says_index(message)
+    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND name = ?"
+    row = None if said is None else connection.execute(sql, said.groups()).fetchone()
+    return None if row is None else str(row[0])
+
+
 def check_structure(audit: Audit) -> Iterator[float]:
     """One step a table: SQLite offers no smaller one."""
     names = tables(audit)
@@ -22,5 +35,6 @@ def check_structure(audit: Audit) -> Iterator[float]:
         with audit.snapshot() as connection:
             for (message,) in connection.execute(f"PRAGMA integrity_check('{name}')"):
                 if message != "ok":
-                    audit.found(f"table {name}: page or index corruption: {message}", is_torn=True)
+                    told = f"table {name}: page or index corruption: {message}"
+                    audit.found(told, is_torn=True, index=_index_named(connection, message))
         yield done / len(names)

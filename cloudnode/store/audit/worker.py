@@ -21,6 +21,7 @@ from typing import Protocol
 import attrs
 
 from cloudnode.formats.genesis import Genesis, decode_genesis
+from cloudnode.ledger.reading import Place, Spots
 from cloudnode.store.audit.phase import Audit, Phase
 from cloudnode.store.audit.phases import LANES, PHASES, PROCESS_PHASES, audit_steps
 from cloudnode.store.childprocess import start_module
@@ -40,6 +41,7 @@ class Portion:
     :ivar findings: :ivar heights: :ivar is_torn: As of :class:`cloudnode.store.audit.phase.Audit`.
     :ivar is_log_only: Whether all that was found is of blocks of the log, and the state and what follows from it were
         found sound before that.
+    :ivar places: :ivar indexes: :ivar is_local: As of :class:`~cloudnode.store.audit.phase.Audit`.
     """
 
     done: float | None
@@ -48,6 +50,14 @@ class Portion:
     heights: list[int]
     is_torn: bool
     is_log_only: bool = False
+    places: list[Place] = attrs.Factory(list)
+    indexes: list[str] = attrs.Factory(list)
+    is_local: bool = False
+
+    @property
+    def spots(self) -> Spots | None:
+        """All that was found, if it is said where that is."""
+        return Spots(tuple(self.heights), tuple(self.places), tuple(self.indexes)) if self.is_local else None
 
 
 class AuditWorker(Protocol):
@@ -115,7 +125,10 @@ def _advance(steps: Iterator[float], is_enough: Callable[[], bool]) -> float | N
 
 
 def _portion(audit: Audit, done: float | None) -> Portion:
-    return Portion(done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn, _is_log_only(audit))
+    return Portion(
+        done, audit.rows, list(audit.findings), sorted(audit.heights), audit.is_torn, _is_log_only(audit),
+        sorted(audit.places), sorted(audit.indexes), audit.is_local,
+    )  # fmt: skip
 
 
 def _is_log_only(audit: Audit) -> bool:
@@ -165,7 +178,8 @@ class AuditProcess:
         line = self._process.stdout.readline()
         if not line:
             raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
-        return Portion(**json.loads(line))
+        told = json.loads(line)
+        return Portion(**told | {"places": [(table, prefix) for table, prefix in told["places"]]})
 
     def interrupt(self) -> None:
         self._process.kill()
@@ -234,6 +248,9 @@ class AuditLanes:
             any(portion.is_torn for portion in portions),
             bool(self._findings)
             and all(portion.is_log_only if portion.findings else portion.done is None for portion in portions),
+            sorted({place for portion in portions for place in portion.places}),
+            sorted({index for portion in portions for index in portion.indexes}),
+            all(portion.is_local for portion in portions if portion.findings),
         )
 
     def interrupt(self) -> None:

@@ -13,8 +13,9 @@ from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.checks import row_check
-from cloudnode.store.derived import true_scores, true_totals
+from cloudnode.store.derived import Score, Total, seek_sums, true_scores, true_totals
 from cloudnode.store.meta import meta_rows
+from cloudnode.store.repair.affected import Affected
 from cloudnode.store.repair.rowsup import RowsTrie
 from cloudnode.store.repair.since import recover_since
 from cloudnode.store.sums import RatingSums
@@ -80,35 +81,86 @@ def mend_consequences(
     }
 
 
+def mend_affected(
+    connection: sqlite3.Connection, genesis: Genesis, affected: Affected, least: int, newest: int
+) -> dict[str, int]:
+    """:func:`mend_consequences` for what follows from a few rows alone."""
+    scores = totals = 0
+    for record in affected.records:
+        scores += _mend_some_scores(connection, true_scores(connection, _before(record), 1), least, newest)
+    for account in affected.accounts:
+        true = true_totals(connection, _before(account), 1, seek_sums)
+        totals += _mend_some_totals(connection, genesis, true, least, newest)
+    return {"scores": scores, "totals": totals}
+
+
+def _before(key: bytes) -> bytes:
+    """The greatest key that is less, of the same length; no bytes at all if there is none."""
+    number = int.from_bytes(key, "big")
+    return (number - 1).to_bytes(len(key), "big") if number else b""
+
+
+def _mend_some_scores(
+    connection: sqlite3.Connection, scores: Iterable[tuple[int, Score]], least: int, newest: int
+) -> int:
+    written = 0
+    for created, true in scores:
+        row = connection.execute(
+            'SELECT hash, account, collection, ref, live, sum, count, rank, since, "check" FROM scores'
+            " WHERE created = ?",
+            (created,),
+        ).fetchone()
+
+        def check_of(since: int, created: int = created, true: Score = true) -> int:
+            return row_check(created, since, *true)
+
+        if row is not None and row[:8] == true and _holds(row[8], row[9], check_of, newest):
+            continue
+        replaced_at = _greatest(connection, "scores_old", "created", created)
+        stored = None if row is None else row[8:]
+        since = recover_since(check_of, stored, replaced_at, max(least, cursor(created).height), newest)
+        connection.execute(
+            "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)", (created, since, *true, check_of(since))
+        )
+        written += 1
+    return written
+
+
 def _mend_scores(connection: sqlite3.Connection, sums: RatingSums, least: int, newest: int) -> int:
     written = count = 0
     last = b""
     while scores := true_scores(connection, last, _RECORDS_A_STEP, sums.records_between):
-        for created, (hashed, *rest) in scores:
-            row = connection.execute(
-                'SELECT hash, account, collection, ref, live, sum, count, rank, since, "check" FROM scores'
-                " WHERE created = ?",
-                (created,),
-            ).fetchone()
-            true = (hashed, *rest)
-
-            def check_of(since: int, created: int = created, true: tuple[object, ...] = true) -> int:
-                return row_check(created, since, *true)  # type: ignore[arg-type]
-
-            if row is not None and row[:8] == true and _holds(row[8], row[9], check_of, newest):
-                continue
-            replaced_at = _greatest(connection, "scores_old", "created", created)
-            stored = None if row is None else row[8:]
-            since = recover_since(check_of, stored, replaced_at, max(least, cursor(created).height), newest)
-            connection.execute(
-                "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                (created, since, *true, check_of(since)),
-            )
-            written += 1
+        written += _mend_some_scores(connection, scores, least, newest)
         count += len(scores)
         last = scores[-1][1][0]
     if connection.execute("SELECT count(*) FROM scores").fetchone()[0] != count:
         written += connection.execute("DELETE FROM scores WHERE created NOT IN (SELECT created FROM records)").rowcount
+    return written
+
+
+def _mend_some_totals(
+    connection: sqlite3.Connection, genesis: Genesis, totals: Iterable[tuple[bytes, Total]], least: int, newest: int
+) -> int:
+    written = 0
+    for key, true in totals:
+        row = connection.execute(
+            'SELECT records, ratings, stars, since, "check" FROM totals WHERE key = ?', (key,)
+        ).fetchone()
+        if row is None and true == (0, 0, 0) and genesis.parameters.admission.policy == "invited":
+            continue  # who was invited and did nothing yet has no row
+
+        def check_of(since: int, key: bytes = key, true: Total = true) -> int:
+            return row_check(key, since, *true)
+
+        if row is not None and row[:3] == true and _holds(row[3], row[4], check_of, newest):
+            continue
+        replaced_at = _greatest(connection, "totals_old", "key", key)
+        stored = None if row is None else row[3:]
+        since = recover_since(check_of, stored, replaced_at, least, newest)
+        connection.execute(
+            "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)", (key, since, *true, check_of(since))
+        )
+        written += 1
     return written
 
 
@@ -118,25 +170,7 @@ def _mend_totals(
     written = 0
     last = b""
     while totals := true_totals(connection, last, _ACCOUNTS_A_STEP, sums.accounts_between):
-        for key, true in totals:
-            row = connection.execute(
-                'SELECT records, ratings, stars, since, "check" FROM totals WHERE key = ?', (key,)
-            ).fetchone()
-            if row is None and true == (0, 0, 0) and genesis.parameters.admission.policy == "invited":
-                continue  # who was invited and did nothing yet has no row
-
-            def check_of(since: int, key: bytes = key, true: tuple[int, int, int] = true) -> int:
-                return row_check(key, since, *true)
-
-            if row is not None and row[:3] == true and _holds(row[3], row[4], check_of, newest):
-                continue
-            replaced_at = _greatest(connection, "totals_old", "key", key)
-            stored = None if row is None else row[3:]
-            since = recover_since(check_of, stored, replaced_at, least, newest)
-            connection.execute(
-                "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?, ?)", (key, since, *true, check_of(since))
-            )
-            written += 1
+        written += _mend_some_totals(connection, genesis, totals, least, newest)
         last = totals[-1][0]
     written += connection.execute("DELETE FROM totals WHERE key NOT IN (SELECT key FROM accounts)").rowcount
     return written

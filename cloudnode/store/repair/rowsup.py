@@ -1,13 +1,15 @@
 """The state's trie as the rows themselves make it, whatever inner nodes are stored.
 
 Nothing stored is believed: every page and every inner node is made from the rows, and what is stored otherwise is told.
-It takes as much memory as a portion of the rows and the nodes that differ.
+It takes as much memory as a portion of the rows and the nodes that differ. Where only some places are in doubt, the
+rows of these alone are read, and the rest is what the stored nodes say.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from itertools import chain
 from os.path import commonprefix
 
@@ -96,6 +98,49 @@ class RowsTrie:
             if slot not in made:
                 self.changes[slot] = None
         return self._entry
+
+    def compare_at(self, entry: bytes, prefixes: Iterable[str]) -> bytes:
+        """:meth:`compare` for the rows under some prefixes; elsewhere the rows are taken to be what the nodes say.
+
+        :param entry: The one that the table is to have.
+        :return: The table's entry.
+        """
+        top = self._stored("")
+        self._entry = entry
+        if entry_rows(entry) <= PAGE_ROWS or top is None or sha256(top).digest() != entry[:32]:
+            return self.compare()
+        for prefix in sorted(prefixes):
+            self._entry = self._made_at("", self._entry, prefix)
+        return self._entry
+
+    def _made_at(self, slot: str, entry: bytes, prefix: str) -> bytes:
+        """The entry of what is under a slot, if what is under the prefix is made from its rows."""
+        stored = self.node(slot)
+        if entry_rows(entry) > _PORTION and stored is not None and sha256(stored).digest() == entry[:32]:
+            node = InnerNode.decode(stored)
+            if len(prefix) > len(node.path) and prefix.startswith(node.path):
+                digit = prefix[len(node.path)]
+                child = node.children.get(digit, EMPTY_ENTRY)
+                made = self._made_at(node.path + digit, child, prefix)
+                if made == child:
+                    return entry
+                if made != EMPTY_ENTRY and len(node.children) > 1:
+                    node.children[digit] = made
+                    self.changes[slot] = changed = node.encode()
+                    return node_entry(changed)
+        return self._made_from_rows(slot)
+
+    def _made_from_rows(self, slot: str) -> bytes:
+        made: set[str] = set()
+        entry, top = self._make(slot, made)
+        if top is not None:
+            self._note(slot, top, made)
+        name = f"{self.table}{slot}"
+        below = self._connection.execute("SELECT slot FROM trie WHERE slot >= ? AND slot < ?", (name, name + "g"))
+        for (each,) in below.fetchall():
+            if each[1:] not in made:
+                self.changes[each[1:]] = None
+        return entry
 
     def _stored(self, slot: str) -> bytes | None:
         row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (f"{self.table}{slot}",)).fetchone()

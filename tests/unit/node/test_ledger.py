@@ -9,11 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats import errors
+from cloudnode.formats.addresses import record_hash
 from cloudnode.formats.block import FINALIZE, Header
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.formats.genesis import Parameters
-from cloudnode.ledger.reading import Damage, FinalBlock
+from cloudnode.ledger.reading import Damage, FinalBlock, Spots
 from cloudnode.node import background_audit
 from cloudnode.node.ledger import LedgerConfig
 from cloudnode.node.pool import PoolLimits
@@ -252,11 +253,16 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(node.ledger.head.height, height)
 
     def test_what_to_repair(self) -> None:
-        """Of rows that a repair compares anyway the first finding is enough; of the log all damaged blocks are told."""
+        """Of rows that a repair compares anyway the first finding is enough; of the log all damaged blocks are told.
+        Where all was sound before, the first finding says where to look."""
         self.patch(background_audit, "HURRIED_BURST", 0.0)
-        for statement, is_at_once, damage in (
-            ("UPDATE records SET data = '{}' WHERE key = 'b'", True, Damage()),
-            ("UPDATE operations SET body = 'x'", False, Damage(heights=(2, 4), is_log_only=True)),
+        alter_record = "UPDATE records SET data = '{}' WHERE key = 'b'"
+        alter_log = "UPDATE operations SET body = 'x'"
+        for statement, was_sound, is_at_once, damage in (
+            (alter_record, False, True, Damage()),
+            (alter_log, False, False, Damage(heights=(2, 4), is_log_only=True)),
+            (alter_record, True, True, None),
+            (alter_log, True, True, Damage(heights=(2, 4), spots=Spots(heights=(2, 4)))),
         ):
             node = LedgerOnClock(self.mktemp(), LedgerConfig(audit_interval=3600, audit_share=1.0))
             self.successResultOf(Deferred.fromCoroutine(node.ledger.start()))
@@ -269,10 +275,14 @@ class LedgerTests(SynchronousTestCase):
             node.ledger.on_damage = lambda node=node, told=told: told.append(
                 (node.ledger.audit.progress < 1, node.ledger.damage)
             )
+            self.assertTrue(node.ledger._was_sound)
+            node.ledger._was_sound = was_sound
             with closing(connect(node.store.path)) as connection:
                 connection.execute(statement)
             node.advance(20)
-            self.assertEqual(told[0], (is_at_once, damage))
+            record = record_hash(f"{node.author.public.hex()}/film/b").hex()
+            at_the_record = Damage(spots=Spots(places=((0, record),)))
+            self.assertEqual(told[0], (is_at_once, damage or at_the_record))
 
     def test_damage_is_remembered(self) -> None:
         """A restart does not forget damage; once an audit finds the database sound, data is served again."""

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.block import Header
 from cloudnode.ledger.chunks import read_chunk, read_node, read_state, slot_name
+from cloudnode.ledger.reading import Spots
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
+from cloudnode.store.audit.phases import OFFLINE_PHASES, PROCESS_PHASES, audit_steps, phase_steps
 from cloudnode.store.connection import connect
 from cloudnode.store.parts import PartLimits, StateParts
 from cloudnode.store.repair.failure import MendingFailed
@@ -78,8 +79,22 @@ class Source:
                     mending.take_node(each, read_node(each.table, each.slot, each.entry, nodes[1][0]))
 
 
-def mend(path: str, true_path: str, network: SmallNetwork) -> Mended:
-    """Repair one database from another, by the root that its newest header carries."""
+def find_spots(path: str, network: SmallNetwork) -> Spots | None:
+    """What the audit of a running node says is wrong, if it says where."""
+    with closing(connect(path)) as connection:
+        audit = Audit(connection, network.genesis)
+        for _ in audit_steps(audit, PROCESS_PHASES):
+            pass
+        assert audit.findings
+        places, indexes = tuple(sorted(audit.places)), tuple(sorted(audit.indexes))
+        return Spots(tuple(sorted(audit.heights)), places, indexes) if audit.is_local else None
+
+
+def mend(path: str, true_path: str, network: SmallNetwork, spots: Spots | None = None) -> Mended:
+    """Repair one database from another, by the root that its newest header carries.
+
+    :param spots: Where to look; everywhere if None.
+    """
     with closing(connect(true_path)) as connection:
         (raw,) = connection.execute("SELECT header FROM blocks ORDER BY height DESC LIMIT 1").fetchone()
     header = Header.decode(raw)
@@ -87,9 +102,12 @@ def mend(path: str, true_path: str, network: SmallNetwork) -> Mended:
     with closing(connect(path)) as connection:
         mending = StateMending(connection, network.genesis, header.root_height)
         try:
-            mending.begin()
-            for _ in mending.compare(source.state):
-                pass
+            mending.begin(remake_indexes=False if spots is None else spots.indexes)
+            if spots is None:
+                for _ in mending.compare(source.state):
+                    pass
+            else:
+                mending.compare_at(source.state, spots.places)
             source.answer(mending)
             return mending.finish()
         finally:
@@ -169,6 +187,62 @@ class RepairTests(SynchronousTestCase):
             "UPDATE states SET root = zeroblob(32) WHERE height = (SELECT max(height) FROM states)",
         ):
             self.check_mended(statement)
+
+    def test_spots(self) -> None:
+        """What an audit says is wrong can be repaired there alone, with what follows from it, wherever that is."""
+        key = "(SELECT key FROM ratings LIMIT 1 OFFSET 50)"
+        first = "(SELECT min(position) FROM records)"
+        for statement, most in (
+            (f"UPDATE ratings SET value = x'0300000000000000010000000a' WHERE key = {key}", 32),
+            (f"DELETE FROM ratings WHERE key = {key}", 33),
+            ("INSERT INTO ratings VALUES (zeroblob(64), x'0300000000000000010000000a')", 32),
+            (f"UPDATE records SET data = '{{\"title\":\"other\"}}' WHERE position = {first}", 512),
+            (f"UPDATE records SET account = zeroblob(32) WHERE position = {first}", 512),
+            ("UPDATE window SET value = zeroblob(14) WHERE key = (SELECT key FROM window LIMIT 1 OFFSET 700)", 512),
+            ("DELETE FROM window WHERE key = (SELECT max(key) FROM window)", 512),
+            ("UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)", 512),
+            ("DELETE FROM accounts WHERE key = (SELECT min(key) FROM accounts)", 512),
+            ("UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT max(slot) FROM trie)", 0),
+            ("UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT min(slot) FROM trie)", 0),
+            ("DELETE FROM trie WHERE slot = (SELECT max(slot) FROM trie JOIN trie_old USING (slot))", 0),
+            ("INSERT INTO trie VALUES ('1a5b', 3, x'00', 0)", 0),
+            ("UPDATE scores SET sum = sum + 1 WHERE created = (SELECT min(created) FROM scores)", 0),
+            ("DELETE FROM scores WHERE created = (SELECT min(created) FROM scores_old)", 0),
+            ("UPDATE totals SET stars = 'x' WHERE key = (SELECT min(key) FROM totals)", 0),
+        ):
+            self.alter(statement)
+            spots = find_spots(self.path, self.network)
+            self.assertIsNotNone(spots, statement)
+            mended = mend(self.path, self.true, self.network, spots)
+            self.assertLessEqual(sum(mended.rows.values()), most, statement)
+            self.check_same()
+
+    def test_index(self) -> None:
+        """An index that lacks an entry is made anew, and nothing else."""
+        with closing(connect(self.path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'ratings_rater'").fetchone()
+            change = "UPDATE sqlite_master SET sql = ? WHERE name = 'ratings_rater'"
+            connection.execute(change, (sql + " WHERE value >= x'03'",))
+        with closing(connect(self.path)) as connection:
+            connection.execute("REINDEX ratings_rater")
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(change, (sql,))
+        spots = find_spots(self.path, self.network)
+        self.assertEqual(spots, Spots(indexes=("ratings_rater",)))
+        mended = mend(self.path, self.true, self.network, spots)
+        self.assertEqual((mended.rows, mended.others), ({"indexes": 1}, {}))
+        self.check_same()
+
+    def test_more_than_the_spots(self) -> None:
+        """What is damaged elsewhere stays so: that is for the audit that follows, and a repair of all."""
+        self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT min(position) FROM records)")
+        spots = find_spots(self.path, self.network)
+        self.alter("DELETE FROM ratings WHERE key = (SELECT key FROM ratings LIMIT 1 OFFSET 50)")
+        mend(self.path, self.true, self.network, spots)
+        self.assertNotEqual(findings(self.path, self.network), [])
+        mend(self.path, self.true, self.network)
+        self.check_same()
 
     def test_few_rows_travel(self) -> None:
         """Only what lies near the damage is asked for."""
