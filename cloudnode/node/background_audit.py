@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from cloudnode.formats.genesis import Genesis
 from cloudnode.ledger.reading import AuditState
 from cloudnode.node.threads import RunInThread
-from cloudnode.store.audit.worker import AuditWorker, MakeAuditWorker, Portion
+from cloudnode.store.audit.worker import CALM, URGENT, WIDE, AuditWorker, MakeAuditWorker, Portion
 
 if TYPE_CHECKING:
     from cloudnode.node.ledger import LedgerConfig
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 BURST = 0.01
 """Seconds of work at a time; the pause after it makes up the share of the core that the operator allows."""
 
-HURRIED_BURST = 0.5
-"""The same while there is reason to believe that something is wrong: then there are no pauses."""
+LONG_BURST = 0.5
+"""The same without pauses: the operator wants none, or there is reason to believe that something is wrong."""
 
 
 class BackgroundAudit:
@@ -58,7 +58,9 @@ class BackgroundAudit:
         self._genesis = genesis
         self._make_worker = make_worker
         self._interval = config.audit_interval
-        self._share = min(1.0, max(0.001, config.audit_share))
+        # More than one core is a share of two, and of the time of two processes.
+        self._effort = WIDE if config.audit_share > 1 else CALM
+        self._share = min(1.0, max(0.001, config.audit_share / self._effort.processes))
         self._worker: AuditWorker | None = None
         self._timer: IDelayedCall | None = None
         self._burst: Deferred[Any] | None = None
@@ -133,13 +135,15 @@ class BackgroundAudit:
     def _go_on(self) -> None:
         self._timer = None
         began = self._reactor.seconds()
-        self._burst = self._run_in_thread(self._work, HURRIED_BURST if self._is_hurried else BURST)
+        has_pauses = self._share < 1 and not self._is_hurried
+        self._burst = self._run_in_thread(self._work, BURST if has_pauses else LONG_BURST)
         self._burst.addCallbacks(self._worked, self._failed, callbackArgs=(began,))
 
     def _work(self, seconds: float) -> Portion:
         """In the thread."""
         if self._worker is None:
-            self._worker = self._make_worker(self._path, self._genesis, self._is_hurried)
+            effort = URGENT if self._is_hurried else self._effort
+            self._worker = self._make_worker(self._path, self._genesis, effort)
         return self._worker.work(seconds)
 
     def _worked(self, portion: Portion, began: float) -> None:

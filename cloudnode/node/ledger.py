@@ -61,7 +61,7 @@ class LedgerConfig:
     """What an operator may set.
 
     :ivar pool: The most that waits for a block. :ivar audit_interval: Seconds between background audits, 0 for none.
-    :ivar audit_share: The share of one core's time that a background audit takes, 0 to 1.
+    :ivar audit_share: The share of one core's time that a background audit takes, 0 to 2.
     :ivar checkpoint: A block that must be in the chain, or None.
     """
 

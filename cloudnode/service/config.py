@@ -72,12 +72,13 @@ class UdpAddress:
 class LedgerSettings:
     """How much this node does for its ledger; none of it decides what is valid.
 
-    :ivar audit_interval: Seconds between background audits. :ivar audit_share: The share of one core they take.
+    :ivar audit_interval: Seconds between background audits. :ivar audit_share: The share of one core they take; beyond
+        1 they run in two processes.
     :ivar pool_operations: Operations that wait for a block at most. :ivar pool_bytes: Bytes of their bodies.
     """
 
     audit_interval: float = attrs.field(default=300.0, converter=float, validator=ge(1))
-    audit_share: float = attrs.field(default=0.2, converter=float, validator=[ge(0.001), le(1)])
+    audit_share: float = attrs.field(default=0.2, converter=float, validator=[ge(0.001), le(2)])
     pool_operations: int = attrs.field(default=50_000, validator=[instance_of(int), ge(1)])
     pool_bytes: int = attrs.field(default=67_108_864, validator=[instance_of(int), ge(1)])
 

@@ -2,7 +2,7 @@
 
 In a process of its own an audit does not hold up the node by Python's lock, and gives way where processors are scarce:
 while all are busy it gets a tenth of what a process like the node gets. An urgent one gets as much as others, and two
-processes.
+processes; so does one that may take more than one core, but that it gives way.
 """
 
 from __future__ import annotations
@@ -27,8 +27,21 @@ from cloudnode.store.audit.phases import LANES, PHASES, PROCESS_PHASES, audit_st
 from cloudnode.store.childprocess import start_module
 from cloudnode.store.connection import connect
 
-NICE = 10
-"""By so much an audit that is not urgent gives way (see nice(2))."""
+
+@attrs.frozen
+class Effort:
+    """How much an audit may take.
+
+    :ivar nice: By so much it gives way (see nice(2)). :ivar processes: In so many it is done, with a processor for each.
+    """
+
+    nice: int
+    processes: int
+
+
+CALM = Effort(10, 1)
+WIDE = Effort(10, 2)
+URGENT = Effort(0, 2)
 
 _CACHE_KIB = 4096
 
@@ -76,15 +89,15 @@ class AuditWorker(Protocol):
         """Give it up."""
 
 
-MakeAuditWorker = Callable[[str, Genesis, bool], AuditWorker]
-"""Takes the path, the genesis, and whether it is urgent."""
+MakeAuditWorker = Callable[[str, Genesis, Effort], AuditWorker]
+"""Takes the path and the genesis."""
 
 
 class AuditHere:
     """An audit in this process."""
 
     def __init__(
-        self, path: str, genesis: Genesis, is_urgent: bool, clock: Callable[[], float] = time.monotonic
+        self, path: str, genesis: Genesis, effort: Effort, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._audit, self._steps = _begin(path, genesis, _CACHE_KIB, PHASES)
         self._clock = clock
@@ -136,13 +149,11 @@ def _is_log_only(audit: Audit) -> bool:
     return audit.is_log_only and bool(audit.heights)
 
 
-def start_audit_process(path: str, genesis: Genesis, is_urgent: bool) -> AuditWorker:
-    """An audit in a process of its own; an urgent one in two where there are two processors."""
-    if not is_urgent:
-        return AuditProcess(path, genesis, NICE, tuple(PROCESS_PHASES))
-    if (os.cpu_count() or 1) == 1:
-        return AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES))
-    return AuditLanes([partial(AuditProcess, path, genesis, 0, phases) for phases in LANES])
+def start_audit_process(path: str, genesis: Genesis, effort: Effort) -> AuditWorker:
+    """An audit in one process of its own, or in two."""
+    if min(effort.processes, os.cpu_count() or 1) == 1:
+        return AuditProcess(path, genesis, effort.nice, tuple(PROCESS_PHASES))
+    return AuditLanes([partial(AuditProcess, path, genesis, effort.nice, phases) for phases in LANES])
 
 
 class AuditProcess:

@@ -255,7 +255,7 @@ class LedgerTests(SynchronousTestCase):
     def test_what_to_repair(self) -> None:
         """Of rows that a repair compares anyway the first finding is enough; of the log all damaged blocks are told.
         Where all was sound before, the first finding says where to look."""
-        self.patch(background_audit, "HURRIED_BURST", 0.0)
+        self.patch(background_audit, "LONG_BURST", 0.0)
         alter_record = "UPDATE records SET data = '{}' WHERE key = 'b'"
         alter_log = "UPDATE operations SET body = 'x'"
         for statement, was_sound, is_at_once, damage in (

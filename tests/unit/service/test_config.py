@@ -164,7 +164,7 @@ class ConfigTests(SynchronousTestCase):
             ("checkpoint = 7", ": checkpoint: 7 is not a text, HEIGHT:HASH"),
             ("log-level = 3", ": log-level: 3 is not one of"),
             ("datadir = 3", ": datadir: 3 is not a path"),
-            ("[ledger]\naudit_share = 2", ": ledger.audit_share: 2 can't be used (the default is 0.2)"),
+            ("[ledger]\naudit_share = 3", ": ledger.audit_share: 3 can't be used (the default is 0.2)"),
             ("[ledger]\nspeed = 2", ": unknown key 'ledger.speed'"),
             ("limits = 3", ": limits: a table is expected"),
             ("[limits]\nmessage_bytes = 0", ": limits.message_bytes: 0 can't be used (the default is 1048576)"),

@@ -9,7 +9,17 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.store.audit.phases import LANES, PROCESS_PHASES
-from cloudnode.store.audit.worker import AuditHere, AuditLanes, AuditProcess, AuditWorker, Portion
+from cloudnode.store.audit.worker import (
+    CALM,
+    URGENT,
+    WIDE,
+    AuditHere,
+    AuditLanes,
+    AuditProcess,
+    AuditWorker,
+    Portion,
+    start_audit_process,
+)
 from cloudnode.store.connection import connect
 from tests.unit.store.network import SmallNetwork, random_operation
 
@@ -67,13 +77,26 @@ class AuditWorkerTests(SynchronousTestCase):
         with closing(connect(self.network.path)) as connection:
             self.assertEqual(connection.execute(statement).rowcount, 1)
 
+    def test_effort(self) -> None:
+        """Two processes where two may be used, else one; each gives way as it is told to."""
+        self.patch(os, "cpu_count", lambda: 2)
+        for effort, processes in ((CALM, 1), (WIDE, 2), (URGENT, 2)):
+            worker = start_audit_process(self.network.path, self.network.genesis, effort)
+            with closing(worker):
+                self.assertIsNone(worker.work(60.0).done)
+                lanes = worker._lanes if isinstance(worker, AuditLanes) else [worker]
+                pids = [lane._process.pid for lane in lanes if isinstance(lane, AuditProcess)]
+                nice = {os.getpriority(os.PRIO_PROCESS, pid) for pid in pids}
+            expected = min(19, os.getpriority(os.PRIO_PROCESS, 0) + effort.nice)
+            self.assertEqual((len(pids), nice), (processes, {expected}), effort)
+
     def test_sound(self) -> None:
         """Two processes look at as much as one, or as this one."""
         path, genesis = self.network.path, self.network.genesis
         portions = [
             self.finish(worker)
             for worker in (
-                self.lanes(), AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, True),
+                self.lanes(), AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, URGENT),
             )
         ]  # fmt: skip
         self.assertEqual([portion.findings for portion in portions], [[], [], []])
@@ -93,7 +116,7 @@ class AuditWorkerTests(SynchronousTestCase):
         self.assertIn("the body of 10:", portion.findings[0])
         self.assertEqual(portion.heights, [10])
         path, genesis = self.network.path, self.network.genesis
-        for worker in (AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, True)):
+        for worker in (AuditProcess(path, genesis, 0, tuple(PROCESS_PHASES)), AuditHere(path, genesis, URGENT)):
             portion = self.finish(worker)
             self.assertEqual((portion.heights, portion.is_log_only), ([10], True))
 
