@@ -32,7 +32,7 @@ from cloudnode.store.connection import connect
 class Effort:
     """How much an audit may take.
 
-    :ivar nice: By so much it gives way (see nice(2)). :ivar processes: In so many it is done, with a processor for each.
+    :ivar nice: By so much it gives way (nice(2)). :ivar processes: In so many it is done, with a processor for each.
     """
 
     nice: int
