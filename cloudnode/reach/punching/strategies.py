@@ -6,7 +6,10 @@ import attrs
 
 from cloudnode.reach.punching.values import Mapping, Strategy, Transport
 
-ATTEMPTS_MAX = 4
+TCP_SECONDS = (1.0, 1.0, 2.0)
+"""For the attempts over TCP. A router that an early SYN turned against its sender stays so for the port that it came
+from, so a new port is tried soon. That is as quick as a SYN which the system sends again, after a second, when one was
+lost; the last attempt has the time for that, too."""
 
 
 @attrs.frozen
@@ -31,8 +34,7 @@ def next_step(
     """
     slow = 3 * round_trip
     if transport == "tcp":
-        # SYNs are sent again within an attempt; the ports are new in each.
-        return Step(Strategy.DIRECT, 2.0 + slow) if tried < 2 else None
+        return Step(Strategy.DIRECT, TCP_SECONDS[tried] + slow) if tried < len(TCP_SECONDS) else None
     if tried == 0:
         return Step(Strategy.DIRECT, 0.6 + slow)
     dependent = (requester == "dependent") + (target == "dependent")

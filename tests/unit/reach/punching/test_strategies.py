@@ -39,8 +39,10 @@ class StrategyTests(SynchronousTestCase):
         self.assertEqual(assumed, ["dependent", "independent"])
 
     def test_tcp(self) -> None:
-        """Over TCP there is one strategy, tried twice."""
-        self.assertEqual(steps("tcp", "dependent", "unknown"), [Strategy.DIRECT] * 2)
+        """Over TCP there is one strategy, tried three times, each from a new port."""
+        self.assertEqual(steps("tcp", "dependent", "unknown"), [Strategy.DIRECT] * 3)
+        seconds = [step.seconds for tried in range(3) if (step := next_step(tried, "tcp", "unknown", "unknown"))]
+        self.assertLess(seconds[0] + 0.5, 2.0, "a second port within two seconds, should the first be poisoned")
 
     def test_far(self) -> None:
         """Who is far from the coordinator gets more time."""
