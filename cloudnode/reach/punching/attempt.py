@@ -75,7 +75,7 @@ class Attempt:
 
     def _take_answer(self) -> None:
         """Go on once the coordinator has answered; to be called when the attempt is ready for that."""
-        self._requesting.addCallbacks(self._granted, self._refused)
+        self._requesting.addCallbacks(self._granted, self._refused).addErrback(self._broke)
 
     # What each transport does its own way
 
@@ -106,6 +106,10 @@ class Attempt:
 
     def _refused(self, failure: Failure) -> None:
         self._fail(failure.value if isinstance(failure.value, Exception) else PunchFailed(str(failure.value)))
+
+    def _broke(self, failure: Failure) -> None:
+        self._log.failure("An attempt to open a path broke off", failure)
+        self._fail(PunchFailed(f"this side failed: {failure.getErrorMessage()}"))
 
     def _called(self, calling: Calling, endpoint: Endpoint) -> None:
         """A call is under way."""

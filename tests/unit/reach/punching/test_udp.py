@@ -133,12 +133,11 @@ class AttemptTests(UdpTestCase):
 
     def test_opener(self) -> None:
         """With openers nothing is called before the other side was heard of."""
-        self.network.weather.loss = 1.0
+        self.network.routers = 3
         attempt = self.attempt(Strategy.OPENER)
-        self.network.advance(0.15)
-        self.assertEqual(self.calls, [])
-        self.network.weather.loss = 0.0
-        self.network.advance(0.4)
+        self.network.advance(0.09)
+        self.assertEqual((self.calls, [trace.outcome for trace in self.target_tracer]), ([], ["under way"]))
+        self.network.advance(0.05)
         self.assertEqual({each.endpoint for each in self.calls}, {TARGET})
         attempt.done.cancel()
         self.failureResultOf(attempt.done, CancelledError)
@@ -157,6 +156,19 @@ class AttemptTests(UdpTestCase):
         self.stopped(attempt)
         self.network.advance(DIRECT_SECONDS)
         self.assertEqual([trace.reason for trace in self.target_tracer], ["no answer came from the requester"])
+
+    def test_broken(self) -> None:
+        """An error of this program's own ends the attempt at once, and is told in the log."""
+
+        def fail(quic: QuicSocket, endpoint: Endpoint, grant: Grant) -> FakeCall:
+            raise RuntimeError("as it happens")
+
+        via = Via(COORDINATOR[0], (COORDINATOR,), None, self.request)
+        attempt = UdpAttempt(self.network.host(REQUESTER), via, NODE, Step(Strategy.DIRECT, 0.6), fail, self.tracer)
+        self.assertIn("as it happens", str(self.failureResultOf(attempt.done, PunchFailed).value))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.stopped(attempt)
+        self.network.advance(DIRECT_SECONDS)
 
     def test_refused(self) -> None:
         """What the coordinator refuses with is what the attempt fails with."""

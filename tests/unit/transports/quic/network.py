@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class MemoryNetwork:
     """Hosts, and datagrams between them.
 
     :ivar carried: How many datagrams were sent. :ivar spy: Called with (datagram, from, to) of each.
+    :ivar routers: How many are between two hosts: what may pass fewer is lost.
     """
 
     def __init__(self, seed: int = 0, weather: Weather | None = None) -> None:
@@ -43,6 +45,7 @@ class MemoryNetwork:
         self.weather = weather or Weather()
         self.ports: dict[Address, MemoryPort] = {}
         self.carried = 0
+        self.routers = 0
         self.in_flight = 0
         self.spy: Callable[[bytes, Address, Address], object] = lambda datagram, source, target: None
         self._random = random.Random(seed)
@@ -117,12 +120,28 @@ class MemoryPort:
         self.address = address
         self.protocol = protocol
         self.connected_to: Address | None = None
+        self.hops = 64
+
+    def getHandle(self) -> MemoryPort:
+        """The socket."""
+        return self
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """The number of routers that a datagram may pass; there is no other option."""
+        assert (level, option) == (socket.IPPROTO_IP, socket.IP_TTL)
+        return self.hops
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Set it."""
+        assert (level, option) == (socket.IPPROTO_IP, socket.IP_TTL)
+        self.hops = value
 
     def write(self, datagram: bytes, addr: Address | None = None) -> None:
         """Send."""
         target = addr or self.connected_to
         assert target is not None
-        self.network.carry(datagram, self.address, target)
+        if self.hops > self.network.routers:
+            self.network.carry(datagram, self.address, target)
 
     def connect(self, host: str, port: int) -> None:
         """Talk to one address alone."""
