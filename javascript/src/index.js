@@ -14,6 +14,7 @@ export {
   NotEnoughNodes,
   Rejected,
   RemoteError,
+  SessionClosed,
   TimedOut,
 } from "./session/errors.js";
 

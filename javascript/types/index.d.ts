@@ -1,7 +1,7 @@
 /** What the module offers. Everything else is for its own use and may change. */
 export { Cloud } from "./session/cloud.js";
 export { Writer } from "./session/writer.js";
-export { AddressInvalid, AnswerFalse, AnswerMalformed, AnswerStale, ClientError, ConnectionFailed, Denied, NotEnoughNodes, Rejected, RemoteError, TimedOut, } from "./session/errors.js";
+export { AddressInvalid, AnswerFalse, AnswerMalformed, AnswerStale, ClientError, ConnectionFailed, Denied, NotEnoughNodes, Rejected, RemoteError, SessionClosed, TimedOut, } from "./session/errors.js";
 export { SigningKey } from "./formats/keys.js";
 export { buildBody, decodeOperation, operationId, signOperation, verifyOperation, writeApproval, } from "./formats/operation.js";
 export { checkAppoint, signApproval } from "./formats/appointment.js";

@@ -2,6 +2,147 @@
 // Licence: Apache 2.0. Contains @noble/ed25519 and @noble/hashes, MIT licence, (c) Paul Miller (paulmillr.com).
 // @ts-nocheck
 
+// src/session/errors.js
+var ClientError = class extends Error {
+  name = "ClientError";
+};
+var RemoteError = class extends ClientError {
+  name = "RemoteError";
+  /**
+   * @param {number} number JSON-RPC's, such as -26.
+   * @param {string} code Such as `rating_own`; empty if the answer came from something that is no cloudnode.
+   * @param {string} message
+   * @param {Record<string, unknown>} [data] Further members of `error.data`.
+   * @param {string} [rawContext] The exact JSON text of what the answer says of itself; empty if it says nothing.
+   */
+  constructor(number2, code, message, data = {}, rawContext = "") {
+    super(message);
+    this.number = number2;
+    this.code = code;
+    this.data = data;
+    this.rawContext = rawContext;
+  }
+};
+var Denied = class extends RemoteError {
+  name = "Denied";
+  /**
+   * @param {RemoteError} error
+   * @param {import("./checker.js").Checked} checked As of an answer.
+   * @param {number} height Where that holds.
+   */
+  constructor(error, checked, height) {
+    super(error.number, error.code, error.message, error.data, error.rawContext);
+    this.checked = checked;
+    this.height = height;
+  }
+};
+var ConnectionFailed = class extends ClientError {
+  name = "ConnectionFailed";
+};
+var AnswerMalformed = class extends ConnectionFailed {
+  name = "AnswerMalformed";
+};
+var TimedOut = class extends ClientError {
+  name = "TimedOut";
+};
+var Rejected = class extends ClientError {
+  name = "Rejected";
+  /** @param {string} code @param {string} message */
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+};
+var AnswerFalse = class extends ClientError {
+  name = "AnswerFalse";
+  /** @param {string} code @param {string} url @param {string} message */
+  constructor(code, url, message) {
+    super(message);
+    this.code = code;
+    this.url = url;
+  }
+};
+var AnswerStale = class extends ClientError {
+  name = "AnswerStale";
+};
+var NotEnoughNodes = class extends ClientError {
+  name = "NotEnoughNodes";
+};
+var SessionClosed = class extends ConnectionFailed {
+  name = "SessionClosed";
+  constructor() {
+    super("The session was closed.");
+  }
+};
+var AddressInvalid = class extends ClientError {
+  name = "AddressInvalid";
+};
+var BEHIND = /* @__PURE__ */ new Set(["height_not_reached", "height_future", "operation_future", "not_provable"]);
+var BUSY = /* @__PURE__ */ new Set(["pool_full", "too_many_outstanding", "too_many_requests", "not_final_yet", "cancelled"]);
+var DAMAGED = /* @__PURE__ */ new Set(["data_corrupt", "data_diverged", "data_repairing"]);
+var TRANSIENT = /* @__PURE__ */ new Set([
+  "node_starting",
+  "node_syncing",
+  "node_stopping",
+  "too_many_connections",
+  "node_overloaded",
+  "internal_error"
+]);
+var KEPT_ELSEWHERE = /* @__PURE__ */ new Set(["height_pruned", "block_pruned", "cursor_pruned"]);
+function remedy(error) {
+  if (error instanceof RemoteError) {
+    if (KEPT_ELSEWHERE.has(error.code)) return "elsewhere";
+    const passes3 = BEHIND.has(error.code) || BUSY.has(error.code) || DAMAGED.has(error.code) || TRANSIENT.has(error.code) || error.number === 429 || error.number === 503;
+    return passes3 ? "later" : "none";
+  }
+  const kinds = [AnswerFalse, AnswerStale, NotEnoughNodes, ConnectionFailed, TimedOut];
+  return kinds.some((kind) => error instanceof kind) ? "later" : "none";
+}
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// src/session/address.js
+var SCHEMES = { http: 38081, https: 38081, ws: 38082, wss: 38082, "ws+udp": 38083 };
+var URL_FORM = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#@[\]]+)(?::(\d{1,5}))?(\/[^\s?#]*)?(?:#([0-9a-f,]*))?$/;
+var CERTIFICATES_MAX = 4;
+function parseUrl(url) {
+  const [, scheme, host, port, path, fragment] = URL_FORM.exec(url) ?? [];
+  const number2 = port === void 0 ? SCHEMES[scheme] : Number(port);
+  if (!Object.hasOwn(SCHEMES, scheme ?? "") || !(number2 > 0 && number2 < 65536)) {
+    const known = Object.keys(SCHEMES).map((each) => `${each}://`).join(", ");
+    throw new AddressInvalid(
+      `${JSON.stringify(url)} names no node: give ${known} with a host, such as ws://127.0.0.1:38082.`
+    );
+  }
+  const certificates = fragment ? fragment.split(",") : [];
+  const areHashes = certificates.length <= CERTIFICATES_MAX && certificates.every((each) => each.length === 64);
+  if (fragment !== void 0 && (scheme !== "ws+udp" || !areHashes)) {
+    throw new AddressInvalid(
+      `${JSON.stringify(url)}: behind # stand the SHA-256 hashes of certificates, 64 hex digits each, of ws+udp alone.`
+    );
+  }
+  return { scheme, host: host.replace(/^\[|\]$/g, "").toLowerCase(), port: number2, path: path ?? "/", certificates };
+}
+function authority({ host, port }) {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+function formatUrl(address) {
+  return `${address.scheme}://${authority(address)}${address.path === "/" ? "" : address.path}`;
+}
+function obstacle(address, surroundings2) {
+  if (address.scheme === "ws+udp" && !surroundings2.hasWebTransport) {
+    return "There is no WebTransport here: it needs a browser that has it, and a page from https or from localhost.";
+  }
+  if ((address.scheme === "ws" || address.scheme === "http") && surroundings2.isSecurePage && !isLoopback(address.host)) {
+    return `A page from https may not use ${address.scheme}: give wss, https or ws+udp.`;
+  }
+  return null;
+}
+function isLoopback(host) {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 // src/formats/codes.js
 var CODES = /* @__PURE__ */ new Map([
   ["json_malformed", "The text is not JSON in UTF-8 without a byte order mark (RFC 8259)."],
@@ -125,141 +266,6 @@ function resultCode(number2) {
   const result = RESULTS[number2];
   if (result === void 0) throw new LocalError(`unknown executor result ${number2}`);
   return result[0];
-}
-
-// src/session/errors.js
-var ClientError = class extends Error {
-  name = "ClientError";
-};
-var RemoteError = class extends ClientError {
-  name = "RemoteError";
-  /**
-   * @param {number} number JSON-RPC's, such as -26.
-   * @param {string} code Such as `rating_own`; empty if the answer came from something that is no cloudnode.
-   * @param {string} message
-   * @param {Record<string, unknown>} [data] Further members of `error.data`.
-   * @param {string} [rawContext] The exact JSON text of what the answer says of itself; empty if it says nothing.
-   */
-  constructor(number2, code, message, data = {}, rawContext = "") {
-    super(message);
-    this.number = number2;
-    this.code = code;
-    this.data = data;
-    this.rawContext = rawContext;
-  }
-};
-var Denied = class extends RemoteError {
-  name = "Denied";
-  /**
-   * @param {RemoteError} error
-   * @param {import("./checker.js").Checked} checked As of an answer.
-   * @param {number} height Where that holds.
-   */
-  constructor(error, checked, height) {
-    super(error.number, error.code, error.message, error.data, error.rawContext);
-    this.checked = checked;
-    this.height = height;
-  }
-};
-var ConnectionFailed = class extends ClientError {
-  name = "ConnectionFailed";
-};
-var AnswerMalformed = class extends ConnectionFailed {
-  name = "AnswerMalformed";
-};
-var TimedOut = class extends ClientError {
-  name = "TimedOut";
-};
-var Rejected = class extends ClientError {
-  name = "Rejected";
-  /** @param {string} code @param {string} message */
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-};
-var AnswerFalse = class extends ClientError {
-  name = "AnswerFalse";
-  /** @param {string} code @param {string} url @param {string} message */
-  constructor(code, url, message) {
-    super(message);
-    this.code = code;
-    this.url = url;
-  }
-};
-var AnswerStale = class extends ClientError {
-  name = "AnswerStale";
-};
-var NotEnoughNodes = class extends ClientError {
-  name = "NotEnoughNodes";
-};
-var AddressInvalid = class extends ClientError {
-  name = "AddressInvalid";
-};
-var BEHIND = /* @__PURE__ */ new Set(["height_not_reached", "height_future", "operation_future", "not_provable"]);
-var BUSY = /* @__PURE__ */ new Set(["pool_full", "too_many_outstanding", "too_many_requests", "not_final_yet", "cancelled"]);
-var DAMAGED = /* @__PURE__ */ new Set(["data_corrupt", "data_diverged", "data_repairing"]);
-var TRANSIENT = /* @__PURE__ */ new Set([
-  "node_starting",
-  "node_syncing",
-  "node_stopping",
-  "too_many_connections",
-  "node_overloaded",
-  "internal_error"
-]);
-var KEPT_ELSEWHERE = /* @__PURE__ */ new Set(["height_pruned", "block_pruned", "cursor_pruned"]);
-function remedy(error) {
-  if (error instanceof RemoteError) {
-    if (KEPT_ELSEWHERE.has(error.code)) return "elsewhere";
-    const passes2 = BEHIND.has(error.code) || BUSY.has(error.code) || DAMAGED.has(error.code) || TRANSIENT.has(error.code) || error.number === 429 || error.number === 503;
-    return passes2 ? "later" : "none";
-  }
-  const kinds = [AnswerFalse, AnswerStale, NotEnoughNodes, ConnectionFailed, TimedOut];
-  return kinds.some((kind) => error instanceof kind) ? "later" : "none";
-}
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
-// src/session/address.js
-var SCHEMES = { http: 38081, https: 38081, ws: 38082, wss: 38082, "ws+udp": 38083 };
-var URL_FORM = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#@[\]]+)(?::(\d{1,5}))?(\/[^\s?#]*)?(?:#([0-9a-f,]*))?$/;
-var CERTIFICATES_MAX = 4;
-function parseUrl(url) {
-  const [, scheme, host, port, path, fragment] = URL_FORM.exec(url) ?? [];
-  const number2 = port === void 0 ? SCHEMES[scheme] : Number(port);
-  if (!Object.hasOwn(SCHEMES, scheme ?? "") || !(number2 > 0 && number2 < 65536)) {
-    const known = Object.keys(SCHEMES).map((each) => `${each}://`).join(", ");
-    throw new AddressInvalid(
-      `${JSON.stringify(url)} names no node: give ${known} with a host, such as ws://127.0.0.1:38082.`
-    );
-  }
-  const certificates = fragment ? fragment.split(",") : [];
-  const areHashes = certificates.length <= CERTIFICATES_MAX && certificates.every((each) => each.length === 64);
-  if (fragment !== void 0 && (scheme !== "ws+udp" || !areHashes)) {
-    throw new AddressInvalid(
-      `${JSON.stringify(url)}: behind # stand the SHA-256 hashes of certificates, 64 hex digits each, of ws+udp alone.`
-    );
-  }
-  return { scheme, host: host.replace(/^\[|\]$/g, "").toLowerCase(), port: number2, path: path ?? "/", certificates };
-}
-function authority({ host, port }) {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-function formatUrl(address) {
-  return `${address.scheme}://${authority(address)}${address.path === "/" ? "" : address.path}`;
-}
-function obstacle(address, surroundings2) {
-  if (address.scheme === "ws+udp" && !surroundings2.hasWebTransport) {
-    return "There is no WebTransport here: it needs a browser that has it, and a page from https or from localhost.";
-  }
-  if ((address.scheme === "ws" || address.scheme === "http") && surroundings2.isSecurePage && !isLoopback(address.host)) {
-    return `A page from https may not use ${address.scheme}: give wss, https or ws+udp.`;
-  }
-  return null;
-}
-function isLoopback(host) {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 // src/bytes.js
@@ -3057,6 +3063,72 @@ async function connect(place, means, clock, signal) {
   return new Client(carrier, clock, { url: place.url });
 }
 
+// src/formats/epoch.js
+var Epoch = class _Epoch {
+  /**
+   * @param {Bytes} network
+   * @param {bigint} number
+   * @param {readonly Bytes[]} validators Their keys in the order of the indexes.
+   * @param {bigint} [base] The height of the block that it begins on, which belongs to the epoch before.
+   * @param {bigint | null} [last] The height of the block that ended it; null if that is not known, or it goes on.
+   */
+  constructor(network, number2, validators, base = 0n, last = null) {
+    this.network = network;
+    this.number = number2;
+    this.validators = validators;
+    this.base = base;
+    this.last = last;
+  }
+  /** @param {import("./genesis.js").Genesis} genesis @returns {Epoch} The network's first epoch. */
+  static ofGenesis(genesis) {
+    return new _Epoch(genesis.network, 0n, genesis.validators);
+  }
+  /** How many of the validators must sign. */
+  get quorum() {
+    return quorum(this.validators.length);
+  }
+  /**
+   * Check that a block of this epoch is final and part of the chain.
+   *
+   * @param {Header} header @param {Finality} finality
+   * @throws {LedgerError} `header_discarded`, and the codes of `verifyFinality`.
+   */
+  async verify(header, finality) {
+    await verifyFinality(finality, header, this.network, this.number, this.validators);
+    if (header.height <= this.base || this.last !== null && header.height > this.last) {
+      throw new LedgerError("header_discarded");
+    }
+  }
+  /** @param {Header} header Of a block that was verified. @returns {Epoch} This one, known to end with that block. */
+  closed(header) {
+    return new _Epoch(this.network, this.number, this.validators, this.base, header.height);
+  }
+  /**
+   * The epoch that begins on a block of this one, which was verified.
+   *
+   * @param {Header} header
+   * @param {readonly Bytes[]} validators Those that the block appoints.
+   * @returns {Promise<Epoch>}
+   * @throws {LedgerError} `epoch_goes_on`: the block ends no epoch. `block_validators`: it appoints others.
+   */
+  async after(header, validators) {
+    if (!header.endsEpoch) throw new LedgerError("epoch_goes_on");
+    await checkAppointed(header, validators);
+    return new _Epoch(this.network, this.number + 1n, validators, header.height);
+  }
+  /**
+   * Check that a block ended this epoch, and go on to the next one.
+   *
+   * @param {Header} header @param {Finality} finality @param {readonly Bytes[]} validators
+   * @returns {Promise<Epoch>}
+   * @throws {LedgerError} As `verify` and `after`.
+   */
+  async next(header, finality, validators) {
+    await this.verify(header, finality);
+    return this.after(header, validators);
+  }
+};
+
 // src/formats/nodes.js
 var RECORDS = 0;
 var RATINGS = 1;
@@ -3400,296 +3472,6 @@ function dataHashText({ height, root, ratingsSum, ratingsCount, records, account
   return `{"height":${height},"root":"${toHex(root)}","ratings_sum":${ratingsSum},"ratings_count":${ratingsCount},"records":${records},"accounts":${accounts}}`;
 }
 
-// src/trust/proving.js
-var POSITIONS = (
-  /** @type {Record<string, string[]>} */
-  {
-    getdatahash: [],
-    getrecord: ["account", "collection", "key"],
-    getratings: ["record", "account", "after", "limit"],
-    getaccount: ["account"],
-    listrecords: ["account", "collection", "ref", "order", "after", "limit"],
-    search: ["text", "collection", "after", "limit"]
-  }
-);
-function isProvable(method, params) {
-  if (!Object.hasOwn(POSITIONS, method)) return false;
-  return method !== "getratings" || byName(method, params).record !== void 0;
-}
-function byName(method, params) {
-  const names = POSITIONS[method] ?? [];
-  const members = Array.isArray(params) ? params.slice(0, names.length).map((value, at2) => (
-    /** @type {[string, unknown]} */
-    [names[at2], value]
-  )) : Object.entries(isObject2(params) ? params : {});
-  return Object.fromEntries(members.filter(([, value]) => value !== null && value !== void 0));
-}
-async function checkResult(state, method, params, raw) {
-  const check = Object.hasOwn(CHECKS, method) ? CHECKS[method] : void 0;
-  if (!check) throw new LocalError(`${method} has no proof`);
-  try {
-    return await check(state, params, raw);
-  } catch (error) {
-    if (!(error instanceof LocalError)) throw error;
-    throw new LedgerError("proof_row_wrong", `The answer is not of the documented form: ${error.message}.`);
-  }
-}
-async function checkAbsence(state, method, params, code) {
-  let isThere;
-  if (code === "account_unknown" && method === "getaccount") {
-    isThere = await state.account(decodeAccount(params.account)) !== null;
-  } else if (code === "record_unknown" && method === "getrecord") {
-    isThere = await state.record(recordOf(params).address) !== null;
-  } else if (code === "record_unknown" && method === "getratings") {
-    isThere = (await state.ratings(textOf(params, "record"))).count > 0n;
-  } else {
-    throw new LedgerError("proof_row_wrong", `${code} is no answer to ${method}.`);
-  }
-  if (isThere) throw new LedgerError("proof_row_wrong", "The node denies what the state root shows.");
-  return method === "getratings" ? "partly" : "proof";
-}
-function textOf(params, name) {
-  const value = params[name];
-  if (typeof value !== "string") throw new LedgerError("proof_row_wrong", `The parameter ${name} is missing.`);
-  return value;
-}
-function recordOf(params) {
-  const account = decodeAccount(params.account);
-  const [collection, key] = [textOf(params, "collection"), textOf(params, "key")];
-  return { account, collection, key, address: formatAddress(account, collection, key) };
-}
-function unlike() {
-  return new LedgerError("proof_row_wrong", "The answer is not of the documented form.");
-}
-async function checkTotals(state, _, raw) {
-  if (raw !== dataHashText(state.totals())) throw new LedgerError("proof_sums_wrong");
-  return "proof";
-}
-async function checkRecord(state, params, raw) {
-  const told = parseObject(raw, "proof_row_wrong");
-  const { collection, key } = recordOf(params);
-  if (told.account !== params.account || told.collection !== collection || told.key !== key) {
-    throw new LedgerError("proof_row_wrong", "The answer is another record than the one asked for.");
-  }
-  await compareRecord(state, told, raw);
-  return "proof";
-}
-async function compareRecord(state, told, raw) {
-  const { account, collection, key, address } = recordOf(told);
-  const { version, created, updated, time, deleted, ref } = told;
-  const { ratings_sum: sum, ratings_count: count } = told;
-  const data = memberTexts(raw).get("data");
-  if (!isCount(version) || !isPlace(created) || !isPlace(updated) || !isCount(time)) throw unlike();
-  if (typeof deleted !== "boolean" || !(ref === null || typeof ref === "string") || data === void 0) throw unlike();
-  if (!isCount(sum) || !isCount(count)) throw unlike();
-  const written = { account, collection, key, version, created, updated, time, live: !deleted, ref };
-  await state.checkRecord({ ...written, data: deleted ? "" : data });
-  await state.checkRatings(address, sum, count);
-  return { updated, created, sum, count };
-}
-async function checkPage(state, params, raw) {
-  const page = parseObject(raw, "proof_row_wrong").records;
-  const texts = memberTexts(raw).get("records");
-  if (!Array.isArray(page) || texts === void 0) throw unlike();
-  const isBest = params.order === "best";
-  let last = readAfter(params.after);
-  for (const [at2, text] of itemTexts(texts).entries()) {
-    const told = page[at2];
-    const isWanted = isObject2(told) && told.deleted === false && ["account", "collection", "ref"].every((name) => params[name] === void 0 || params[name] === told[name]);
-    if (!isWanted) throw new LedgerError("proof_row_wrong", "The page has a record that does not belong there.");
-    const { updated, created, sum, count } = await compareRecord(state, told, text);
-    const place = isBest ? [rank(sum, count), BigInt(created.height), BigInt(created.index)] : placeOf(updated);
-    if (last && comparePlaces(last, place) <= 0) {
-      throw new LedgerError("proof_row_wrong", "The page's records are not in their order.");
-    }
-    last = place;
-  }
-  return "partly";
-}
-function placeOf({ height, index }) {
-  return [BigInt(height), BigInt(index)];
-}
-function readAfter(after) {
-  if (isPlace(after)) return placeOf(after);
-  return Array.isArray(after) && after.every(isCount) ? after.map(BigInt) : null;
-}
-function comparePlaces(one, other) {
-  const at2 = one.findIndex((part, which) => part !== other[which]);
-  return at2 < 0 ? one.length - other.length : Number(
-    /** @type {bigint} */
-    one[at2] - (other[at2] ?? -1n)
-  );
-}
-function rank(sum, count) {
-  return 1000000n * (BigInt(sum) + 15n) / (BigInt(count) + 5n);
-}
-async function checkRatings(state, params, raw) {
-  const told = parseObject(raw, "proof_row_wrong");
-  const { ratings, sum, count } = told;
-  const record = textOf(params, "record");
-  parseAddress(record);
-  if (!Array.isArray(ratings) || !isCount(sum) || !isCount(count)) throw unlike();
-  if (params.account === void 0) {
-    await state.checkRatings(record, sum, count);
-    return "partly";
-  }
-  const found = await state.rating(record, decodeAccount(params.account));
-  const [one] = ratings;
-  const isRight = found === null ? ratings.length === 0 && sum === 0 && count === 0 : ratings.length === 1 && sum === found.stars && count === 1 && isObject2(one) && one.record === record && one.account === params.account && one.stars === found.stars && isAt(one.given, found);
-  if (!isRight) throw new LedgerError("proof_row_wrong");
-  return "proof";
-}
-function isAt(told, place) {
-  return isPlace(told) && BigInt(told.height) === place.height && told.index === place.index;
-}
-async function checkAccount(state, params, raw) {
-  const told = parseObject(raw, "proof_row_wrong");
-  const row = await state.account(decodeAccount(params.account));
-  const inviter = told.inviter === null ? new Uint8Array(32) : fromHex(told.inviter, "proof_row_wrong");
-  const isRight = row && told.account === params.account && equal(inviter, row.inviter) && isAt(told.first, row);
-  if (!isRight) throw new LedgerError("proof_row_wrong");
-  return "partly";
-}
-var CHECKS = {
-  getdatahash: checkTotals,
-  getrecord: checkRecord,
-  getratings: checkRatings,
-  getaccount: checkAccount,
-  listrecords: checkPage,
-  search: checkPage
-};
-
-// src/session/asking.js
-var FIRST_PAUSE = 0.1;
-var LONGEST_PAUSE = 2;
-var Asking = class {
-  #ask;
-  #choose;
-  #clock;
-  #hedgeAfter;
-  #confirms;
-  /** @type {Set<Place>} */
-  #tried = /* @__PURE__ */ new Set();
-  /** @type {Map<Place, AbortController>} */
-  #running = /* @__PURE__ */ new Map();
-  /** @type {RemoteError | null} */
-  #refusal = null;
-  /** @type {unknown} */
-  #failure = null;
-  #mayPass = false;
-  #pause = FIRST_PAUSE;
-  #isOver = false;
-  #forgetTimer = () => {
-  };
-  #forgetDeadline = () => {
-  };
-  /** @type {(found: {answer: T, place: Place}) => void} */
-  #resolve = () => {
-  };
-  /** @type {(error: unknown) => void} */
-  #reject = () => {
-  };
-  /**
-   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask Asks one place; the signal says that nobody waits.
-   * @param {(tried: Set<Place>) => Place | null} choose The best place but for some.
-   * @param {import("./clock.js").Clock} clock
-   * @param {object} options
-   * @param {number | null} options.timeout Seconds for all of it; null for no end.
-   * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
-   * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
-   *   place gives it as well.
-   */
-  constructor(ask3, choose, clock, { timeout, hedgeAfter = null, confirms = () => false }) {
-    this.#ask = ask3;
-    this.#choose = choose;
-    this.#clock = clock;
-    this.#hedgeAfter = hedgeAfter;
-    this.#confirms = confirms;
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    if (timeout !== null) this.#forgetDeadline = clock.later(timeout, () => this.#timeIsOver());
-    this.#next();
-  }
-  /** @param {unknown} error Ask no more, and fail with it; does nothing when it is over. */
-  stop(error) {
-    if (this.#end()) this.#reject(error);
-  }
-  // Asking
-  #next() {
-    const place = this.#choose(this.#tried);
-    if (!place) {
-      if (!this.#running.size) this.#allFailed();
-      return;
-    }
-    this.#tried.add(place);
-    const controller = new AbortController();
-    this.#running.set(place, controller);
-    if (this.#hedgeAfter !== null && this.#running.size === 1) this.#setTimer(this.#hedgeAfter, () => this.#next());
-    this.#ask(place, controller.signal).then(
-      (answer) => this.#succeeded(answer, place),
-      (error) => this.#failed(error, place)
-    );
-  }
-  #again() {
-    this.#tried.clear();
-    this.#mayPass = false;
-    this.#next();
-  }
-  #allFailed() {
-    if (this.#refusal) this.stop(this.#refusal);
-    else if (this.#failure && !this.#mayPass) this.stop(this.#failure);
-    else {
-      this.#setTimer(this.#pause, () => this.#again());
-      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-    }
-  }
-  // What comes of it
-  /** @param {T} answer @param {Place} place */
-  #succeeded(answer, place) {
-    this.#running.delete(place);
-    if (this.#end()) this.#resolve({ answer, place });
-  }
-  /** @param {unknown} error @param {Place} place */
-  #failed(error, place) {
-    this.#running.delete(place);
-    if (this.#isOver) return;
-    const wanted = remedy(error);
-    if (wanted === "none") {
-      const before = this.#refusal;
-      this.#refusal = error instanceof RemoteError ? error : null;
-      const isEnough = !this.#refusal || !this.#confirms(this.#refusal) || before !== null && before.number === this.#refusal.number && before.code === this.#refusal.code;
-      if (isEnough) {
-        this.stop(error);
-        return;
-      }
-    } else {
-      this.#failure = error;
-      this.#mayPass ||= wanted === "later";
-    }
-    this.#next();
-  }
-  #timeIsOver() {
-    this.stop(this.#refusal ?? this.#failure ?? new TimedOut("No node answered in time."));
-  }
-  /** @returns {boolean} Whether it was not over before. */
-  #end() {
-    if (this.#isOver) return false;
-    this.#isOver = true;
-    this.#forgetDeadline();
-    this.#forgetTimer();
-    for (const controller of this.#running.values()) controller.abort();
-    this.#running.clear();
-    return true;
-  }
-  /** @param {number} seconds @param {() => void} call */
-  #setTimer(seconds, call) {
-    this.#forgetTimer();
-    this.#forgetTimer = this.#clock.later(seconds, call);
-  }
-};
-
 // src/formats/receipt.js
 var PROTOCOL = 1;
 var RECEIPT_SIZE = 112;
@@ -3898,72 +3680,6 @@ function findKnown(findEpoch, number2) {
   return epoch;
 }
 
-// src/formats/epoch.js
-var Epoch = class _Epoch {
-  /**
-   * @param {Bytes} network
-   * @param {bigint} number
-   * @param {readonly Bytes[]} validators Their keys in the order of the indexes.
-   * @param {bigint} [base] The height of the block that it begins on, which belongs to the epoch before.
-   * @param {bigint | null} [last] The height of the block that ended it; null if that is not known, or it goes on.
-   */
-  constructor(network, number2, validators, base = 0n, last = null) {
-    this.network = network;
-    this.number = number2;
-    this.validators = validators;
-    this.base = base;
-    this.last = last;
-  }
-  /** @param {import("./genesis.js").Genesis} genesis @returns {Epoch} The network's first epoch. */
-  static ofGenesis(genesis) {
-    return new _Epoch(genesis.network, 0n, genesis.validators);
-  }
-  /** How many of the validators must sign. */
-  get quorum() {
-    return quorum(this.validators.length);
-  }
-  /**
-   * Check that a block of this epoch is final and part of the chain.
-   *
-   * @param {Header} header @param {Finality} finality
-   * @throws {LedgerError} `header_discarded`, and the codes of `verifyFinality`.
-   */
-  async verify(header, finality) {
-    await verifyFinality(finality, header, this.network, this.number, this.validators);
-    if (header.height <= this.base || this.last !== null && header.height > this.last) {
-      throw new LedgerError("header_discarded");
-    }
-  }
-  /** @param {Header} header Of a block that was verified. @returns {Epoch} This one, known to end with that block. */
-  closed(header) {
-    return new _Epoch(this.network, this.number, this.validators, this.base, header.height);
-  }
-  /**
-   * The epoch that begins on a block of this one, which was verified.
-   *
-   * @param {Header} header
-   * @param {readonly Bytes[]} validators Those that the block appoints.
-   * @returns {Promise<Epoch>}
-   * @throws {LedgerError} `epoch_goes_on`: the block ends no epoch. `block_validators`: it appoints others.
-   */
-  async after(header, validators) {
-    if (!header.endsEpoch) throw new LedgerError("epoch_goes_on");
-    await checkAppointed(header, validators);
-    return new _Epoch(this.network, this.number + 1n, validators, header.height);
-  }
-  /**
-   * Check that a block ended this epoch, and go on to the next one.
-   *
-   * @param {Header} header @param {Finality} finality @param {readonly Bytes[]} validators
-   * @returns {Promise<Epoch>}
-   * @throws {LedgerError} As `verify` and `after`.
-   */
-  async next(header, finality, validators) {
-    await this.verify(header, finality);
-    return this.after(header, validators);
-  }
-};
-
 // src/trust/epochchain.js
 var PAGE = 50;
 var EpochChain = class _EpochChain {
@@ -4079,6 +3795,165 @@ async function weigh({ header, finality, state }, node, signed, text) {
   const totals = (await ProvenState.open(header.rootHeight, header.root, [state])).totals();
   return text === dataHashText(totals) ? null : { kind: "answer", signed, header, finality, state };
 }
+
+// src/trust/proving.js
+var POSITIONS = (
+  /** @type {Record<string, string[]>} */
+  {
+    getdatahash: [],
+    getrecord: ["account", "collection", "key"],
+    getratings: ["record", "account", "after", "limit"],
+    getaccount: ["account"],
+    listrecords: ["account", "collection", "ref", "order", "after", "limit"],
+    search: ["text", "collection", "after", "limit"]
+  }
+);
+function isProvable(method, params) {
+  if (!Object.hasOwn(POSITIONS, method)) return false;
+  return method !== "getratings" || byName(method, params).record !== void 0;
+}
+function byName(method, params) {
+  const names = POSITIONS[method] ?? [];
+  const members = Array.isArray(params) ? params.slice(0, names.length).map((value, at2) => (
+    /** @type {[string, unknown]} */
+    [names[at2], value]
+  )) : Object.entries(isObject2(params) ? params : {});
+  return Object.fromEntries(members.filter(([, value]) => value !== null && value !== void 0));
+}
+async function checkResult(state, method, params, raw) {
+  const check = Object.hasOwn(CHECKS, method) ? CHECKS[method] : void 0;
+  if (!check) throw new LocalError(`${method} has no proof`);
+  try {
+    return await check(state, params, raw);
+  } catch (error) {
+    if (!(error instanceof LocalError)) throw error;
+    throw new LedgerError("proof_row_wrong", `The answer is not of the documented form: ${error.message}.`);
+  }
+}
+async function checkAbsence(state, method, params, code) {
+  let isThere;
+  if (code === "account_unknown" && method === "getaccount") {
+    isThere = await state.account(decodeAccount(params.account)) !== null;
+  } else if (code === "record_unknown" && method === "getrecord") {
+    isThere = await state.record(recordOf(params).address) !== null;
+  } else if (code === "record_unknown" && method === "getratings") {
+    isThere = (await state.ratings(textOf(params, "record"))).count > 0n;
+  } else {
+    throw new LedgerError("proof_row_wrong", `${code} is no answer to ${method}.`);
+  }
+  if (isThere) throw new LedgerError("proof_row_wrong", "The node denies what the state root shows.");
+  return method === "getratings" ? "partly" : "proof";
+}
+function textOf(params, name) {
+  const value = params[name];
+  if (typeof value !== "string") throw new LedgerError("proof_row_wrong", `The parameter ${name} is missing.`);
+  return value;
+}
+function recordOf(params) {
+  const account = decodeAccount(params.account);
+  const [collection, key] = [textOf(params, "collection"), textOf(params, "key")];
+  return { account, collection, key, address: formatAddress(account, collection, key) };
+}
+function unlike() {
+  return new LedgerError("proof_row_wrong", "The answer is not of the documented form.");
+}
+async function checkTotals(state, _, raw) {
+  if (raw !== dataHashText(state.totals())) throw new LedgerError("proof_sums_wrong");
+  return "proof";
+}
+async function checkRecord(state, params, raw) {
+  const told = parseObject(raw, "proof_row_wrong");
+  const { collection, key } = recordOf(params);
+  if (told.account !== params.account || told.collection !== collection || told.key !== key) {
+    throw new LedgerError("proof_row_wrong", "The answer is another record than the one asked for.");
+  }
+  await compareRecord(state, told, raw);
+  return "proof";
+}
+async function compareRecord(state, told, raw) {
+  const { account, collection, key, address } = recordOf(told);
+  const { version, created, updated, time, deleted, ref } = told;
+  const { ratings_sum: sum, ratings_count: count } = told;
+  const data = memberTexts(raw).get("data");
+  if (!isCount(version) || !isPlace(created) || !isPlace(updated) || !isCount(time)) throw unlike();
+  if (typeof deleted !== "boolean" || !(ref === null || typeof ref === "string") || data === void 0) throw unlike();
+  if (!isCount(sum) || !isCount(count)) throw unlike();
+  const written = { account, collection, key, version, created, updated, time, live: !deleted, ref };
+  await state.checkRecord({ ...written, data: deleted ? "" : data });
+  await state.checkRatings(address, sum, count);
+  return { updated, created, sum, count };
+}
+async function checkPage(state, params, raw) {
+  const page = parseObject(raw, "proof_row_wrong").records;
+  const texts = memberTexts(raw).get("records");
+  if (!Array.isArray(page) || texts === void 0) throw unlike();
+  const isBest = params.order === "best";
+  let last = readAfter(params.after);
+  for (const [at2, text] of itemTexts(texts).entries()) {
+    const told = page[at2];
+    const isWanted = isObject2(told) && told.deleted === false && ["account", "collection", "ref"].every((name) => params[name] === void 0 || params[name] === told[name]);
+    if (!isWanted) throw new LedgerError("proof_row_wrong", "The page has a record that does not belong there.");
+    const { updated, created, sum, count } = await compareRecord(state, told, text);
+    const place = isBest ? [rank(sum, count), BigInt(created.height), BigInt(created.index)] : placeOf(updated);
+    if (last && comparePlaces(last, place) <= 0) {
+      throw new LedgerError("proof_row_wrong", "The page's records are not in their order.");
+    }
+    last = place;
+  }
+  return "partly";
+}
+function placeOf({ height, index }) {
+  return [BigInt(height), BigInt(index)];
+}
+function readAfter(after) {
+  if (isPlace(after)) return placeOf(after);
+  return Array.isArray(after) && after.every(isCount) ? after.map(BigInt) : null;
+}
+function comparePlaces(one, other) {
+  const at2 = one.findIndex((part, which) => part !== other[which]);
+  return at2 < 0 ? one.length - other.length : Number(
+    /** @type {bigint} */
+    one[at2] - (other[at2] ?? -1n)
+  );
+}
+function rank(sum, count) {
+  return 1000000n * (BigInt(sum) + 15n) / (BigInt(count) + 5n);
+}
+async function checkRatings(state, params, raw) {
+  const told = parseObject(raw, "proof_row_wrong");
+  const { ratings, sum, count } = told;
+  const record = textOf(params, "record");
+  parseAddress(record);
+  if (!Array.isArray(ratings) || !isCount(sum) || !isCount(count)) throw unlike();
+  if (params.account === void 0) {
+    await state.checkRatings(record, sum, count);
+    return "partly";
+  }
+  const found = await state.rating(record, decodeAccount(params.account));
+  const [one] = ratings;
+  const isRight = found === null ? ratings.length === 0 && sum === 0 && count === 0 : ratings.length === 1 && sum === found.stars && count === 1 && isObject2(one) && one.record === record && one.account === params.account && one.stars === found.stars && isAt(one.given, found);
+  if (!isRight) throw new LedgerError("proof_row_wrong");
+  return "proof";
+}
+function isAt(told, place) {
+  return isPlace(told) && BigInt(told.height) === place.height && told.index === place.index;
+}
+async function checkAccount(state, params, raw) {
+  const told = parseObject(raw, "proof_row_wrong");
+  const row = await state.account(decodeAccount(params.account));
+  const inviter = told.inviter === null ? new Uint8Array(32) : fromHex(told.inviter, "proof_row_wrong");
+  const isRight = row && told.account === params.account && equal(inviter, row.inviter) && isAt(told.first, row);
+  if (!isRight) throw new LedgerError("proof_row_wrong");
+  return "partly";
+}
+var CHECKS = {
+  getdatahash: checkTotals,
+  getrecord: checkRecord,
+  getratings: checkRatings,
+  getaccount: checkAccount,
+  listrecords: checkPage,
+  search: checkPage
+};
 
 // src/trust/verifying.js
 async function verifyAnswer(chain, method, params, { raw, rawContext }) {
@@ -4216,10 +4091,39 @@ function tell(callback, told) {
 // src/session/checker.js
 var HEIGHTS_KEPT = 4096;
 var NODES_KEPT = 256;
+var FinalChain = class extends EpochChain {
+  /** By height. @type {Map<number, Final>} */
+  #final = /* @__PURE__ */ new Map();
+  /** The newest height that is known to be final. */
+  newestHeight = 0;
+  /** @param {number} height @returns {Final | undefined} */
+  findFinal(height) {
+    return this.#final.get(height);
+  }
+  /**
+   * @override
+   * @param {Header} header
+   * @param {import("../formats/finality.js").Finality} finality
+   */
+  async verify(header, finality) {
+    const height = Number(header.height);
+    if (equal(this.#final.get(height)?.header.raw ?? new Uint8Array(0), header.raw)) return;
+    await this.verifyAnew(header, finality);
+    const known = this.#final.get(height);
+    if (known && !equal(known.header.raw, header.raw)) {
+      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
+    }
+    this.#final.set(height, { header, hash: toHex(await headerHash(header)) });
+    this.newestHeight = Math.max(this.newestHeight, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+  }
+  /** Verify the signatures, even of a block that is known: for who hands them on. @type {EpochChain["verify"]} */
+  verifyAnew(header, finality) {
+    return super.verify(header, finality);
+  }
+};
 var Checker = class _Checker {
   #chain;
-  /** Of each height the block's hash in hex, and whether no operation is in it. @type {Map<number, {hash: string, isEmpty: boolean}>} */
-  #final = /* @__PURE__ */ new Map();
   #following = new Lock();
   #onState;
   /** @type {Map<string, NodeState>} */
@@ -4228,17 +4132,14 @@ var Checker = class _Checker {
   #totals = null;
   /**
    * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
-   * @param {EpochChain} chain
    * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
    */
-  constructor(genesis, chain, onState = () => {
+  constructor(genesis, onState = () => {
   }) {
     this.genesis = genesis;
     this.network = genesis.networkHex;
-    this.newest = 0;
-    this.#chain = chain;
+    this.#chain = new FinalChain(Epoch.ofGenesis(genesis));
     this.#onState = onState;
-    this.#final.set(0, { hash: genesis.networkHex, isEmpty: false });
   }
   /**
    * Begin with what a node brings.
@@ -4252,13 +4153,21 @@ var Checker = class _Checker {
   static async learn(client, network, onState) {
     try {
       const genesis = await fetchGenesis(client, network);
-      const chain = EpochChain.ofGenesis(genesis);
-      await chain.follow(askOf(client));
-      return new _Checker(genesis, chain, onState);
+      const checker = new _Checker(genesis, onState);
+      await checker.#chain.follow(askOf(client));
+      return checker;
     } catch (error) {
       if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
       throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
     }
+  }
+  /** The newest height that is known to be final. */
+  get newest() {
+    return this.#chain.newestHeight;
+  }
+  /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
+  findFinal(height) {
+    return this.#chain.findFinal(height);
   }
   /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
   get state() {
@@ -4302,18 +4211,26 @@ var Checker = class _Checker {
    *
    * @param {Client} client
    * @param {{id: string, expiry: number}} operation
-   * @param {number} height At this height or above.
+   * @param {number} height At this height or above, which is not above the expiry.
    * @param {{signal?: AbortSignal}} [options]
-   * @returns {Promise<{height: number, index: number, result: number} | null>} With the number of its result; null if no
-   *   block up to that height holds it.
+   * @returns {Promise<OperationProof>}
+   * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
    */
   async proveOperation(client, { id, expiry }, height, options) {
     const params = { of: "operation", id, expiry };
-    const { result } = await client.call("getproof", params, { min_height: height }, options);
-    const bytes = fromHex(id, "proof_row_wrong");
-    const proven = await this.#verify(client, () => verifyOperationProof(this.#chain, result, bytes, expiry));
-    if (proven.height < height) throw new LedgerError("proof_height");
-    return proven.found;
+    let { result } = await client.call("getproof", params, { min_height: height }, options);
+    let { state } = await this.#verify(client, () => verifyProof(this.#chain, result));
+    if (state.height > BigInt(expiry)) {
+      ({ result } = await client.call("getproof", params, { at: expiry }, options));
+      ({ state } = await this.#verify(client, () => verifyProof(this.#chain, result)));
+    }
+    const at2 = Number(state.height);
+    if (at2 < height || at2 > expiry) throw new LedgerError("proof_height");
+    const row = await state.operation(decodeAccount(id), expiry);
+    const { header, finality, nodes } = readProof(result);
+    if (!row) await this.#chain.verifyAnew(header, finality);
+    const found = row && { height: Number(row.height), index: row.index, result: row.result };
+    return { found, height: at2, shown: { header, finality, nodes } };
   }
   /**
    * Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
@@ -4327,6 +4244,10 @@ var Checker = class _Checker {
     const answer = await client.call("getdatahash", {}, { sign: true, proof: true }, options);
     const { totals, height, node, evidence } = await this.#verify(client, () => weighState(this.#chain, answer));
     if (!totals && evidence === null) throw new LedgerError("proof_node_missing");
+    if (evidence !== null) {
+      const { header, finality } = readProof(readContext(answer.rawContext).told.proof);
+      await this.#chain.verifyAnew(header, finality);
+    }
     if (evidence === null) this.#agrees({ node, url: client.url, height }, answer.result);
     return { height, node, evidence };
   }
@@ -4363,36 +4284,60 @@ var Checker = class _Checker {
    *
    * @param {{id: string, expiry: number}} operation
    * @param {unknown} told As the node answered it.
+   * @returns {Promise<import("./censorship.js").Promised>}
    * @throws {LedgerError} `receipt_malformed`, or `receipt_signature`: it is for something else, or not signed.
    */
   async checkReceipt({ id, expiry }, told) {
-    await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+    const receipt = await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+    const signature = isObject2(told) ? fromHex(told.signature, "receipt_malformed") : new Uint8Array(0);
+    return { receipt, signature };
   }
   /**
-   * Check that a block is final, once for each height.
+   * Check that the block at which an answer holds is final, once for each height.
    *
    * @param {Client} client
    * @param {number} height
-   * @param {string | null} [hash] What a node told of it, in hex; null if it told the height alone.
-   * @throws {LedgerError} It is not, or the node brings another.
+   * @param {string} hash What a node told of it, in hex.
+   * @throws {LedgerError} It is not, or the node brings another. @throws {ClientError} The node did not bring it.
    */
-  async checkFinal(client, height, hash2 = null) {
-    let known = this.#final.get(height);
-    if (!known) {
-      const { result } = await client.call("getblock", { height, limit: 1 });
-      const { header } = await this.#verify(client, async () => {
-        const { header: shown, finality } = readFinal(result);
-        await this.#chain.verify(shown, finality);
-        return { header: shown };
-      });
-      if (header.height !== BigInt(height)) {
-        throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
-      }
-      known = await this.#remember(header);
-    }
-    if (hash2 !== null && known.hash !== hash2) {
+  async checkFinal(client, height, hash2) {
+    const known = height ? (this.findFinal(height) ?? await this.learnFinal(client, height)).hash : this.network;
+    if (known !== hash2) {
       throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
     }
+  }
+  /**
+   * Have a node show a block's header and that it is final.
+   *
+   * @param {Client} client
+   * @param {number} height From 1.
+   * @param {{waits?: boolean, signal?: AbortSignal}} [options] `waits`: whether the node is to wait until it has the block.
+   * @returns {Promise<Final>}
+   * @throws {LedgerError} It is not final. @throws {ClientError} The node does not have it, or did not answer.
+   */
+  async learnFinal(client, height, { waits = false, ...options } = {}) {
+    const context = waits ? { min_height: height } : {};
+    const { result } = await client.call("getblock", { height, limit: 1 }, context, options);
+    const { header, finality } = readFinal(result);
+    if (header.height !== BigInt(height)) {
+      throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
+    }
+    await this.#verify(client, () => this.#chain.verify(header, finality));
+    return { header, hash: toHex(await headerHash(header)) };
+  }
+  /**
+   * The state that is proven by what came with an answer.
+   *
+   * @param {Client} client
+   * @param {string} rawContext What the answer says of itself.
+   * @returns {Promise<import("../formats/proof.js").ProvenState>}
+   * @throws {LedgerError} It is not proven. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async prove(client, rawContext) {
+    const { height, told } = readContext(rawContext);
+    const { state } = await this.#verify(client, () => verifyProof(this.#chain, told.proof));
+    if (state.height !== BigInt(height)) throw new LedgerError("proof_height");
+    return state;
   }
   /**
    * The lowest height at which the same data stands as at one that was seen: the one before, if its block is empty. A
@@ -4401,44 +4346,28 @@ var Checker = class _Checker {
    * @param {number} height
    */
   leastHeight(height) {
-    return this.#final.get(height)?.isEmpty ? height - 1 : height;
+    return this.findFinal(height)?.header.operationsCount === 0 ? height - 1 : height;
   }
   // Inside
   /**
    * Verify something, after following the epochs if it is of one that is not known yet.
    *
-   * @template {{header: Header}} T
+   * @template T
    * @param {Client} client Who brought it.
    * @param {() => Promise<T>} verify
    * @returns {Promise<T>}
    */
   async #verify(client, verify2) {
     const { newest } = this.#chain;
-    let verified;
     try {
-      verified = await verify2();
+      return await verify2();
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
-      await this.#following.run(async () => {
-        if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
-      });
-      verified = await verify2();
     }
-    await this.#remember(verified.header);
-    return verified;
-  }
-  /** @param {Header} header A final one. */
-  async #remember(header) {
-    const height = Number(header.height);
-    const final = { hash: toHex(await headerHash(header)), isEmpty: header.operationsCount === 0 };
-    const known = this.#final.get(height);
-    if (known && known.hash !== final.hash) {
-      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
-    }
-    this.#final.set(height, final);
-    this.newest = Math.max(this.newest, height);
-    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
-    return final;
+    await this.#following.run(async () => {
+      if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
+    });
+    return verify2();
   }
 };
 function askOf(client) {
@@ -4455,58 +4384,44 @@ async function fetchGenesis(client, network, options) {
 
 // src/session/cloudsubscription.js
 var CloudSubscription = class {
-  #begin;
-  #take;
+  #source;
   #ended;
-  /** @type {Opened | null} */
-  #opened = null;
-  /** One that came and is not checked yet. @type {Item | null} */
-  #item = null;
-  #closing = new AbortController();
-  /** Why no node could be begun with, until somebody is told. @type {unknown} */
+  #isClosed = false;
+  /** Why it ended, until somebody is told. @type {unknown} */
   #failure = null;
-  /** @type {LogPlace | null} */
-  #cursor;
-  /** The item that somebody asked for and gave up waiting for. @type {Promise<Item | null> | null} */
+  /** The item that somebody asked for and gave up waiting for. @type {Promise<CloudItem | null> | null} */
   #asked = null;
   #lock = new Lock();
   /**
-   * @param {LogPlace | null} after
-   * @param {object} options
-   * @param {(after: LogPlace | null, signal: AbortSignal) => Promise<Opened>} options.begin Subscribes at a node
-   *   after a cursor.
-   * @param {(opened: Opened, item: Item) => Promise<void>} options.take Checks an item; fails if it is to be asked for
-   *   elsewhere.
-   * @param {(subscription: CloudSubscription) => void} options.ended Told when it is over.
+   * @param {Source} source
+   * @param {(subscription: CloudSubscription) => void} ended Told when it is over.
    */
-  constructor(after, { begin, take: take2, ended }) {
-    this.#cursor = after;
-    this.#begin = begin;
-    this.#take = take2;
+  constructor(source, ended) {
+    this.#source = source;
     this.#ended = ended;
-    this.ready = this.#lock.run(() => this.#open()).then(() => this);
+    this.ready = this.#lock.run(() => this.#open());
     this.ready.catch(() => {
     });
   }
-  /** That of the last item taken, or where the subscription began; null as long as no node serves it. */
+  /** That of the last item taken, or where the subscription began; null as long as it has not. */
   get cursor() {
-    return this.#cursor;
+    return this.#source.cursor;
   }
-  /** The node that serves it now; empty while it looks for one. */
+  /** The node that serves it now, or tells when there is something to read; empty while it looks for one. */
   get url() {
-    return this.#opened?.place.url ?? "";
+    return this.#source.url;
   }
   [Symbol.asyncIterator]() {
     return this;
   }
-  /** @returns {Promise<IteratorResult<Item, undefined>>} */
+  /** @returns {Promise<IteratorResult<CloudItem, undefined>>} */
   async next() {
     const asked = this.#asked ?? this.#lock.run(() => this.#next());
     this.#asked = null;
     const item = await asked;
     return item ? { value: item, done: false } : { value: void 0, done: true };
   }
-  /** Leaving a loop. @returns {Promise<IteratorResult<Item, undefined>>} */
+  /** Leaving a loop. @returns {Promise<IteratorResult<CloudItem, undefined>>} */
   async return() {
     this.close();
     return { value: void 0, done: true };
@@ -4515,7 +4430,7 @@ var CloudSubscription = class {
    * The next item, if it comes soon; nobody misses one by giving up.
    *
    * @param {Promise<unknown>} until Waits for the item until this is done.
-   * @returns {Promise<Item | null>} Null if it did not come, or if the subscription is closed.
+   * @returns {Promise<CloudItem | null>} Null if it did not come, or if the subscription is closed.
    */
   async nextUntil(until) {
     this.#asked ??= this.#lock.run(() => this.#next());
@@ -4529,73 +4444,41 @@ var CloudSubscription = class {
   /** End it, at its node as well. */
   close() {
     if (this.#isClosed) return;
-    this.#closing.abort();
+    this.#isClosed = true;
+    this.#source.close();
     this.#ended(this);
-    this.#leave();
   }
   /** Go on elsewhere if it is this place that serves it. @param {Place} place */
   leave(place) {
-    if (this.#opened?.place === place) this.#opened.subscription.close();
-  }
-  get #isClosed() {
-    return this.#closing.signal.aborted;
+    this.#source.leave(place);
   }
   async #open() {
-    if (this.#opened || this.#isClosed) return;
-    let opened;
     try {
-      opened = await this.#begin(this.#cursor, this.#closing.signal);
+      if (!this.#isClosed) await this.#source.open();
     } catch (error) {
-      if (this.#isClosed) return;
-      this.#failure = error;
-      this.close();
+      this.#fail(error);
       throw error;
     }
-    if (this.#isClosed) opened.subscription.close();
-    else {
-      this.#opened = opened;
-      this.#cursor ??= opened.subscription.cursor;
-    }
+    return this;
   }
-  /** @returns {Promise<Item | null>} Null when it is closed. */
+  /** @returns {Promise<CloudItem | null>} */
   async #next() {
-    if (this.#failure) {
-      const failure = this.#failure;
-      this.#failure = null;
-      throw failure;
+    let item = null;
+    try {
+      if (!this.#isClosed) item = await this.#source.next();
+    } catch (error) {
+      this.#fail(error);
     }
-    while (!this.#isClosed) {
-      await this.#open();
-      const opened = this.#opened;
-      if (!opened || !this.#cursor) continue;
-      try {
-        this.#item ??= await opened.subscription.next();
-        const item = this.#item;
-        if (!item) {
-          this.#leave(opened);
-          continue;
-        }
-        const isNew = isAfter(item.cursor, this.#cursor);
-        if (isNew) await this.#take(opened, item);
-        this.#item = null;
-        if (!isNew || this.#isClosed) continue;
-        this.#cursor = item.cursor;
-        return item;
-      } catch (error) {
-        this.#leave(opened);
-        if (this.#isClosed) return null;
-        if (remedy(error) !== "none") continue;
-        this.close();
-        throw error;
-      }
-    }
-    return null;
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure) throw failure;
+    return item;
   }
-  /** @param {Opened | null} opened */
-  #leave(opened = this.#opened) {
-    this.#item = null;
-    if (this.#opened === opened) this.#opened = null;
-    opened?.subscription.close();
+  /** @param {unknown} error What it ends by, unless it was closed. */
+  #fail(error) {
+    if (this.#isClosed) return;
+    this.#failure = error;
+    this.close();
   }
 };
 
@@ -4626,6 +4509,8 @@ var Place = class {
   behind = 0;
   /** In a row. */
   failures = 0;
+  /** How often its node took an operation that the log did not get. */
+  suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
   usedAt = 0;
   /** Until then it comes last, in seconds of the session's clock. */
@@ -4768,6 +4653,10 @@ var Directory = class {
   lied(place, lie) {
     place.lie = lie;
   }
+  /** A place's node took an operation that the log did not get. @param {Place} place */
+  suspected(place) {
+    for (const each of this) if (each === place || place.node && each.node === place.node) each.suspicions += 1;
+  }
   // Choice
   /**
    * The places that may be asked, the best first.
@@ -4784,9 +4673,9 @@ var Directory = class {
     const rank2 = (place) => {
       const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
       const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
-      return { place, fails: Number(place.retryAt > now), lags: Number(place.isStale), slowness };
+      return { place, fails: Number(place.retryAt > now), lags: Number(place.isStale), breaks: place.suspicions, slowness };
     };
-    return usable.map(rank2).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.slowness - other.slowness).map((each) => each.place);
+    return usable.map(rank2).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.breaks - other.breaks || one.slowness - other.slowness).map((each) => each.place);
   }
 };
 function readPin(name) {
@@ -4833,6 +4722,443 @@ function judge2(told) {
   return { height: 0, behind: 0, latency: null, ...told };
 }
 
+// src/session/items.js
+var FILTERS = {
+  records: ["account", "collection", "ref", "record"],
+  ratings: ["account", "collection", "record"],
+  blocks: []
+};
+function readFilter(topic, wanted) {
+  const given = Object.entries(wanted).filter(([, value]) => value !== null && value !== void 0);
+  for (const [name, value] of given) {
+    if (!FILTERS[topic]?.includes(name) || typeof value !== "string") {
+      throw new RangeError(`The topic ${topic} has no filter ${JSON.stringify(name)}, or it is no text.`);
+    }
+  }
+  return Object.fromEntries(given);
+}
+function passes({ about }, wanted) {
+  return Object.entries(wanted).every(([name, value]) => about[
+    /** @type {keyof Wanted} */
+    name
+  ] === value);
+}
+function blockItem({ header, hash: hash2 }) {
+  const [height, count] = [Number(header.height), header.operationsCount];
+  const item = {
+    cursor: { height, index: Math.max(count - 1, 0) },
+    height,
+    hash: hash2,
+    time: Number(header.time),
+    operations_count: count,
+    root_height: Number(header.rootHeight),
+    root: toHex(header.root)
+  };
+  return { item, about: { account: "", collection: "", ref: "", record: "" } };
+}
+function operationItem(topic, { cursor, id, written, isEffective }) {
+  if (!isEffective) return null;
+  const { type, account, time } = written;
+  if (topic === "records" && (type === "put" || type === "delete")) {
+    const { collection, key, data = null, ref = null } = written;
+    const item = { cursor, id, type, account, collection, key, data, ref, time };
+    return { item, about: { account, collection, record: `${account}/${collection}/${key}`, ref: ref ?? "" } };
+  }
+  if (topic === "ratings" && (type === "rate" || type === "withdraw")) {
+    const { record, stars = null } = written;
+    const item = { cursor, id, type, account, record, stars, time };
+    return { item, about: { account, collection: record.split("/")[1] ?? "", record, ref: "" } };
+  }
+  return null;
+}
+
+// src/session/blocks.js
+var STATES_KEPT = 1e3;
+var PAGE2 = 200;
+var UNPROVABLE = /* @__PURE__ */ new Set(["not_provable", "height_pruned"]);
+async function fetchBlock(checker, client, final) {
+  const fetching = new Fetching(checker, client, final);
+  await fetching.run();
+  const { operations, results, unproven } = fetching;
+  return { operations, results, unproven: new Set(unproven.keys()) };
+}
+var Fetching = class {
+  /** @type {LoggedOperation[]} */
+  operations = [];
+  /** @type {string[]} */
+  results = [];
+  /** The expiries of those whose result is not proven, by index. @type {Map<number, number>} */
+  unproven = /* @__PURE__ */ new Map();
+  /** @type {Uint8Array[]} */
+  #ids = [];
+  /** @type {Uint8Array[]} */
+  #signatures = [];
+  #checker;
+  #client;
+  #header;
+  #height;
+  #limit = PAGE2;
+  #bytesLeft;
+  /**
+   * @param {import("./checker.js").Checker} checker
+   * @param {import("./client.js").Client} client
+   * @param {import("./checker.js").Final} final
+   */
+  constructor(checker, client, { header }) {
+    this.#checker = checker;
+    this.#client = client;
+    this.#header = header;
+    this.#height = Number(header.height);
+    this.#bytesLeft = checker.genesis.parameters.max_block_bytes;
+  }
+  async run() {
+    const { window } = this.#checker.genesis.parameters;
+    const isRemembered = this.#height + window >= this.#checker.newest;
+    const context = { min_height: this.#height, ...isRemembered && { proof: true } };
+    while (this.operations.length < this.#header.operationsCount) {
+      const { page, state } = await this.#page(this.operations.length, context);
+      for (const told of page) await this.#take(told, state);
+    }
+    const isWhole = equal(await operationsHash(this.#ids), this.#header.operationsHash) && equal(await signaturesHash(this.#signatures), this.#header.signaturesHash);
+    if (!isWhole) throw new LedgerError("block_operations");
+    if (this.unproven.size && this.#checker.newest - this.#height < STATES_KEPT) await this.#proveThere();
+  }
+  /**
+   * @param {number} first
+   * @param {import("./session.js").RequestContext} context
+   * @returns {Promise<{page: ToldOperation[], state: ProvenState | null}>}
+   */
+  async #page(first, context) {
+    const params = { height: this.#height, limit: this.#limit, ...first && { after: first - 1 } };
+    let answer;
+    try {
+      answer = await this.#client.call("getblock", params, context);
+    } catch (error) {
+      const longest = error instanceof RemoteError && error.code === "page_too_long" ? error.data.longest : null;
+      if (!isCount(longest) || longest < 1 || longest >= this.#limit) throw error;
+      this.#limit = longest;
+      return this.#page(first, context);
+    }
+    const { operations } = take(answer.result, isPage, "getblock");
+    const left = this.#header.operationsCount - first;
+    const isNext = operations.length > 0 && operations.length <= left;
+    if (!isNext || operations.some((each, at2) => each.index !== first + at2)) {
+      throw new LedgerError("block_operations", "The page's operations are not those that follow.");
+    }
+    const state = context.proof ? await this.#checker.prove(this.#client, answer.rawContext) : null;
+    return { page: operations, state };
+  }
+  /** @param {ToldOperation} told @param {ProvenState | null} state */
+  async #take(told, state) {
+    const body = utf8(told.operation);
+    this.#bytesLeft -= body.length;
+    if (this.#bytesLeft < 0) {
+      throw new LedgerError("block_operations", "The block has more bytes than the genesis allows.");
+    }
+    const id = await sha2562(body);
+    const written = readWritten(told.operation);
+    const signature = fromHex(told.signature, "block_operations");
+    if (told.id !== toHex(id)) throw new LedgerError("block_operations", "An operation has another id than is told.");
+    if (!state || BigInt(written.expiry) < state.height) this.unproven.set(told.index, written.expiry);
+    else await this.#compare(state, id, written.expiry, told);
+    this.#ids.push(id);
+    this.#signatures.push(signature);
+    this.results.push(told.result);
+    const cursor = { height: this.#height, index: told.index };
+    this.operations.push({ cursor, id: told.id, written, isEffective: told.result === "ok" });
+  }
+  /** @param {ProvenState} state @param {Uint8Array} id @param {number} expiry @param {ToldOperation} told */
+  async #compare(state, id, expiry, { index, result }) {
+    const row = await state.operation(id, expiry);
+    const isSame = row?.height === BigInt(this.#height) && row.index === index && resultCode(row.result) === result;
+    if (!isSame) throw new LedgerError("proof_row_wrong", "The operation's place or result is another.");
+  }
+  /** Prove what expired since in the state right after the block, if that has a proof and the node has it. */
+  async #proveThere() {
+    for (let [first] = this.unproven.keys(); first !== void 0; [first] = this.unproven.keys()) {
+      let found;
+      try {
+        found = await this.#page(first, { proof: true, at: this.#height });
+      } catch (error) {
+        if (error instanceof RemoteError && UNPROVABLE.has(error.code)) return;
+        throw error;
+      }
+      const { page, state } = found;
+      if (state?.height !== BigInt(this.#height)) throw new LedgerError("proof_height");
+      for (const told of page) {
+        const [id, expiry] = [this.#ids[told.index], this.unproven.get(told.index)];
+        if (!id || expiry === void 0) continue;
+        await this.#compare(state, id, expiry, { ...told, result: this.results[told.index] ?? "" });
+        this.unproven.delete(told.index);
+      }
+    }
+  }
+};
+function isPage(told) {
+  return isObject2(told) && Array.isArray(told.operations) && told.operations.every((each) => isObject2(each) && isCount(each.index) && isText(each.id) && isText(each.operation) && isText(each.signature) && isText(each.result));
+}
+function readWritten(text) {
+  let written;
+  try {
+    written = JSON.parse(text);
+  } catch {
+    written = null;
+  }
+  if (!isObject2(written) || !isCount(written.expiry)) {
+    throw new LedgerError("block_operations", "An operation is not of the documented form.");
+  }
+  return written;
+}
+
+// src/session/log.js
+var LOOK = 2;
+var AHEAD = 4;
+var READS_KEPT = 8;
+var SECOND_WORD = 5;
+var PAUSE = 1;
+var ProvenLog = class {
+  #questions;
+  #nodes;
+  #clock;
+  #follow;
+  #users = 0;
+  #tip = 0;
+  /** @type {Map<number, Shared<LogBlock>>} */
+  #reads = /* @__PURE__ */ new Map();
+  /** @type {Map<number, Shared<Final>>} */
+  #headers = /* @__PURE__ */ new Map();
+  /** @type {Set<{height: number, done: () => void}>} */
+  #waiting = /* @__PURE__ */ new Set();
+  /** Ends what is under way when nobody reads any more. */
+  #life = new AbortController();
+  #forgetLook = () => {
+  };
+  /** @type {import("./cloudsubscription.js").CloudSubscription | null} */
+  #served = null;
+  /**
+   * @param {import("./questions.js").Questions} questions
+   * @param {import("./nodes.js").Nodes} nodes
+   * @param {import("./clock.js").Clock} clock
+   * @param {() => import("./cloudsubscription.js").CloudSubscription} follow Has a node tell of blocks from now on.
+   */
+  constructor(questions, nodes, clock, follow) {
+    this.#questions = questions;
+    this.#nodes = nodes;
+    this.#clock = clock;
+    this.#follow = follow;
+  }
+  // Beginning and end
+  /** Somebody reads from now on. */
+  begin() {
+    this.#users += 1;
+    if (this.#users > 1) return;
+    this.#life = new AbortController();
+    this.#followHeights(this.#life.signal).catch(noteBug);
+    this.#planLook();
+  }
+  /** Somebody reads no more. */
+  end() {
+    this.#users -= 1;
+    if (this.#users) return;
+    this.#life.abort();
+    this.#forgetLook();
+    this.#served?.close();
+    this.#reads.clear();
+    this.#headers.clear();
+  }
+  /** The node that tells of new heights; empty while there is none. */
+  get url() {
+    return this.#served?.url ?? "";
+  }
+  // Reading
+  /** @param {import("./told.js").LogPlace} cursor Whether it is known to be the end of its block. */
+  endsBlock({ height, index }) {
+    const header = this.#checker.findFinal(height)?.header;
+    return !height || header !== void 0 && index + 1 >= header.operationsCount;
+  }
+  /**
+   * What subscribers of a topic are told of a block, as soon as it can be proven.
+   *
+   * @param {number} height
+   * @param {string} topic
+   * @param {AbortSignal} signal Gives up to wait.
+   * @returns {Promise<{items: LoggedItem[], unproven: Set<number>}>} `unproven`: the indexes of those whose effect is a
+   *   node's word.
+   * @throws {RemoteError} `cursor_pruned`: no node has the block any more.
+   */
+  async items(height, topic, signal) {
+    await this.#until(height, signal);
+    if (topic === "blocks") return { items: [blockItem(await this.#header(height))], unproven: /* @__PURE__ */ new Set() };
+    const last = Math.min(height + AHEAD, this.#newest);
+    for (let ahead = height; ahead <= last; ahead += 1) {
+      const known = this.#reads.get(ahead);
+      if (!known || known.hasFailed) this.#reads.set(ahead, share(this.#read(ahead)));
+    }
+    const { operations, unproven } = await (this.#reads.get(height)?.promise ?? this.#read(height));
+    this.#forget();
+    const items = operations.map((each) => operationItem(topic, each)).filter((item) => item !== null);
+    return { items, unproven };
+  }
+  #forget() {
+    const done = [...this.#reads].filter(([, shared]) => shared.isDone).map(([height]) => height);
+    for (const height of done.slice(0, Math.max(0, done.length - READS_KEPT))) this.#reads.delete(height);
+  }
+  /** A block's header, verified; several who want the same ask once. @param {number} height @returns {Promise<Final>} */
+  async #header(height) {
+    const known = this.#checker.findFinal(height);
+    if (known) return known;
+    let shared = this.#headers.get(height);
+    if (!shared) {
+      shared = share(this.#askHeader(height));
+      this.#headers.set(height, shared);
+      const forget = () => this.#headers.delete(height);
+      shared.promise.then(forget, forget);
+    }
+    return shared.promise;
+  }
+  /** @param {number} height @returns {Promise<Final>} */
+  #askHeader(height) {
+    return this.#ask(height, (client, signal) => this.#checker.learnFinal(client, height, { waits: true, signal }));
+  }
+  /** @param {number} height @returns {Promise<LogBlock>} */
+  async #read(height) {
+    const final = await this.#header(height);
+    if (!final.header.operationsCount) return { operations: [], results: [], unproven: /* @__PURE__ */ new Set() };
+    const fetch = (client) => fetchBlock(this.#checker, client, final);
+    const first = await this.#askAt(height, fetch, null, /* @__PURE__ */ new Set());
+    const told = [first.answer];
+    const asked = this.#questions.sameNode(first.place);
+    for (let last = first.answer; last.unproven.size && !told.slice(0, -1).some((each) => tellsSame(each, last)); ) {
+      let other;
+      try {
+        other = await this.#askAt(height, fetch, this.#clock.now() + SECOND_WORD, asked);
+      } catch (error) {
+        if (!(error instanceof ClientError) || this.#life.signal.aborted) throw error;
+        if (told.length === 1) break;
+        throw new NotEnoughNodes(
+          `Nodes tell different results for block ${height}, and no state that is left proves one.`
+        );
+      }
+      last = other.answer;
+      told.push(last);
+      for (const place of this.#questions.sameNode(other.place)) asked.add(place);
+    }
+    return (
+      /** @type {LogBlock} */
+      told.at(-1)
+    );
+  }
+  /**
+   * @template T
+   * @param {number} height
+   * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #ask(height, work) {
+    return (await this.#askAt(height, work, null, /* @__PURE__ */ new Set())).answer;
+  }
+  /**
+   * @template T
+   * @param {number} height
+   * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
+   * @param {number | null} deadline
+   * @param {Set<import("./directory.js").Place>} without
+   */
+  async #askAt(height, work, deadline, without) {
+    const blame = { method: "getblock", params: { height }, height };
+    try {
+      return await this.#questions.ask(
+        (place, signal) => this.#questions.workAt(place, blame, (client) => work(client, signal)),
+        deadline,
+        { hedges: false, without, signal: this.#life.signal }
+      );
+    } catch (error) {
+      throw error instanceof RemoteError ? cursorPruned(error) : error;
+    }
+  }
+  // Heights
+  get #checker() {
+    return (
+      /** @type {import("./checker.js").Checker} */
+      this.#nodes.checker
+    );
+  }
+  get #newest() {
+    return Math.max(this.#tip, this.#checker.newest);
+  }
+  /** Wait until there is a block of a height, as far as can be told. @param {number} height @param {AbortSignal} signal */
+  async #until(height, signal) {
+    if (this.#newest >= height) return;
+    await new Promise((resolve, reject) => {
+      const waiting = { height, done: () => finish(resolve) };
+      const stop = () => finish(() => reject(new SessionClosed()));
+      const finish = (settle) => {
+        this.#waiting.delete(waiting);
+        signal.removeEventListener("abort", stop);
+        settle();
+      };
+      this.#waiting.add(waiting);
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+    });
+  }
+  #look() {
+    const newest = this.#newest;
+    for (const waiting of [...this.#waiting]) if (waiting.height <= newest) waiting.done();
+  }
+  #planLook() {
+    this.#forgetLook = this.#clock.later(LOOK, () => {
+      this.#look();
+      this.#planLook();
+    });
+  }
+  /** @param {AbortSignal} life */
+  async #followHeights(life) {
+    while (!life.aborted) {
+      const served = this.#follow();
+      this.#served = served;
+      try {
+        await served.ready;
+        this.#reached(served.cursor?.height ?? 0);
+        for await (const item of served) this.#reached(item.cursor.height);
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+      }
+      if (life.aborted) served.close();
+      else await this.#pause(life);
+    }
+  }
+  /** @param {AbortSignal} life */
+  #pause(life) {
+    return new Promise((resolve) => {
+      const forget = this.#clock.later(PAUSE, () => resolve(void 0));
+      life.addEventListener("abort", () => {
+        forget();
+        resolve(void 0);
+      }, { once: true });
+    });
+  }
+  /** @param {number} height */
+  #reached(height) {
+    this.#tip = Math.max(this.#tip, height);
+    this.#look();
+  }
+};
+function share(promise) {
+  const shared = { promise, isDone: false, hasFailed: false };
+  promise.then(() => shared.isDone = true, () => shared.isDone = shared.hasFailed = true);
+  return shared;
+}
+function tellsSame(one, other) {
+  return one.results.join() === other.results.join();
+}
+function cursorPruned(error) {
+  const first = error.data.blocks_from;
+  if (error.code !== "block_pruned" || !isCount(first)) return error;
+  const message = "The log before the start given is pruned: go on from there, or ask another node.";
+  return new RemoteError(-8, "cursor_pruned", message, { start: { height: first - 1, index: 0 } });
+}
+
 // src/session/accusing.js
 var TIMES = 4;
 var COMPARABLE2 = /* @__PURE__ */ new Set(["getrecord", "listrecords", "getratings", "getaccount", "getdatahash"]);
@@ -4877,7 +5203,7 @@ var Connections = class {
   get(place) {
     const client = this.#open.get(place);
     if (client) return Promise.resolve(client);
-    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    if (this.#closing.signal.aborted) return Promise.reject(new SessionClosed());
     let making = this.#making.get(place);
     if (!making) {
       making = this.#make(place);
@@ -4909,7 +5235,7 @@ var Connections = class {
       const client = await this.#connect(place, this.#closing.signal);
       if (this.#closing.signal.aborted) {
         client.close();
-        throw closed();
+        throw new SessionClosed();
       }
       this.#open.set(place, client);
       client.onLost.add((reason) => {
@@ -4926,9 +5252,6 @@ var Connections = class {
     }
   }
 };
-function closed() {
-  return new ConnectionFailed("The session was closed.");
-}
 
 // src/session/telling.js
 var INTERFACES_MAX = 8;
@@ -5191,10 +5514,14 @@ var Nodes = class {
       this.#options.left(other);
       this.#connections.drop(other, new ConnectionFailed(`${other.url} was left: ${accusation.reason}`));
     }
-    for (const place of this.directory.rank(this.#clock.now())) {
+    await this.handIn(accusation.evidence);
+  }
+  /** Hand evidence to a node that keeps it, and passes it on. @param {string} evidence In hex. */
+  async handIn(evidence) {
+    for (const place of this.ranked()) {
       try {
         const client = await this.connect(place);
-        await client.call("submitevidence", { evidence: accusation.evidence }, void 0, { timeout: PATIENCE });
+        await client.call("submitevidence", { evidence }, void 0, { timeout: PATIENCE });
         return;
       } catch (error) {
         if (!(error instanceof ClientError) || this.#isClosed) return;
@@ -5347,6 +5674,218 @@ function readPolicy(verify2) {
   );
 }
 
+// src/session/provensource.js
+var ProvenSource = class {
+  #log;
+  #topic;
+  #wanted;
+  #begin;
+  #saw;
+  #closing = new AbortController();
+  /** The last block that was taken. */
+  #read = 0;
+  /** @type {import("./items.js").LoggedItem[]} */
+  #items = [];
+  /** @type {Set<number>} */
+  #unproven = /* @__PURE__ */ new Set();
+  #hasBegun = false;
+  /**
+   * @param {import("./log.js").ProvenLog} log
+   * @param {string} topic
+   * @param {import("./items.js").Wanted} wanted
+   * @param {(signal: AbortSignal) => Promise<LogPlace>} begin Tells the cursor after which items are told.
+   * @param {(height: number) => void} saw Told the height of each item that the caller is shown.
+   */
+  constructor(log, topic, wanted, begin, saw) {
+    this.cursor = null;
+    this.#log = log;
+    this.#topic = topic;
+    this.#wanted = wanted;
+    this.#begin = begin;
+    this.#saw = saw;
+  }
+  get url() {
+    return this.#log.url;
+  }
+  async open() {
+    const cursor = await this.#begin(this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
+    this.#read = this.#log.endsBlock(cursor) ? cursor.height : cursor.height - 1;
+    this.cursor = cursor;
+    this.#log.begin();
+    this.#hasBegun = true;
+  }
+  /** @returns {Promise<import("./cloudsubscription.js").CloudItem | null>} */
+  async next() {
+    while (!this.#closing.signal.aborted && this.cursor) {
+      const found = this.#items.shift();
+      if (!found) {
+        await this.#advance(this.cursor);
+        continue;
+      }
+      const { cursor } = found.item;
+      if (!isAfter(cursor, this.cursor) || !passes(found, this.#wanted)) continue;
+      this.cursor = cursor;
+      this.#saw(cursor.height);
+      return { ...found.item, checked: this.#unproven.has(cursor.index) ? "partly" : "proof" };
+    }
+    return null;
+  }
+  /** Take the next block, which may have to be waited for. @param {LogPlace} cursor */
+  async #advance(cursor) {
+    const height = this.#read + 1;
+    try {
+      const { items, unproven } = await this.#log.items(height, this.#topic, this.#closing.signal);
+      this.#items = [...items];
+      this.#unproven = unproven;
+    } catch (error) {
+      const isPruned = error instanceof RemoteError && error.code === "cursor_pruned";
+      if (!isPruned || height !== cursor.height) throw error;
+    }
+    this.#read = height;
+  }
+  close() {
+    this.#closing.abort();
+    this.#items = [];
+    if (this.#hasBegun) this.#log.end();
+    this.#hasBegun = false;
+  }
+  /** The log asks elsewhere by itself. */
+  leave() {
+  }
+};
+
+// src/session/asking.js
+var FIRST_PAUSE = 0.1;
+var LONGEST_PAUSE = 2;
+var Asking = class {
+  #ask;
+  #choose;
+  #clock;
+  #hedgeAfter;
+  #confirms;
+  /** @type {Set<Place>} */
+  #tried = /* @__PURE__ */ new Set();
+  /** @type {Map<Place, AbortController>} */
+  #running = /* @__PURE__ */ new Map();
+  /** @type {RemoteError | null} */
+  #refusal = null;
+  /** @type {unknown} */
+  #failure = null;
+  #mayPass = false;
+  #pause = FIRST_PAUSE;
+  #isOver = false;
+  #forgetTimer = () => {
+  };
+  #forgetDeadline = () => {
+  };
+  /** @type {(found: {answer: T, place: Place}) => void} */
+  #resolve = () => {
+  };
+  /** @type {(error: unknown) => void} */
+  #reject = () => {
+  };
+  /**
+   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask Asks one place; the signal says that nobody waits.
+   * @param {(tried: Set<Place>) => Place | null} choose The best place but for some.
+   * @param {import("./clock.js").Clock} clock
+   * @param {object} options
+   * @param {number | null} options.timeout Seconds for all of it; null for no end.
+   * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
+   * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
+   *   place gives it as well.
+   */
+  constructor(ask3, choose, clock, { timeout, hedgeAfter = null, confirms = () => false }) {
+    this.#ask = ask3;
+    this.#choose = choose;
+    this.#clock = clock;
+    this.#hedgeAfter = hedgeAfter;
+    this.#confirms = confirms;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (timeout !== null) this.#forgetDeadline = clock.later(timeout, () => this.#timeIsOver());
+    this.#next();
+  }
+  /** @param {unknown} error Ask no more, and fail with it; does nothing when it is over. */
+  stop(error) {
+    if (this.#end()) this.#reject(error);
+  }
+  // Asking
+  #next() {
+    const place = this.#choose(this.#tried);
+    if (!place) {
+      if (!this.#running.size) this.#allFailed();
+      return;
+    }
+    this.#tried.add(place);
+    const controller = new AbortController();
+    this.#running.set(place, controller);
+    if (this.#hedgeAfter !== null && this.#running.size === 1) this.#setTimer(this.#hedgeAfter, () => this.#next());
+    this.#ask(place, controller.signal).then(
+      (answer) => this.#succeeded(answer, place),
+      (error) => this.#failed(error, place)
+    );
+  }
+  #again() {
+    this.#tried.clear();
+    this.#mayPass = false;
+    this.#next();
+  }
+  #allFailed() {
+    if (this.#refusal) this.stop(this.#refusal);
+    else if (this.#failure && !this.#mayPass) this.stop(this.#failure);
+    else {
+      this.#setTimer(this.#pause, () => this.#again());
+      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    }
+  }
+  // What comes of it
+  /** @param {T} answer @param {Place} place */
+  #succeeded(answer, place) {
+    this.#running.delete(place);
+    if (this.#end()) this.#resolve({ answer, place });
+  }
+  /** @param {unknown} error @param {Place} place */
+  #failed(error, place) {
+    this.#running.delete(place);
+    if (this.#isOver) return;
+    const wanted = remedy(error);
+    if (wanted === "none") {
+      const before = this.#refusal;
+      this.#refusal = error instanceof RemoteError ? error : null;
+      const isEnough = !this.#refusal || !this.#confirms(this.#refusal) || before !== null && before.number === this.#refusal.number && before.code === this.#refusal.code;
+      if (isEnough) {
+        this.stop(error);
+        return;
+      }
+    } else {
+      this.#failure = error;
+      this.#mayPass ||= wanted === "later";
+    }
+    this.#next();
+  }
+  #timeIsOver() {
+    this.stop(this.#refusal ?? this.#failure ?? new TimedOut("No node answered in time."));
+  }
+  /** @returns {boolean} Whether it was not over before. */
+  #end() {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#forgetDeadline();
+    this.#forgetTimer();
+    for (const controller of this.#running.values()) controller.abort();
+    this.#running.clear();
+    return true;
+  }
+  /** @param {number} seconds @param {() => void} call */
+  #setTimer(seconds, call) {
+    this.#forgetTimer();
+    this.#forgetTimer = this.#clock.later(seconds, call);
+  }
+};
+
 // src/session/session.js
 var OF_THE_NODE = /* @__PURE__ */ new Set([
   "getnodeinfo",
@@ -5388,6 +5927,305 @@ var Session = class {
 function goesBack(context, height) {
   return context.at !== void 0 ? height !== context.at : height < (context.min_height ?? 0);
 }
+
+// src/session/questions.js
+var HEDGE = 0.5;
+var HEDGE_LATENCIES = 8;
+var Questions = class {
+  #nodes;
+  #policy;
+  #session;
+  #clock;
+  /** @type {Set<Asking<any>>} */
+  #asking = /* @__PURE__ */ new Set();
+  #isClosed = false;
+  /**
+   * @param {import("./nodes.js").Nodes} nodes
+   * @param {import("./policy.js").Policy} policy
+   * @param {import("./session.js").Session} session
+   * @param {import("./clock.js").Clock} clock
+   */
+  constructor(nodes, policy, session, clock) {
+    this.#nodes = nodes;
+    this.#policy = policy;
+    this.#session = session;
+    this.#clock = clock;
+  }
+  /** Ask no more; what is under way fails. */
+  close() {
+    this.#isClosed = true;
+    for (const asking of [...this.#asking]) asking.stop(new SessionClosed());
+  }
+  // Calls
+  /**
+   * Call a method; the session does not see yet what is shown.
+   *
+   * @param {string} method
+   * @param {unknown} params
+   * @param {RequestContext | undefined} wanted What the caller wants of the answer.
+   * @param {number} seconds Over all nodes that are asked.
+   * @returns {Promise<CloudAnswer>} Fails as `Cloud.call` says.
+   */
+  async call(method, params, wanted, seconds) {
+    const isOfNode = OF_THE_NODE.has(method);
+    const context = this.#session.context(method, wanted);
+    const proof = this.#policy.proves && !isOfNode && isProvable(method, params);
+    if (proof) context.proof = true;
+    const question = { method, params, context, deadline: this.#clock.now() + seconds, proof };
+    const { answer, place } = await this.ask(
+      (at2, signal) => this.#answer(question, at2, signal),
+      question.deadline,
+      { hedges: method !== "submit" }
+    );
+    return this.#policy.quorum > 1 && !isOfNode ? this.#agree(question, answer, place) : answer;
+  }
+  /**
+   * Ask the best places until one answers.
+   *
+   * @template T
+   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask
+   * @param {number | null} deadline In seconds of the clock; null for no end.
+   * @param {AskOptions} options
+   * @returns {Promise<{answer: T, place: Place}>} What `ask` gave, and the place; fails with the last failure.
+   */
+  async ask(ask3, deadline, { hedges, keeping = false, without = /* @__PURE__ */ new Set(), signal }) {
+    if (this.#isClosed || signal?.aborted) throw new SessionClosed();
+    const choose = (tried) => this.#nodes.choose({ without: /* @__PURE__ */ new Set([...tried, ...without]), keeping });
+    const latency = choose(/* @__PURE__ */ new Set())?.latency ?? 0;
+    const asking = new Asking(ask3, choose, this.#clock, {
+      timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
+      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
+      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied)
+    });
+    const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
+    signal?.addEventListener("abort", stop, { once: true });
+    this.#asking.add(asking);
+    try {
+      return await asking.done;
+    } finally {
+      this.#asking.delete(asking);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+  /**
+   * Have something done at a place that checks by itself what it is told.
+   *
+   * @template T
+   * @param {Place} place
+   * @param {Blame} blame What the place is accused of, if `work` fails with a `LedgerError`.
+   * @param {(client: Client) => Promise<T>} work
+   * @returns {Promise<T>}
+   * @throws {ClientError} It failed, or the place lied and is left.
+   */
+  async workAt(place, blame, work) {
+    const client = await this.#nodes.connect(place);
+    try {
+      return await work(client);
+    } catch (error) {
+      if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, blame);
+      if (error instanceof RemoteError && remedy(error) === "none") throw notShown(place, error);
+      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.#nodes.failed(place, error);
+      throw error;
+    }
+  }
+  /** A place, and the others of the same node as far as is known. @param {Place} place @returns {Set<Place>} */
+  sameNode(place) {
+    const others = [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
+    return /* @__PURE__ */ new Set([place, ...others]);
+  }
+  // At one place
+  /** Ask one place, and check what it answers. @param {Question} question @param {Place} place @param {AbortSignal} signal */
+  async #answer(question, place, signal) {
+    const client = await this.#nodes.connect(place);
+    const { method, params, context } = question;
+    const timeout = Math.max(0.05, question.deadline - this.#clock.now());
+    let answer;
+    try {
+      answer = await client.call(method, params, context, { timeout, signal });
+    } catch (error) {
+      if (error instanceof RemoteError) {
+        this.#noteRefusal(place, error);
+        if (question.proof && error.number === -5 && error.rawContext) {
+          throw await this.#checkDenial(question, place, client, error);
+        }
+      } else if (!signal.aborted) this.#nodes.failed(place, error);
+      throw error;
+    }
+    this.#nodes.directory.answered(place);
+    const { raw, rawContext, result } = answer;
+    const { height, checked } = OF_THE_NODE.has(method) ? { height: 0, checked: (
+      /** @type {Checked} */
+      "none"
+    ) } : await this.#judge(question, place, client, rawContext, (checker) => checker.check(client, method, params, answer, { proof: question.proof }));
+    const said = rawContext ? JSON.parse(rawContext) : null;
+    return { result, raw, context: said, checked, height, url: place.url, node: place.node };
+  }
+  /** @param {Place} place @param {RemoteError} error */
+  #noteRefusal(place, error) {
+    this.#nodes.directory.answered(place);
+    if (BEHIND.has(error.code) && isCount(error.data.height)) this.#toldHeight(place, error.data.height);
+  }
+  /** @param {Place} place @param {number} height */
+  #toldHeight(place, height) {
+    this.#nodes.directory.toldHeight(place, height, Math.max(this.#nodes.newest, this.#session.height));
+  }
+  /**
+   * @param {Question} question
+   * @param {Place} place
+   * @param {Client} client
+   * @param {RemoteError} error
+   * @returns {Promise<ClientError>} What the refusal is worth.
+   */
+  async #checkDenial(question, place, client, error) {
+    try {
+      const { height, checked } = await this.#judge(question, place, client, error.rawContext, (checker) => checker.checkDenial(client, question.method, question.params, error));
+      return new Denied(error, checked, height);
+    } catch (other) {
+      if (other instanceof ClientError) return other;
+      throw other;
+    }
+  }
+  /**
+   * @param {Question} question
+   * @param {Place} place
+   * @param {Client} client
+   * @param {string} rawContext
+   * @param {(checker: Checker) => Promise<Checked>} check
+   * @returns {Promise<{height: number, checked: Checked}>}
+   * @throws {ClientError} The answer is false, stale, or not shown to be true.
+   */
+  async #judge({ method, params, context }, place, client, rawContext, check) {
+    let height = 0;
+    try {
+      ({ height } = readContext(rawContext));
+      if (goesBack(context, height)) {
+        this.#toldHeight(place, height);
+        throw new AnswerStale(`${place.url} answered ${method} for height ${height}, older than this session.`);
+      }
+      return { height, checked: this.#nodes.checker ? await check(this.#nodes.checker) : "none" };
+    } catch (error) {
+      if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, { method, params, height });
+      throw error instanceof RemoteError ? notShown(place, error) : error;
+    }
+  }
+  // Several nodes
+  /**
+   * The answer that so many nodes give, byte for byte at one height: asked on until they are that many, however many
+   * others answer something else.
+   *
+   * @param {Question} question
+   * @param {CloudAnswer} first
+   * @param {Place} place Who gave it.
+   * @returns {Promise<CloudAnswer>}
+   * @throws {NotEnoughNodes} They are not.
+   */
+  async #agree(question, first, place) {
+    const { min_height: _, ...context } = question.context;
+    const same = { ...question, context: { ...context, at: first.height } };
+    const given = /* @__PURE__ */ new Map([[first.raw, [first]]]);
+    const asked = this.sameNode(place);
+    const { quorum: quorum2 } = this.#policy;
+    for (let most = given.get(first.raw) ?? []; ; ) {
+      const [best] = most;
+      if (best && most.length >= quorum2) return best;
+      if (!this.#nodes.choose({ without: asked })) throw disagreement(same, given, quorum2, "name more nodes.");
+      let other;
+      try {
+        other = await this.ask((at2, signal) => this.#answer(same, at2, signal), same.deadline, { hedges: false, without: asked });
+      } catch (error) {
+        if (error instanceof Denied || !(error instanceof ClientError)) throw error;
+        throw disagreement(same, given, quorum2, messageOf(error));
+      }
+      for (const each of this.sameNode(other.place)) asked.add(each);
+      const alike = given.get(other.answer.raw) ?? [];
+      alike.push(other.answer);
+      given.set(other.answer.raw, alike);
+      if (alike.length > most.length) most = alike;
+    }
+  }
+};
+function disagreement({ method, context }, given, quorum2, reason) {
+  const groups = [...given.values()].map((alike) => alike.length).sort((one, other) => other - one).join(" and ");
+  const told = given.size > 1 ? `${groups} nodes give different answers` : `${groups} nodes agree`;
+  return new NotEnoughNodes(`${told} to ${method} at height ${context.at}, ${quorum2} were to agree: ${reason}`);
+}
+function notShown(place, error) {
+  return new ConnectionFailed(`${place.url} does not show what its answer is checked with: ${error.message}`);
+}
+
+// src/session/servedsource.js
+var ServedSource = class {
+  #begin;
+  #take;
+  #closing = new AbortController();
+  /** @type {Opened | null} */
+  #opened = null;
+  /** One that came and is not checked yet. @type {Item | null} */
+  #item = null;
+  /**
+   * @param {LogPlace | null} after
+   * @param {object} options
+   * @param {(after: LogPlace | null, signal: AbortSignal) => Promise<Opened>} options.begin Subscribes at a node
+   *   after a cursor.
+   * @param {(opened: Opened, item: Item) => Promise<import("./checker.js").Checked>} options.take Checks an item; fails if
+   *   it is to be asked for elsewhere.
+   */
+  constructor(after, { begin, take: take2 }) {
+    this.cursor = after;
+    this.#begin = begin;
+    this.#take = take2;
+  }
+  get url() {
+    return this.#opened?.place.url ?? "";
+  }
+  async open() {
+    const opened = await this.#begin(this.cursor, this.#closing.signal);
+    if (this.#closing.signal.aborted) opened.subscription.close();
+    else {
+      this.#opened = opened;
+      this.cursor ??= opened.subscription.cursor;
+    }
+  }
+  /** @returns {Promise<import("./cloudsubscription.js").CloudItem | null>} */
+  async next() {
+    while (!this.#closing.signal.aborted) {
+      if (!this.#opened) await this.open();
+      const [opened, cursor] = [this.#opened, this.cursor];
+      if (!opened || !cursor) continue;
+      try {
+        this.#item ??= await opened.subscription.next();
+        const item = this.#item;
+        if (!item) {
+          this.#leave(opened);
+          continue;
+        }
+        const checked = isAfter(item.cursor, cursor) ? await this.#take(opened, item) : null;
+        this.#item = null;
+        if (!checked || this.#closing.signal.aborted) continue;
+        this.cursor = item.cursor;
+        return { ...item, checked };
+      } catch (error) {
+        this.#leave(opened);
+        if (remedy(error) === "none") throw error;
+      }
+    }
+    return null;
+  }
+  close() {
+    this.#closing.abort();
+    if (this.#opened) this.#leave(this.#opened);
+  }
+  /** Go on elsewhere if it is this place that serves it. @param {Place} place */
+  leave(place) {
+    if (this.#opened?.place === place) this.#opened.subscription.close();
+  }
+  /** @param {Opened} opened */
+  #leave(opened) {
+    this.#item = null;
+    if (this.#opened === opened) this.#opened = null;
+    opened.subscription.close();
+  }
+};
 
 // src/formats/stundata.js
 var STUN_DATA_BYTES_MAX = 4096;
@@ -5826,9 +6664,275 @@ function checkResult2(result) {
   throw new Rejected(result, message);
 }
 
+// src/session/censorship.js
+var OVERDUE_HEIGHTS = 8;
+var OVERDUE_SECONDS = 4;
+var LOOK2 = 2;
+var ANSWER_SECONDS = 10;
+var PROMISES_MAX = 1e3;
+var Promises = class {
+  #questions;
+  #nodes;
+  #clock;
+  #send;
+  #told;
+  /** @type {Kept[]} */
+  #kept = [];
+  #isLooking = false;
+  #closing = new AbortController();
+  #forgetTimer = () => {
+  };
+  /**
+   * @param {import("./questions.js").Questions} questions
+   * @param {import("./nodes.js").Nodes} nodes
+   * @param {import("./clock.js").Clock} clock
+   * @param {object} options
+   * @param {(operation: SignedOperation, place: Place, signal: AbortSignal) => Promise<unknown>} options.send Sends an
+   *   operation to one place for a receipt, which is kept here.
+   * @param {(censorship: Censorship) => unknown} options.told Told of each operation that is overdue or expired.
+   */
+  constructor(questions, nodes, clock, { send, told }) {
+    this.#questions = questions;
+    this.#nodes = nodes;
+    this.#clock = clock;
+    this.#send = send;
+    this.#told = told;
+  }
+  /** Hold a node to its receipt. @param {SignedOperation} operation @param {Promised} promised @param {Place} place */
+  keep(operation, promised, place) {
+    const node = toHex(promised.receipt.node);
+    const isKept = this.#kept.some(
+      (each) => each.operation.id === operation.id && toHex(each.promised.receipt.node) === node
+    );
+    if (isKept || this.#closing.signal.aborted) return;
+    this.#kept.push({ operation, promised, place, since: this.#clock.now(), isOverdue: false });
+    if (this.#kept.length > PROMISES_MAX) this.#kept.shift();
+    if (this.#kept.length === 1) this.#plan();
+  }
+  /** An operation is in the log. @param {string} id */
+  fulfilled(id) {
+    this.#kept = this.#kept.filter((each) => each.operation.id !== id);
+    if (!this.#kept.length) this.#forgetTimer();
+  }
+  /** Look no more. */
+  close() {
+    this.#closing.abort();
+    this.#kept = [];
+    this.#forgetTimer();
+  }
+  // Looking
+  #plan() {
+    this.#forgetTimer();
+    this.#forgetTimer = this.#clock.later(LOOK2, () => {
+      this.#look().catch(noteBug).finally(() => {
+        if (this.#kept.length) this.#plan();
+      });
+    });
+  }
+  async #look() {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const { newest } = this.#nodes;
+      for (const kept of [...this.#kept]) {
+        const isDue = newest > kept.operation.expiry || this.#isOverdue(kept, newest);
+        if (isDue && this.#kept.includes(kept)) await this.#check(kept, newest).catch(noteBug);
+      }
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+  /** Whether the operation should be in a block by now, as far as heights and time say. @param {Kept} kept @param {number} newest */
+  #isOverdue({ operation, promised, since, isOverdue }, newest) {
+    if (isOverdue || this.#clock.now() - since < OVERDUE_SECONDS) return false;
+    const { checker } = this.#nodes;
+    const most = checker?.genesis.parameters.max_block_operations ?? 0;
+    const header = checker?.findFinal(newest)?.header;
+    if (header && header.operationsCount >= most) return false;
+    const begin = Number(promised.receipt.height);
+    return newest >= begin + Math.min(OVERDUE_HEIGHTS, Math.max(1, Math.floor((operation.expiry - begin) / 2)));
+  }
+  /** Have it proven whether the log has the operation, and do what follows. @param {Kept} kept @param {number} newest */
+  async #check(kept, newest) {
+    const { operation, promised, place } = kept;
+    const isExpired = newest > operation.expiry;
+    const height = isExpired ? operation.expiry : newest - 1;
+    const deadline = this.#clock.now() + ANSWER_SECONDS;
+    let proven;
+    try {
+      proven = await findOperation(this.#questions, this.#nodes, operation, height, deadline, this.#closing.signal);
+    } catch (error) {
+      if (isExpired && error instanceof RemoteError) this.#drop(kept);
+      throw error;
+    }
+    if (proven.found) this.fulfilled(operation.id);
+    if (!this.#kept.includes(kept)) return;
+    const { receipt, signature } = promised;
+    const shown = { kind: (
+      /** @type {const} */
+      "receipt"
+    ), receipt, signature, ...proven.shown };
+    const evidence = isExpired ? toHex(encodeEvidence(shown)) : "";
+    kept.isOverdue = true;
+    this.#nodes.directory.suspected(place);
+    tell(this.#told, {
+      url: place.url,
+      node: toHex(receipt.node),
+      operation: operation.id,
+      height: proven.height,
+      isExpired,
+      evidence
+    });
+    if (isExpired) {
+      this.#drop(kept);
+      await this.#nodes.handIn(evidence);
+    } else await this.#sendElsewhere(operation);
+  }
+  /** @param {Kept} kept */
+  #drop(kept) {
+    this.#kept = this.#kept.filter((each) => each !== kept);
+  }
+  /** @param {SignedOperation} operation */
+  async #sendElsewhere(operation) {
+    const those = this.#kept.filter((each) => each.operation.id === operation.id);
+    const asked = new Set(those.flatMap((each) => [...this.#questions.sameNode(each.place)]));
+    if (!this.#nodes.choose({ without: asked })) return;
+    await this.#questions.ask(
+      (place, signal) => this.#send(operation, place, signal),
+      this.#clock.now() + ANSWER_SECONDS,
+      { hedges: false, without: asked, signal: this.#closing.signal }
+    );
+  }
+};
+async function findOperation(questions, nodes, operation, height, deadline, until) {
+  const checker = (
+    /** @type {import("./checker.js").Checker} */
+    nodes.checker
+  );
+  const { answer } = await questions.ask(
+    (place, signal) => questions.workAt(place, { method: "getproof", params: {}, height }, (client) => checker.proveOperation(client, operation, height, { signal })),
+    deadline,
+    { hedges: true, ...until && { signal: until } }
+  );
+  return answer;
+}
+
+// src/session/writing.js
+var RECEIPT_SECONDS = 10;
+var Writing = class {
+  #questions;
+  #nodes;
+  #policy;
+  #session;
+  #clock;
+  #promises;
+  /**
+   * @param {import("./questions.js").Questions} questions
+   * @param {import("./nodes.js").Nodes} nodes
+   * @param {import("./policy.js").Policy} policy
+   * @param {import("./session.js").Session} session
+   * @param {import("./clock.js").Clock} clock
+   * @param {(censorship: import("./censorship.js").Censorship) => unknown} onCensorship
+   */
+  constructor(questions, nodes, policy, session, clock, onCensorship) {
+    this.#questions = questions;
+    this.#nodes = nodes;
+    this.#policy = policy;
+    this.#session = session;
+    this.#clock = clock;
+    const send = (operation, place, signal) => this.#submitAt(operation, "accepted", clock.now() + RECEIPT_SECONDS, place, signal);
+    this.#promises = new Promises(questions, nodes, clock, { send, told: onCensorship });
+  }
+  /** Hold no node to its promises any more. */
+  close() {
+    this.#promises.close();
+  }
+  /**
+   * As `Cloud.submit`.
+   *
+   * @param {SignedOperation} operation
+   * @param {"accepted" | "final"} wait
+   * @param {number} seconds
+   * @returns {Promise<Submitted>}
+   */
+  async submit(operation, wait, seconds) {
+    const deadline = this.#clock.now() + seconds;
+    for (; ; ) {
+      const { answer: submitted, place } = await this.#questions.ask(
+        (at2, signal) => this.#submitAt(operation, wait, deadline, at2, signal),
+        deadline,
+        { hedges: false }
+      );
+      const { cursor } = submitted;
+      if (!cursor) return submitted;
+      const proven = this.#policy.proves ? await this.#prove(operation, submitted, cursor, place, deadline) : submitted;
+      if (!proven?.cursor) continue;
+      this.#session.saw(proven.cursor.height);
+      checkResult2(proven.result);
+      return proven;
+    }
+  }
+  /**
+   * @param {SignedOperation} operation
+   * @param {"accepted" | "final"} wait
+   * @param {number} deadline
+   * @param {Place} place
+   * @param {AbortSignal} signal
+   * @returns {Promise<Submitted>}
+   */
+  async #submitAt(operation, wait, deadline, place, signal) {
+    const client = await this.#nodes.connect(place);
+    const params = { operation: operation.body, signature: operation.signature, wait };
+    const timeout = Math.max(0.05, deadline - this.#clock.now());
+    let told;
+    try {
+      told = take((await client.call("submit", params, void 0, { timeout, signal })).result, isObject2, "submit");
+    } catch (error) {
+      const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
+      if (isLost && !signal.aborted) this.#nodes.failed(place, error);
+      throw error;
+    }
+    const cursor = told.cursor === void 0 || told.cursor === null ? null : take(told.cursor, isPlace, "cursor");
+    const result = cursor ? take(told.result, isText, "result") : null;
+    if (told.id !== operation.id || wait === "final" && !cursor) {
+      throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
+    }
+    const { checker } = this.#nodes;
+    if (checker && !cursor) {
+      const blame = { method: "submit", params: {}, height: this.#nodes.newest };
+      const promised = await this.#questions.workAt(place, blame, () => checker.checkReceipt(operation, told.receipt));
+      this.#promises.keep(operation, promised, place);
+    }
+    return { id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none" };
+  }
+  /**
+   * What is proven of an operation that a node says to be final; null if the node lied.
+   *
+   * The proof may come from any node; a node that has it in a block can prove it a block later.
+   *
+   * @param {SignedOperation} operation
+   * @param {Submitted} told
+   * @param {LogPlace} cursor
+   * @param {Place} place Who told it.
+   * @param {number} deadline
+   * @returns {Promise<Submitted | null>}
+   */
+  async #prove(operation, told, cursor, place, deadline) {
+    const { height } = cursor;
+    const { found } = await findOperation(this.#questions, this.#nodes, operation, height, deadline);
+    this.#promises.fulfilled(operation.id);
+    const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
+    if (isTrue) return { ...told, checked: "proof" };
+    const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
+    const client = await this.#nodes.connect(place);
+    this.#nodes.accuse(place, client, lie, { method: "submit", params: {}, height });
+    if (!found) return null;
+    const proven = { height: found.height, index: found.index };
+    return { id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof" };
+  }
+};
+
 // src/session/cloud.js
-var HEDGE = 0.5;
-var HEDGE_LATENCIES = 8;
 var TOPICS = ["records", "ratings", "blocks"];
 var Cloud = class _Cloud {
   #nodes;
@@ -5836,24 +6940,30 @@ var Cloud = class _Cloud {
   #session;
   #clock;
   #timeout;
+  #questions;
+  #writing;
+  #log;
   /** @type {Set<CloudSubscription>} */
   #subscriptions = /* @__PURE__ */ new Set();
-  /** @type {Set<Asking<any>>} */
-  #asking = /* @__PURE__ */ new Set();
   #isClosed = false;
   /**
    * @param {Nodes} nodes
-   * @param {import("./policy.js").Policy} policy
    * @param {Session} session
-   * @param {import("./clock.js").Clock} clock
-   * @param {number} timeout
+   * @param {object} options
+   * @param {import("./policy.js").Policy} options.policy
+   * @param {import("./clock.js").Clock} options.clock
+   * @param {number} options.timeout
+   * @param {(censorship: Censorship) => unknown} options.onCensorship
    */
-  constructor(nodes, policy, session, clock, timeout) {
+  constructor(nodes, session, { policy, clock, timeout, onCensorship }) {
     this.#nodes = nodes;
     this.#policy = policy;
     this.#session = session;
     this.#clock = clock;
     this.#timeout = timeout;
+    this.#questions = new Questions(nodes, policy, session, clock);
+    this.#writing = new Writing(this.#questions, nodes, policy, session, clock, onCensorship);
+    this.#log = new ProvenLog(this.#questions, nodes, clock, () => this.#keep(this.#serve("blocks", {}, null)));
   }
   /**
    * Begin a session.
@@ -5883,7 +6993,9 @@ var Cloud = class _Cloud {
       accused: options.onLiar ?? (() => {
       })
     });
-    const cloud = new _Cloud(nodes, policy, new Session(height), clock, timeout);
+    const { onCensorship = () => {
+    } } = options;
+    const cloud = new _Cloud(nodes, new Session(height), { policy, clock, timeout, onCensorship });
     try {
       await nodes.begin();
     } catch (error) {
@@ -5958,7 +7070,7 @@ var Cloud = class _Cloud {
    * @param {unknown} [params]
    * @param {{timeout?: number}} [options] Seconds.
    * @returns {Promise<any>} The result.
-   * @throws {ClientError} It answered with an error, or not.
+   * @throws {import("./errors.js").ClientError} It answered with an error, or not.
    */
   async ask(url, method, params = {}, { timeout = this.#timeout } = {}) {
     const place = this.#nodes.directory.find(formatUrl(parseUrl(url))) ?? this.#nodes.directory.name(url);
@@ -5973,22 +7085,12 @@ var Cloud = class _Cloud {
    * @param {{context?: RequestContext, timeout?: number}} [options] `context`: the request's, such as `at`. `timeout`:
    *   seconds, over all nodes that are asked.
    * @returns {Promise<CloudAnswer>}
-   * @throws {RemoteError} The answer is this error; `Denied` if it is proven.
-   * @throws {ClientError} No node gave a good answer in time: the last failure.
+   * @throws {import("./errors.js").RemoteError} The answer is this error; `Denied` if it is proven.
+   * @throws {import("./errors.js").ClientError} No node gave a good answer in time: the last failure.
    */
   async call(method, params = {}, { context, timeout = this.#timeout } = {}) {
-    const isOfNode = OF_THE_NODE.has(method);
-    const asked = this.#session.context(method, context);
-    const proof = this.#policy.proves && !isOfNode && isProvable(method, params);
-    if (proof) asked.proof = true;
-    const question = { method, params, context: asked, deadline: this.#clock.now() + timeout, proof };
     try {
-      const { answer, place } = await this.#ask(
-        (at2, signal) => this.#answer(question, at2, signal),
-        question.deadline,
-        { hedges: method !== "submit" }
-      );
-      if (this.#policy.quorum > 1 && !isOfNode) await this.#agree(question, answer, place);
+      const answer = await this.#questions.call(method, params, context, timeout);
       this.#saw(answer.height);
       return answer;
     } catch (error) {
@@ -6001,29 +7103,15 @@ var Cloud = class _Cloud {
    *
    * @param {SignedOperation} operation
    * @param {{wait?: "accepted" | "final", timeout?: number}} [options] `wait`: `final` for its place in the log, which
-   *   is proven if answers are; `accepted` for one node's receipt.
+   *   is proven if answers are; `accepted` for one node's receipt, to which that node is held.
    * @returns {Promise<Submitted>}
    * @throws {import("./errors.js").Rejected} It was ordered and has no effect.
-   * @throws {RemoteError} It was not taken.
-   * @throws {ClientError} It is not known to be final in time; it may still become so before its expiry, and may be
-   *   submitted again.
+   * @throws {import("./errors.js").RemoteError} It was not taken.
+   * @throws {import("./errors.js").ClientError} It is not known to be final in time; it may still become so before its
+   *   expiry, and may be submitted again.
    */
-  async submit(operation, { wait = "final", timeout = this.#timeout } = {}) {
-    const deadline = this.#clock.now() + timeout;
-    for (; ; ) {
-      const { answer: submitted, place } = await this.#ask(
-        (at2, signal) => this.#submitAt(operation, wait, deadline, at2, signal),
-        deadline,
-        { hedges: false }
-      );
-      const { cursor } = submitted;
-      if (!cursor) return submitted;
-      const proven = this.#policy.proves ? await this.#prove(operation, submitted, cursor, place, deadline) : submitted;
-      if (!proven?.cursor) continue;
-      this.#session.saw(proven.cursor.height);
-      checkResult2(proven.result);
-      return proven;
-    }
+  submit(operation, { wait = "final", timeout = this.#timeout } = {}) {
+    return this.#writing.submit(operation, wait, timeout);
   }
   /**
    * What makes operations for a key on this network.
@@ -6033,7 +7121,7 @@ var Cloud = class _Cloud {
    */
   async writer(key) {
     const deadline = this.#clock.now() + this.#timeout;
-    const genesis = this.#nodes.checker?.genesis ?? (await this.#ask(
+    const genesis = this.#nodes.checker?.genesis ?? (await this.#questions.ask(
       async (place, signal) => fetchGenesis(await this.#nodes.connect(place), this.#nodes.network, { signal }),
       deadline,
       { hedges: false }
@@ -6048,278 +7136,93 @@ var Cloud = class _Cloud {
    * @param {LogPlace | null} [after] Go on after this cursor; from now on if null.
    * @returns {CloudSubscription} Iterating fails with `RemoteError` (`cursor_pruned`) if no node has the log from there
    *   on.
+   * @throws {RangeError} There is no such topic, or no such filter of it.
    */
   subscribe(topic, wanted = {}, after = null) {
     if (!TOPICS.includes(topic)) {
       throw new RangeError(`${JSON.stringify(topic)} is not what all nodes tell alike: give one of ${TOPICS.join(", ")}.`);
     }
+    const filter = readFilter(topic, wanted);
+    if (this.#isClosed) throw new SessionClosed();
+    const source = this.#policy.proves ? new ProvenSource(this.#log, topic, filter, async (signal) => after ?? await this.#endOfLog(signal), (height) => this.#saw(height)) : this.#serve(topic, filter, after);
+    return this.#keep(source);
+  }
+  /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */
+  close() {
+    this.#isClosed = true;
+    for (const subscription of [...this.#subscriptions]) subscription.close();
+    this.#writing.close();
+    this.#questions.close();
+    this.#nodes.close();
+  }
+  // Subscriptions
+  /** @param {import("./cloudsubscription.js").Source} source */
+  #keep(source) {
+    const subscription = new CloudSubscription(source, (each) => this.#subscriptions.delete(each));
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+  /** @param {number} height */
+  #saw(height) {
+    this.#session.saw(this.#nodes.checker?.leastHeight(height) ?? height);
+  }
+  /** The cursor after everything that is final. @param {AbortSignal} until @returns {Promise<LogPlace>} */
+  async #endOfLog(until) {
+    const checker = (
+      /** @type {Checker} */
+      this.#nodes.checker
+    );
+    const context = this.#session.context("getdatahash");
+    const blame = { method: "getdatahash", params: {}, height: this.#nodes.newest };
+    const { answer } = await this.#questions.ask(
+      (place, signal) => this.#questions.workAt(place, blame, async (client) => {
+        const { height } = readContext((await client.call("getdatahash", {}, context, { signal })).rawContext);
+        if (!height) return { height: 0, index: 0 };
+        const { header } = checker.findFinal(height) ?? await checker.learnFinal(client, height, { signal });
+        return { height, index: Math.max(header.operationsCount - 1, 0) };
+      }),
+      this.#clock.now() + this.#timeout,
+      { hedges: true, signal: until }
+    );
+    return answer;
+  }
+  /**
+   * Items as a node tells them.
+   *
+   * @param {string} topic
+   * @param {object} wanted
+   * @param {LogPlace | null} after
+   */
+  #serve(topic, wanted, after) {
     let deadline = this.#clock.now() + this.#timeout;
-    const subscription = new CloudSubscription(after, {
+    return new ServedSource(after, {
       begin: (cursor, signal) => {
         const until = deadline;
         deadline = null;
         return this.#begin(topic, wanted, cursor, until, signal);
       },
-      take: async (opened, item) => {
-        await this.#checkHeight(opened.place, opened.client, item.cursor.height);
-        this.#saw(item.cursor.height);
-      },
-      ended: (each) => this.#subscriptions.delete(each)
+      take: async ({ place }, { cursor }) => {
+        await this.#checkHeight(place, cursor.height);
+        if (!this.#policy.proves) this.#saw(cursor.height);
+        return this.#nodes.checker ? "certificate" : "none";
+      }
     });
-    this.#subscriptions.add(subscription);
-    return subscription;
   }
-  /** End the session: what is under way fails, and subscriptions end. */
-  close() {
-    this.#isClosed = true;
-    for (const subscription of [...this.#subscriptions]) subscription.close();
-    for (const asking of [...this.#asking]) asking.stop(new ConnectionFailed("The session was closed."));
-    this.#nodes.close();
-  }
-  // One question
-  /** @param {number} height */
-  #saw(height) {
-    this.#session.saw(this.#nodes.checker?.leastHeight(height) ?? height);
-  }
-  /**
-   * Ask the best places until one answers.
-   *
-   * @template T
-   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask
-   * @param {number | null} deadline In seconds of the clock; null for no end.
-   * @param {{hedges: boolean, keeping?: boolean, without?: Set<Place>, signal?: AbortSignal}} options `without`: never
-   *   ask these. `signal`: gives it up.
-   * @returns {Promise<{answer: T, place: Place}>}
-   */
-  async #ask(ask3, deadline, { hedges, keeping = false, without = /* @__PURE__ */ new Set(), signal }) {
-    if (this.#isClosed) throw new ConnectionFailed("The session was closed.");
-    const choose = (tried) => this.#nodes.choose({ without: /* @__PURE__ */ new Set([...tried, ...without]), keeping });
-    const latency = choose(/* @__PURE__ */ new Set())?.latency ?? 0;
-    const asking = new Asking(ask3, choose, this.#clock, {
-      timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
-      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
-      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied)
-    });
-    const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
-    signal?.addEventListener("abort", stop, { once: true });
-    this.#asking.add(asking);
-    try {
-      return await asking.done;
-    } finally {
-      this.#asking.delete(asking);
-      signal?.removeEventListener("abort", stop);
-    }
-  }
-  /** Ask one place, and check what it answers. @param {Question} question @param {Place} place @param {AbortSignal} signal */
-  async #answer(question, place, signal) {
-    const client = await this.#nodes.connect(place);
-    const { method, params, context } = question;
-    const timeout = Math.max(0.05, question.deadline - this.#clock.now());
-    let answer;
-    try {
-      answer = await client.call(method, params, context, { timeout, signal });
-    } catch (error) {
-      if (error instanceof RemoteError) {
-        this.#noteRefusal(place, error);
-        if (question.proof && error.number === -5 && error.rawContext) {
-          throw await this.#checkDenial(question, place, client, error);
-        }
-      } else if (!signal.aborted) this.#nodes.failed(place, error);
-      throw error;
-    }
-    this.#nodes.directory.answered(place);
-    const { height, checked } = OF_THE_NODE.has(method) ? { height: 0, checked: (
-      /** @type {Checked} */
-      "none"
-    ) } : await this.#check(question, place, client, answer);
-    const { raw, rawContext, result } = answer;
-    const said = rawContext ? JSON.parse(rawContext) : null;
-    return { result, raw, context: said, checked, height, url: place.url, node: place.node };
-  }
-  /** @param {Place} place @param {RemoteError} error */
-  #noteRefusal(place, error) {
-    this.#nodes.directory.answered(place);
-    if (BEHIND.has(error.code) && isCount(error.data.height)) {
-      const newest = Math.max(this.#nodes.newest, this.#session.height);
-      this.#nodes.directory.toldHeight(place, error.data.height, newest);
-    }
-  }
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {import("./messages.js").Answer} answer
-   * @returns {Promise<{height: number, checked: Checked}>}
-   */
-  #check(question, place, client, answer) {
-    return this.#judge(question, place, client, answer.rawContext, async (checker) => checker.check(
-      client,
-      question.method,
-      question.params,
-      answer,
-      { proof: question.proof }
-    ));
-  }
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {RemoteError} error
-   * @returns {Promise<ClientError>} What the refusal is worth.
-   */
-  async #checkDenial(question, place, client, error) {
-    try {
-      const { height, checked } = await this.#judge(question, place, client, error.rawContext, async (checker) => checker.checkDenial(client, question.method, question.params, error));
-      return new Denied(error, checked, height);
-    } catch (other) {
-      if (other instanceof ClientError) return other;
-      throw other;
-    }
-  }
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {string} rawContext
-   * @param {(checker: Checker) => Promise<Checked>} check
-   * @returns {Promise<{height: number, checked: Checked}>}
-   * @throws {ClientError} The answer is false, stale, or not shown to be true.
-   */
-  async #judge({ method, params, context }, place, client, rawContext, check) {
-    let height = 0;
-    try {
-      ({ height } = readContext(rawContext));
-      if (goesBack(context, height)) {
-        this.#nodes.directory.toldHeight(place, height, Math.max(this.#nodes.newest, this.#session.height));
-        throw new AnswerStale(`${place.url} answered ${method} for height ${height}, older than this session.`);
-      }
-      return { height, checked: this.#nodes.checker ? await check(this.#nodes.checker) : "none" };
-    } catch (error) {
-      if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, { method, params, height });
-      throw error instanceof RemoteError ? notShown(place, error) : error;
-    }
-  }
-  /** Have so many other nodes give the same answer at the same height. @param {Question} question @param {CloudAnswer} answer @param {Place} place */
-  async #agree(question, answer, place) {
-    const { min_height: _, ...context } = question.context;
-    const same = { ...question, context: { ...context, at: answer.height } };
-    const asked = /* @__PURE__ */ new Set([place, ...this.#sameNode(place)]);
-    for (let agreeing = 1; agreeing < this.#policy.quorum; agreeing += 1) {
-      if (!this.#nodes.choose({ without: asked })) {
-        throw new NotEnoughNodes(
-          `${agreeing} nodes agree on ${question.method} at height ${answer.height}, ${this.#policy.quorum} were to: name more nodes.`
-        );
-      }
-      const { answer: other, place: at2 } = await this.#ask(
-        (each, signal) => this.#answer(same, each, signal),
-        question.deadline,
-        { hedges: false, without: asked }
-      );
-      for (const each of [at2, ...this.#sameNode(at2)]) asked.add(each);
-      if (other.raw !== answer.raw) {
-        throw new NotEnoughNodes(
-          `${place.url} and ${at2.url} answer ${question.method} at height ${answer.height} differently, and nothing proves which is right.`
-        );
-      }
-    }
-  }
-  /** @param {Place} place @returns {Place[]} All places of its node. */
-  #sameNode(place) {
-    return [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
-  }
-  // Writing
-  /**
-   * @param {SignedOperation} operation
-   * @param {"accepted" | "final"} wait
-   * @param {number} deadline
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @returns {Promise<Submitted>}
-   */
-  async #submitAt(operation, wait, deadline, place, signal) {
-    const client = await this.#nodes.connect(place);
-    const params = { operation: operation.body, signature: operation.signature, wait };
-    const timeout = Math.max(0.05, deadline - this.#clock.now());
-    let told;
-    try {
-      told = take((await client.call("submit", params, void 0, { timeout, signal })).result, isObject2, "submit");
-    } catch (error) {
-      const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
-      if (isLost && !signal.aborted) this.#nodes.failed(place, error);
-      throw error;
-    }
-    const cursor = told.cursor === void 0 || told.cursor === null ? null : take(told.cursor, isPlace, "cursor");
-    const result = cursor ? take(told.result, isText, "result") : null;
-    if (told.id !== operation.id || wait === "final" && !cursor) {
-      throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
-    }
-    const { checker } = this.#nodes;
-    if (checker && !cursor) {
-      try {
-        await checker.checkReceipt(operation, told.receipt);
-      } catch (error) {
-        if (!(error instanceof LedgerError)) throw error;
-        throw this.#nodes.accuse(place, client, error, { method: "submit", params: {}, height: this.#nodes.newest });
-      }
-    }
-    return { id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none" };
-  }
-  /**
-   * What is proven of an operation that a node says to be final; null if the node lied.
-   *
-   * The proof may come from any node; a node that has it in a block can prove it a block later.
-   *
-   * @param {SignedOperation} operation
-   * @param {Submitted} told
-   * @param {LogPlace} cursor
-   * @param {Place} place Who told it.
-   * @param {number} deadline
-   * @returns {Promise<Submitted | null>}
-   */
-  async #prove(operation, told, cursor, place, deadline) {
-    const checker = (
-      /** @type {Checker} */
-      this.#nodes.checker
-    );
-    const { height } = cursor;
-    const { answer: found } = await this.#ask(
-      async (at2) => {
-        const client2 = await this.#nodes.connect(at2);
-        try {
-          return await checker.proveOperation(client2, operation, height);
-        } catch (error) {
-          if (!(error instanceof LedgerError)) throw error;
-          throw this.#nodes.accuse(at2, client2, error, { method: "getproof", params: {}, height });
-        }
-      },
-      deadline,
-      { hedges: true }
-    );
-    const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
-    if (isTrue) return { ...told, checked: "proof" };
-    const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
-    const client = await this.#nodes.connect(place);
-    this.#nodes.accuse(place, client, lie, { method: "submit", params: {}, height });
-    if (!found) return null;
-    const proven = { height: found.height, index: found.index };
-    return { id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof" };
-  }
-  // Subscriptions
   /**
    * @param {string} topic
    * @param {object} wanted
    * @param {LogPlace | null} after
    * @param {number | null} deadline
    * @param {AbortSignal} until
-   * @returns {Promise<import("./cloudsubscription.js").Opened>}
+   * @returns {Promise<import("./servedsource.js").Opened>}
    */
   async #begin(topic, wanted, after, deadline, until) {
-    const { answer } = await this.#ask(
+    const { answer } = await this.#questions.ask(
       async (place, signal) => {
         const client = await this.#nodes.connect(place);
         const subscription = await client.subscribe(topic, wanted, after);
         try {
-          if (!after) await this.#checkHeight(place, client, subscription.cursor.height);
+          if (!after) await this.#checkHeight(place, subscription.cursor.height);
           if (signal.aborted) throw new ConnectionFailed("The question was given up.");
         } catch (error) {
           subscription.close();
@@ -6332,25 +7235,18 @@ var Cloud = class _Cloud {
     );
     return answer;
   }
-  /** See that a height which a node tells is that of a final block. @param {Place} place @param {Client} client @param {number} height */
-  async #checkHeight(place, client, height) {
-    try {
-      await this.#nodes.checker?.checkFinal(client, height);
-    } catch (error) {
-      if (error instanceof LedgerError) {
-        throw this.#nodes.accuse(place, client, error, { method: "getblock", params: { height, limit: 1 }, height });
-      }
-      throw error instanceof RemoteError ? notShown(place, error) : error;
-    }
+  /** See that a height which a node tells is that of a final block. @param {Place} place @param {number} height */
+  async #checkHeight(place, height) {
+    const { checker } = this.#nodes;
+    if (!checker || !height || checker.findFinal(height)) return;
+    const blame = { method: "getblock", params: { height }, height };
+    await this.#questions.workAt(place, blame, (client) => checker.learnFinal(client, height));
   }
   /** @param {Place} place */
   #leave(place) {
     for (const subscription of [...this.#subscriptions]) subscription.leave(place);
   }
 };
-function notShown(place, error) {
-  return new ConnectionFailed(`${place.url} does not show what its answer is checked with: ${error.message}`);
-}
 
 // src/formats/appointment.js
 function approvalMessage(network, epoch, validators) {
@@ -6381,17 +7277,17 @@ async function checkAppoint(appoint, epoch) {
 }
 
 // src/trust/blocks.js
-var STATES_KEPT = 1e3;
-var PAGE2 = 200;
+var STATES_KEPT2 = 1e3;
+var PAGE3 = 200;
 var NUMBERS = new Map(RESULTS.map(([code], number2) => [code, number2]));
-var UNPROVABLE = /* @__PURE__ */ new Set(["not_provable", "height_pruned"]);
-async function fetchBlock(header, node) {
-  const fetching = new Fetching(header, node);
+var UNPROVABLE2 = /* @__PURE__ */ new Set(["not_provable", "height_pruned"]);
+async function fetchBlock2(header, node) {
+  const fetching = new Fetching2(header, node);
   await fetching.run();
   const hash2 = toHex(await headerHash(header));
   return { header, hash: hash2, operations: fetching.operations, unproven: new Set(fetching.unproven) };
 }
-var Fetching = class {
+var Fetching2 = class {
   /** @type {LoggedOperation[]} */
   operations = [];
   /** Indexes. @type {Set<number>} */
@@ -6403,7 +7299,7 @@ var Fetching = class {
   #header;
   #height;
   #node;
-  #limit = PAGE2;
+  #limit = PAGE3;
   #bytesLeft;
   /** @param {Header} header @param {Asked} node */
   constructor(header, node) {
@@ -6424,7 +7320,7 @@ var Fetching = class {
     if (!equal(ids, this.#header.operationsHash) || !equal(signatures, this.#header.signaturesHash)) {
       throw new LedgerError("block_operations");
     }
-    if (this.unproven.size && newest - this.#height < STATES_KEPT) await this.#proveThere();
+    if (this.unproven.size && newest - this.#height < STATES_KEPT2) await this.#proveThere();
   }
   /**
    * @param {number} first @param {{min_height?: number, at?: number, proof?: boolean}} context
@@ -6488,7 +7384,7 @@ var Fetching = class {
           { proof: true, at: this.#height }
         );
       } catch (error) {
-        if (!UNPROVABLE.has(codeOf(error))) throw error;
+        if (!UNPROVABLE2.has(codeOf(error))) throw error;
         return;
       }
       const { page, state } = told;
@@ -6548,18 +7444,18 @@ function itemOf(topic, height, index, id, body, filter) {
   const isRecord = type === "put" || type === "delete";
   if (topic === "records" && isRecord) {
     const address = `${account}/${collection}/${key}`;
-    if (!passes(filter, { account, collection, ref, record: address })) return null;
+    if (!passes2(filter, { account, collection, ref, record: address })) return null;
     const data = type === "put" ? memberTexts(body).get("data") : "null";
     const named2 = `"collection":"${collection}","key":${JSON.stringify(key)}`;
     return `${head}${named2},"data":${data},"ref":${JSON.stringify(ref)},"time":${time}}`;
   }
   if (topic === "ratings" && (type === "rate" || type === "withdraw") && typeof record === "string") {
-    if (!passes(filter, { account, collection: record.split("/", 2)[1], ref: null, record })) return null;
+    if (!passes2(filter, { account, collection: record.split("/", 2)[1], ref: null, record })) return null;
     return `${head}"record":${JSON.stringify(record)},"stars":${type === "rate" ? stars : null},"time":${time}}`;
   }
   return null;
 }
-function passes(filter, item) {
+function passes2(filter, item) {
   return Object.entries(filter).every(([name, wanted]) => wanted === void 0 || wanted === null || item[name] === wanted);
 }
 
@@ -6581,6 +7477,7 @@ export {
   ProvenState,
   Rejected,
   RemoteError,
+  SessionClosed,
   SigningKey,
   TimedOut,
   VERSION,
@@ -6596,7 +7493,7 @@ export {
   decodeOperation,
   decodeStrict,
   encodeEvidence,
-  fetchBlock,
+  fetchBlock2 as fetchBlock,
   formatAddress,
   fromHex,
   isProvable,

@@ -7,16 +7,17 @@
  * height: so no node can make a session wait for a height that does not exist, or pass an old state off as a new one.
  */
 
-import {fromHex, toHex} from "../bytes.js";
+import {equal, fromHex, toHex} from "../bytes.js";
 import {decodeAccount} from "../formats/addresses.js";
 import {headerHash} from "../formats/block.js";
+import {Epoch} from "../formats/epoch.js";
 import {LedgerError} from "../formats/errors.js";
 import {answersEvidence, encodeEvidence, judge} from "../formats/evidence.js";
 import {decodeGenesis} from "../formats/genesis.js";
 import {EpochChain} from "../trust/epochchain.js";
-import {readContext, readFinal} from "../trust/told.js";
+import {readContext, readFinal, readProof} from "../trust/told.js";
 import {
-  readSigned, verifyAnswer, verifyDenial, verifyOperationProof, verifyToldReceipt, weighState,
+  readSigned, verifyAnswer, verifyDenial, verifyProof, verifyToldReceipt, weighState,
 } from "../trust/verifying.js";
 import {Lock} from "./clock.js";
 import {ClientError, ConnectionFailed, messageOf} from "./errors.js";
@@ -48,17 +49,60 @@ const NODES_KEPT = 256;
  * @property {number} height Of the newest state that the node proves.
  * @property {string} node The key that it signs with, in hex.
  * @property {string | null} evidence In hex, that it signed another state than the validators; null if it did not.
+ *
+ * @typedef {{header: Header, hash: string}} Final A block that is final; its hash in hex.
+ *
+ * @typedef {object} OperationProof Whether an operation is in the log, and what shows it.
+ * @property {{height: number, index: number, result: number} | null} found With the number of its result; null if no
+ *   block up to the proof's height holds it.
+ * @property {number} height Of the state that shows it.
+ * @property {{header: Header, finality: import("../formats/finality.js").Finality, nodes: import("../bytes.js").Bytes[]}}
+ *   shown
  */
 
 /** @typedef {import("../formats/block.js").Header} Header */
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./messages.js").Answer} Answer */
 
+/** The epochs, and the blocks that are known to be final: signatures are verified once for each block. */
+class FinalChain extends EpochChain {
+  /** By height. @type {Map<number, Final>} */
+  #final = new Map();
+  /** The newest height that is known to be final. */
+  newestHeight = 0;
+
+  /** @param {number} height @returns {Final | undefined} */
+  findFinal(height) {
+    return this.#final.get(height);
+  }
+
+  /**
+   * @override
+   * @param {Header} header
+   * @param {import("../formats/finality.js").Finality} finality
+   */
+  async verify(header, finality) {
+    const height = Number(header.height);
+    if (equal(this.#final.get(height)?.header.raw ?? new Uint8Array(0), header.raw)) return;
+    await this.verifyAnew(header, finality);
+    const known = this.#final.get(height);
+    if (known && !equal(known.header.raw, header.raw)) {
+      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
+    }
+    this.#final.set(height, {header, hash: toHex(await headerHash(header))});
+    this.newestHeight = Math.max(this.newestHeight, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+  }
+
+  /** Verify the signatures, even of a block that is known: for who hands them on. @type {EpochChain["verify"]} */
+  verifyAnew(header, finality) {
+    return super.verify(header, finality);
+  }
+}
+
 /** Checks answers against one network. */
 export class Checker {
   #chain;
-  /** Of each height the block's hash in hex, and whether no operation is in it. @type {Map<number, {hash: string, isEmpty: boolean}>} */
-  #final = new Map();
   #following = new Lock();
   #onState;
   /** @type {Map<string, NodeState>} */
@@ -68,18 +112,14 @@ export class Checker {
 
   /**
    * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
-   * @param {EpochChain} chain
    * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
    */
-  constructor(genesis, chain, onState = () => {}) {
+  constructor(genesis, onState = () => {}) {
     this.genesis = genesis;
     /** The network's id in hex. */
     this.network = genesis.networkHex;
-    /** The newest height that is known to be final. */
-    this.newest = 0;
-    this.#chain = chain;
+    this.#chain = new FinalChain(Epoch.ofGenesis(genesis));
     this.#onState = onState;
-    this.#final.set(0, {hash: genesis.networkHex, isEmpty: false});
   }
 
   /**
@@ -94,13 +134,23 @@ export class Checker {
   static async learn(client, network, onState) {
     try {
       const genesis = await fetchGenesis(client, network);
-      const chain = EpochChain.ofGenesis(genesis);
-      await chain.follow(askOf(client));
-      return new Checker(genesis, chain, onState);
+      const checker = new Checker(genesis, onState);
+      await checker.#chain.follow(askOf(client));
+      return checker;
     } catch (error) {
       if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
       throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
     }
+  }
+
+  /** The newest height that is known to be final. */
+  get newest() {
+    return this.#chain.newestHeight;
+  }
+
+  /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
+  findFinal(height) {
+    return this.#chain.findFinal(height);
   }
 
   /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
@@ -149,18 +199,26 @@ export class Checker {
    *
    * @param {Client} client
    * @param {{id: string, expiry: number}} operation
-   * @param {number} height At this height or above.
+   * @param {number} height At this height or above, which is not above the expiry.
    * @param {{signal?: AbortSignal}} [options]
-   * @returns {Promise<{height: number, index: number, result: number} | null>} With the number of its result; null if no
-   *   block up to that height holds it.
+   * @returns {Promise<OperationProof>}
+   * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
    */
   async proveOperation(client, {id, expiry}, height, options) {
     const params = {of: "operation", id, expiry};
-    const {result} = await client.call("getproof", params, {min_height: height}, options);
-    const bytes = fromHex(id, "proof_row_wrong");
-    const proven = await this.#verify(client, () => verifyOperationProof(this.#chain, result, bytes, expiry));
-    if (proven.height < height) throw new LedgerError("proof_height");
-    return proven.found;
+    let {result} = await client.call("getproof", params, {min_height: height}, options);
+    let {state} = await this.#verify(client, () => verifyProof(this.#chain, result));
+    if (state.height > BigInt(expiry)) { // which forgot it
+      ({result} = await client.call("getproof", params, {at: expiry}, options));
+      ({state} = await this.#verify(client, () => verifyProof(this.#chain, result)));
+    }
+    const at = Number(state.height);
+    if (at < height || at > expiry) throw new LedgerError("proof_height");
+    const row = await state.operation(decodeAccount(id), expiry);
+    const {header, finality, nodes} = readProof(result);
+    if (!row) await this.#chain.verifyAnew(header, finality); // that is shown to others
+    const found = row && {height: Number(row.height), index: row.index, result: row.result};
+    return {found, height: at, shown: {header, finality, nodes}};
   }
 
   /**
@@ -175,6 +233,10 @@ export class Checker {
     const answer = await client.call("getdatahash", {}, {sign: true, proof: true}, options);
     const {totals, height, node, evidence} = await this.#verify(client, () => weighState(this.#chain, answer));
     if (!totals && evidence === null) throw new LedgerError("proof_node_missing");
+    if (evidence !== null) {
+      const {header, finality} = readProof(readContext(answer.rawContext).told.proof);
+      await this.#chain.verifyAnew(header, finality); // that is shown to others
+    }
     if (evidence === null) this.#agrees({node, url: client.url, height}, answer.result);
     return {height, node, evidence};
   }
@@ -214,37 +276,63 @@ export class Checker {
    *
    * @param {{id: string, expiry: number}} operation
    * @param {unknown} told As the node answered it.
+   * @returns {Promise<import("./censorship.js").Promised>}
    * @throws {LedgerError} `receipt_malformed`, or `receipt_signature`: it is for something else, or not signed.
    */
   async checkReceipt({id, expiry}, told) {
-    await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+    const receipt = await verifyToldReceipt(this.genesis.network, decodeAccount(id), expiry, told);
+    const signature = isObject(told) ? fromHex(told.signature, "receipt_malformed") : new Uint8Array(0);
+    return {receipt, signature};
   }
 
   /**
-   * Check that a block is final, once for each height.
+   * Check that the block at which an answer holds is final, once for each height.
    *
    * @param {Client} client
    * @param {number} height
-   * @param {string | null} [hash] What a node told of it, in hex; null if it told the height alone.
-   * @throws {LedgerError} It is not, or the node brings another.
+   * @param {string} hash What a node told of it, in hex.
+   * @throws {LedgerError} It is not, or the node brings another. @throws {ClientError} The node did not bring it.
    */
-  async checkFinal(client, height, hash = null) {
-    let known = this.#final.get(height);
-    if (!known) {
-      const {result} = await client.call("getblock", {height, limit: 1});
-      const {header} = await this.#verify(client, async () => {
-        const {header: shown, finality} = readFinal(result);
-        await this.#chain.verify(shown, finality);
-        return {header: shown};
-      });
-      if (header.height !== BigInt(height)) {
-        throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
-      }
-      known = await this.#remember(header);
-    }
-    if (hash !== null && known.hash !== hash) {
+  async checkFinal(client, height, hash) {
+    const known = height ? (this.findFinal(height) ?? (await this.learnFinal(client, height))).hash : this.network;
+    if (known !== hash) {
       throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
     }
+  }
+
+  /**
+   * Have a node show a block's header and that it is final.
+   *
+   * @param {Client} client
+   * @param {number} height From 1.
+   * @param {{waits?: boolean, signal?: AbortSignal}} [options] `waits`: whether the node is to wait until it has the block.
+   * @returns {Promise<Final>}
+   * @throws {LedgerError} It is not final. @throws {ClientError} The node does not have it, or did not answer.
+   */
+  async learnFinal(client, height, {waits = false, ...options} = {}) {
+    const context = waits ? {min_height: height} : {};
+    const {result} = await client.call("getblock", {height, limit: 1}, context, options);
+    const {header, finality} = readFinal(result);
+    if (header.height !== BigInt(height)) {
+      throw new LedgerError("finality_chain", `The node shows block ${header.height} in place of ${height}.`);
+    }
+    await this.#verify(client, () => this.#chain.verify(header, finality));
+    return {header, hash: toHex(await headerHash(header))};
+  }
+
+  /**
+   * The state that is proven by what came with an answer.
+   *
+   * @param {Client} client
+   * @param {string} rawContext What the answer says of itself.
+   * @returns {Promise<import("../formats/proof.js").ProvenState>}
+   * @throws {LedgerError} It is not proven. @throws {ClientError} The node did not bring what the check needs.
+   */
+  async prove(client, rawContext) {
+    const {height, told} = readContext(rawContext);
+    const {state} = await this.#verify(client, () => verifyProof(this.#chain, told.proof));
+    if (state.height !== BigInt(height)) throw new LedgerError("proof_height");
+    return state;
   }
 
   /**
@@ -254,7 +342,7 @@ export class Checker {
    * @param {number} height
    */
   leastHeight(height) {
-    return this.#final.get(height)?.isEmpty ? height - 1 : height;
+    return this.findFinal(height)?.header.operationsCount === 0 ? height - 1 : height;
   }
 
   // Inside
@@ -262,39 +350,22 @@ export class Checker {
   /**
    * Verify something, after following the epochs if it is of one that is not known yet.
    *
-   * @template {{header: Header}} T
+   * @template T
    * @param {Client} client Who brought it.
    * @param {() => Promise<T>} verify
    * @returns {Promise<T>}
    */
   async #verify(client, verify) {
     const {newest} = this.#chain;
-    let verified;
     try {
-      verified = await verify();
+      return await verify();
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
-      await this.#following.run(async () => {
-        if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
-      });
-      verified = await verify();
     }
-    await this.#remember(verified.header);
-    return verified;
-  }
-
-  /** @param {Header} header A final one. */
-  async #remember(header) {
-    const height = Number(header.height);
-    const final = {hash: toHex(await headerHash(header)), isEmpty: header.operationsCount === 0};
-    const known = this.#final.get(height);
-    if (known && known.hash !== final.hash) {
-      throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
-    }
-    this.#final.set(height, final);
-    this.newest = Math.max(this.newest, height);
-    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
-    return final;
+    await this.#following.run(async () => {
+      if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
+    });
+    return verify();
   }
 }
 

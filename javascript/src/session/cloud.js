@@ -10,72 +10,42 @@
  * was checked is shown to the caller.
  */
 
-import {LedgerError, resultCode} from "../formats/errors.js";
 import {connect, findMeans, surroundings} from "../transports/connect.js";
-import {isProvable} from "../trust/proving.js";
 import {readContext} from "../trust/told.js";
 import {formatUrl, parseUrl} from "./address.js";
-import {Asking} from "./asking.js";
 import {Checker, fetchGenesis} from "./checker.js";
 import {TIMEOUT} from "./client.js";
 import {realClock} from "./clock.js";
 import {CloudSubscription} from "./cloudsubscription.js";
 import {compareNodes} from "./comparing.js";
 import {Directory, readPin} from "./directory.js";
-import {
-  AnswerStale, BEHIND, ClientError, ConnectionFailed, Denied, NotEnoughNodes, RemoteError, TimedOut,
-} from "./errors.js";
+import {ConnectionFailed, Denied, SessionClosed} from "./errors.js";
+import {readFilter} from "./items.js";
+import {ProvenLog} from "./log.js";
 import {Nodes} from "./nodes.js";
 import {readPolicy} from "./policy.js";
-import {OF_THE_NODE, Session, goesBack} from "./session.js";
+import {ProvenSource} from "./provensource.js";
+import {Questions} from "./questions.js";
+import {ServedSource} from "./servedsource.js";
+import {Session} from "./session.js";
 import {tell} from "./telltales.js";
-import {isCount, isObject, isPlace, isText, take} from "./told.js";
 import {makeReader} from "./vouching.js";
-import {Writer, checkResult} from "./writer.js";
-
-/** Seconds, and the least, after which a read is asked at a second node as well. */
-const HEDGE = 0.5;
-
-/** The same as a multiple of the first node's latency. */
-const HEDGE_LATENCIES = 8;
+import {Writer} from "./writer.js";
+import {Writing} from "./writing.js";
 
 /** What every node tells alike. */
 const TOPICS = ["records", "ratings", "blocks"];
 
 /** @typedef {import("./accusing.js").Accusation} Accusation */
+/** @typedef {import("./censorship.js").Censorship} Censorship */
 /** @typedef {import("./checker.js").Checked} Checked */
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./directory.js").Place} Place */
-/** @typedef {import("./nodesubscription.js").Item} Item */
+/** @typedef {import("./questions.js").CloudAnswer} CloudAnswer */
 /** @typedef {import("./session.js").RequestContext} RequestContext */
 /** @typedef {import("./told.js").LogPlace} LogPlace */
 /** @typedef {import("./writer.js").SignedOperation} SignedOperation */
-
-/**
- * A result.
- *
- * @typedef {object} CloudAnswer
- * @property {any} result
- * @property {string} raw The result's exact JSON text, the same on every node at one height.
- * @property {any} context What the answer says of itself: `network`, `height`, `hash`, `time`; null if nothing.
- * @property {Checked} checked How far it was checked.
- * @property {number} height Where it holds; 0 for what holds at no height.
- * @property {string} url Who answered. @property {string} node Its key in hex, as far as it is known.
- *
- * @typedef {object} Submitted
- * @property {string} id The operation's, in hex.
- * @property {LogPlace | null} cursor Its place in the log; null as long as it is not final.
- * @property {string | null} result What the ledger's rules made of it, `ok`; null as long as it is not final.
- * @property {any} receipt The node's signed promise to pass it on, or null.
- * @property {Checked} checked How far its place and result were checked.
- *
- * @typedef {object} Question
- * @property {string} method
- * @property {unknown} params
- * @property {RequestContext} context
- * @property {number} deadline
- * @property {boolean} proof
- */
+/** @typedef {import("./writing.js").Submitted} Submitted */
 
 /**
  * @typedef {object} CloudOptions
@@ -85,6 +55,8 @@ const TOPICS = ["records", "ratings", "blocks"];
  * @property {number} [height] Of an earlier session that this one is not to be behind.
  * @property {number} [timeout] Seconds that a call may take in all.
  * @property {(accusation: Accusation) => unknown} [onLiar] Told of each node that is left because it lied.
+ * @property {(censorship: Censorship) => unknown} [onCensorship] Told of each operation that a node took (`wait`
+ *   `accepted`) and that the log did not get: when it is overdue and is sent elsewhere, and when its expiry has passed.
  * @property {(state: import("./checker.js").State) => unknown} [onState] Told of each newer proven state.
  * @property {import("../transports/websocket.js").WebSocketClass} [WebSocket] In place of the one that there is.
  * @property {import("../transports/webtransport.js").WebTransportClass} [WebTransport]
@@ -102,25 +74,31 @@ export class Cloud {
   #session;
   #clock;
   #timeout;
+  #questions;
+  #writing;
+  #log;
   /** @type {Set<CloudSubscription>} */
   #subscriptions = new Set();
-  /** @type {Set<Asking<any>>} */
-  #asking = new Set();
   #isClosed = false;
 
   /**
    * @param {Nodes} nodes
-   * @param {import("./policy.js").Policy} policy
    * @param {Session} session
-   * @param {import("./clock.js").Clock} clock
-   * @param {number} timeout
+   * @param {object} options
+   * @param {import("./policy.js").Policy} options.policy
+   * @param {import("./clock.js").Clock} options.clock
+   * @param {number} options.timeout
+   * @param {(censorship: Censorship) => unknown} options.onCensorship
    */
-  constructor(nodes, policy, session, clock, timeout) {
+  constructor(nodes, session, {policy, clock, timeout, onCensorship}) {
     this.#nodes = nodes;
     this.#policy = policy;
     this.#session = session;
     this.#clock = clock;
     this.#timeout = timeout;
+    this.#questions = new Questions(nodes, policy, session, clock);
+    this.#writing = new Writing(this.#questions, nodes, policy, session, clock, onCensorship);
+    this.#log = new ProvenLog(this.#questions, nodes, clock, () => this.#keep(this.#serve("blocks", {}, null)));
   }
 
   /**
@@ -150,7 +128,8 @@ export class Cloud {
       left: (place) => cloud.#leave(place),
       accused: options.onLiar ?? (() => {}),
     });
-    const cloud = new Cloud(nodes, policy, new Session(height), clock, timeout);
+    const {onCensorship = () => {}} = options;
+    const cloud = new Cloud(nodes, new Session(height), {policy, clock, timeout, onCensorship});
     try {
       await nodes.begin();
     } catch (error) {
@@ -237,7 +216,7 @@ export class Cloud {
    * @param {unknown} [params]
    * @param {{timeout?: number}} [options] Seconds.
    * @returns {Promise<any>} The result.
-   * @throws {ClientError} It answered with an error, or not.
+   * @throws {import("./errors.js").ClientError} It answered with an error, or not.
    */
   async ask(url, method, params = {}, {timeout = this.#timeout} = {}) {
     const place = this.#nodes.directory.find(formatUrl(parseUrl(url))) ?? this.#nodes.directory.name(url);
@@ -253,22 +232,12 @@ export class Cloud {
    * @param {{context?: RequestContext, timeout?: number}} [options] `context`: the request's, such as `at`. `timeout`:
    *   seconds, over all nodes that are asked.
    * @returns {Promise<CloudAnswer>}
-   * @throws {RemoteError} The answer is this error; `Denied` if it is proven.
-   * @throws {ClientError} No node gave a good answer in time: the last failure.
+   * @throws {import("./errors.js").RemoteError} The answer is this error; `Denied` if it is proven.
+   * @throws {import("./errors.js").ClientError} No node gave a good answer in time: the last failure.
    */
   async call(method, params = {}, {context, timeout = this.#timeout} = {}) {
-    const isOfNode = OF_THE_NODE.has(method);
-    const asked = this.#session.context(method, context);
-    const proof = this.#policy.proves && !isOfNode && isProvable(method, params);
-    if (proof) asked.proof = true;
-    const question = {method, params, context: asked, deadline: this.#clock.now() + timeout, proof};
     try {
-      const {answer, place} = await this.#ask(
-        (at, signal) => this.#answer(question, at, signal),
-        question.deadline,
-        {hedges: method !== "submit"},
-      );
-      if (this.#policy.quorum > 1 && !isOfNode) await this.#agree(question, answer, place);
+      const answer = await this.#questions.call(method, params, context, timeout);
       this.#saw(answer.height);
       return answer;
     } catch (error) {
@@ -282,29 +251,15 @@ export class Cloud {
    *
    * @param {SignedOperation} operation
    * @param {{wait?: "accepted" | "final", timeout?: number}} [options] `wait`: `final` for its place in the log, which
-   *   is proven if answers are; `accepted` for one node's receipt.
+   *   is proven if answers are; `accepted` for one node's receipt, to which that node is held.
    * @returns {Promise<Submitted>}
    * @throws {import("./errors.js").Rejected} It was ordered and has no effect.
-   * @throws {RemoteError} It was not taken.
-   * @throws {ClientError} It is not known to be final in time; it may still become so before its expiry, and may be
-   *   submitted again.
+   * @throws {import("./errors.js").RemoteError} It was not taken.
+   * @throws {import("./errors.js").ClientError} It is not known to be final in time; it may still become so before its
+   *   expiry, and may be submitted again.
    */
-  async submit(operation, {wait = "final", timeout = this.#timeout} = {}) {
-    const deadline = this.#clock.now() + timeout;
-    for (;;) {
-      const {answer: submitted, place} = await this.#ask(
-        (at, signal) => this.#submitAt(operation, wait, deadline, at, signal),
-        deadline,
-        {hedges: false},
-      );
-      const {cursor} = submitted;
-      if (!cursor) return submitted;
-      const proven = this.#policy.proves ? await this.#prove(operation, submitted, cursor, place, deadline) : submitted;
-      if (!proven?.cursor) continue;
-      this.#session.saw(proven.cursor.height);
-      checkResult(proven.result);
-      return proven;
-    }
+  submit(operation, {wait = "final", timeout = this.#timeout} = {}) {
+    return this.#writing.submit(operation, wait, timeout);
   }
 
   /**
@@ -315,7 +270,7 @@ export class Cloud {
    */
   async writer(key) {
     const deadline = this.#clock.now() + this.#timeout;
-    const genesis = this.#nodes.checker?.genesis ?? (await this.#ask(
+    const genesis = this.#nodes.checker?.genesis ?? (await this.#questions.ask(
       async (place, signal) => fetchGenesis(await this.#nodes.connect(place), this.#nodes.network, {signal}),
       deadline,
       {hedges: false},
@@ -331,276 +286,86 @@ export class Cloud {
    * @param {LogPlace | null} [after] Go on after this cursor; from now on if null.
    * @returns {CloudSubscription} Iterating fails with `RemoteError` (`cursor_pruned`) if no node has the log from there
    *   on.
+   * @throws {RangeError} There is no such topic, or no such filter of it.
    */
   subscribe(topic, wanted = {}, after = null) {
     if (!TOPICS.includes(topic)) {
       throw new RangeError(`${JSON.stringify(topic)} is not what all nodes tell alike: give one of ${TOPICS.join(", ")}.`);
     }
-    /** Later it waits as long as it takes. @type {number | null} */
-    let deadline = this.#clock.now() + this.#timeout;
-    const subscription = new CloudSubscription(after, {
-      begin: (cursor, signal) => {
-        const until = deadline;
-        deadline = null;
-        return this.#begin(topic, wanted, cursor, until, signal);
-      },
-      take: async (opened, item) => {
-        await this.#checkHeight(opened.place, opened.client, item.cursor.height);
-        this.#saw(item.cursor.height);
-      },
-      ended: (each) => this.#subscriptions.delete(each),
-    });
-    this.#subscriptions.add(subscription);
-    return subscription;
+    const filter = readFilter(topic, wanted);
+    if (this.#isClosed) throw new SessionClosed();
+    const source = this.#policy.proves
+      ? new ProvenSource(this.#log, topic, filter, async (signal) => after ?? (await this.#endOfLog(signal)), (height) =>
+        this.#saw(height))
+      : this.#serve(topic, filter, after);
+    return this.#keep(source);
   }
 
-  /** End the session: what is under way fails, and subscriptions end. */
+  /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */
   close() {
     this.#isClosed = true;
     for (const subscription of [...this.#subscriptions]) subscription.close();
-    for (const asking of [...this.#asking]) asking.stop(new ConnectionFailed("The session was closed."));
+    this.#writing.close();
+    this.#questions.close();
     this.#nodes.close();
   }
 
-  // One question
+  // Subscriptions
+
+  /** @param {import("./cloudsubscription.js").Source} source */
+  #keep(source) {
+    const subscription = new CloudSubscription(source, (each) => this.#subscriptions.delete(each));
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
 
   /** @param {number} height */
   #saw(height) {
     this.#session.saw(this.#nodes.checker?.leastHeight(height) ?? height);
   }
 
-  /**
-   * Ask the best places until one answers.
-   *
-   * @template T
-   * @param {(place: Place, signal: AbortSignal) => Promise<T>} ask
-   * @param {number | null} deadline In seconds of the clock; null for no end.
-   * @param {{hedges: boolean, keeping?: boolean, without?: Set<Place>, signal?: AbortSignal}} options `without`: never
-   *   ask these. `signal`: gives it up.
-   * @returns {Promise<{answer: T, place: Place}>}
-   */
-  async #ask(ask, deadline, {hedges, keeping = false, without = new Set(), signal}) {
-    if (this.#isClosed) throw new ConnectionFailed("The session was closed.");
-    const choose = (/** @type {Set<Place>} */ tried) =>
-      this.#nodes.choose({without: new Set([...tried, ...without]), keeping});
-    const latency = choose(new Set())?.latency ?? 0;
-    const asking = new Asking(ask, choose, this.#clock, {
-      timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
-      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
-      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied),
-    });
-    const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
-    signal?.addEventListener("abort", stop, {once: true});
-    this.#asking.add(asking);
-    try {
-      return await asking.done;
-    } finally {
-      this.#asking.delete(asking);
-      signal?.removeEventListener("abort", stop);
-    }
-  }
-
-  /** Ask one place, and check what it answers. @param {Question} question @param {Place} place @param {AbortSignal} signal */
-  async #answer(question, place, signal) {
-    const client = await this.#nodes.connect(place);
-    const {method, params, context} = question;
-    const timeout = Math.max(0.05, question.deadline - this.#clock.now());
-    let answer;
-    try {
-      answer = await client.call(method, params, context, {timeout, signal});
-    } catch (error) {
-      if (error instanceof RemoteError) {
-        this.#noteRefusal(place, error);
-        if (question.proof && error.number === -5 && error.rawContext) {
-          throw await this.#checkDenial(question, place, client, error);
-        }
-      } else if (!signal.aborted) this.#nodes.failed(place, error);
-      throw error;
-    }
-    this.#nodes.directory.answered(place);
-    const {height, checked} = OF_THE_NODE.has(method)
-      ? {height: 0, checked: /** @type {Checked} */ ("none")}
-      : await this.#check(question, place, client, answer);
-    const {raw, rawContext, result} = answer;
-    const said = rawContext ? JSON.parse(rawContext) : null;
-    return {result, raw, context: said, checked, height, url: place.url, node: place.node};
-  }
-
-  /** @param {Place} place @param {RemoteError} error */
-  #noteRefusal(place, error) {
-    this.#nodes.directory.answered(place);
-    if (BEHIND.has(error.code) && isCount(error.data.height)) {
-      const newest = Math.max(this.#nodes.newest, this.#session.height);
-      this.#nodes.directory.toldHeight(place, error.data.height, newest);
-    }
-  }
-
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {import("./messages.js").Answer} answer
-   * @returns {Promise<{height: number, checked: Checked}>}
-   */
-  #check(question, place, client, answer) {
-    return this.#judge(question, place, client, answer.rawContext, async (checker) => checker.check(
-      client, question.method, question.params, answer, {proof: question.proof},
-    ));
-  }
-
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {RemoteError} error
-   * @returns {Promise<ClientError>} What the refusal is worth.
-   */
-  async #checkDenial(question, place, client, error) {
-    try {
-      const {height, checked} = await this.#judge(question, place, client, error.rawContext, async (checker) =>
-        checker.checkDenial(client, question.method, question.params, error));
-      return new Denied(error, checked, height);
-    } catch (other) {
-      if (other instanceof ClientError) return other;
-      throw other;
-    }
-  }
-
-  /**
-   * @param {Question} question
-   * @param {Place} place
-   * @param {Client} client
-   * @param {string} rawContext
-   * @param {(checker: Checker) => Promise<Checked>} check
-   * @returns {Promise<{height: number, checked: Checked}>}
-   * @throws {ClientError} The answer is false, stale, or not shown to be true.
-   */
-  async #judge({method, params, context}, place, client, rawContext, check) {
-    let height = 0;
-    try {
-      ({height} = readContext(rawContext));
-      if (goesBack(context, height)) {
-        // No lie, for it says so.
-        this.#nodes.directory.toldHeight(place, height, Math.max(this.#nodes.newest, this.#session.height));
-        throw new AnswerStale(`${place.url} answered ${method} for height ${height}, older than this session.`);
-      }
-      return {height, checked: this.#nodes.checker ? await check(this.#nodes.checker) : "none"};
-    } catch (error) {
-      if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, {method, params, height});
-      throw error instanceof RemoteError ? notShown(place, error) : error;
-    }
-  }
-
-  /** Have so many other nodes give the same answer at the same height. @param {Question} question @param {CloudAnswer} answer @param {Place} place */
-  async #agree(question, answer, place) {
-    const {min_height: _, ...context} = question.context;
-    const same = {...question, context: {...context, at: answer.height}};
-    const asked = new Set([place, ...this.#sameNode(place)]);
-    for (let agreeing = 1; agreeing < this.#policy.quorum; agreeing += 1) {
-      if (!this.#nodes.choose({without: asked})) {
-        throw new NotEnoughNodes(
-          `${agreeing} nodes agree on ${question.method} at height ${answer.height}, ${this.#policy.quorum} were to: ` +
-            "name more nodes.",
-        );
-      }
-      const {answer: other, place: at} = await this.#ask(
-        (each, signal) => this.#answer(same, each, signal),
-        question.deadline,
-        {hedges: false, without: asked},
-      );
-      for (const each of [at, ...this.#sameNode(at)]) asked.add(each);
-      if (other.raw !== answer.raw) {
-        throw new NotEnoughNodes(
-          `${place.url} and ${at.url} answer ${question.method} at height ${answer.height} differently, and nothing ` +
-            "proves which is right.",
-        );
-      }
-    }
-  }
-
-  /** @param {Place} place @returns {Place[]} All places of its node. */
-  #sameNode(place) {
-    return [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
-  }
-
-  // Writing
-
-  /**
-   * @param {SignedOperation} operation
-   * @param {"accepted" | "final"} wait
-   * @param {number} deadline
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @returns {Promise<Submitted>}
-   */
-  async #submitAt(operation, wait, deadline, place, signal) {
-    const client = await this.#nodes.connect(place);
-    const params = {operation: operation.body, signature: operation.signature, wait};
-    const timeout = Math.max(0.05, deadline - this.#clock.now());
-    let told;
-    try {
-      told = take((await client.call("submit", params, undefined, {timeout, signal})).result, isObject, "submit");
-    } catch (error) {
-      const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
-      if (isLost && !signal.aborted) this.#nodes.failed(place, error);
-      throw error;
-    }
-    const cursor = told.cursor === undefined || told.cursor === null ? null : take(told.cursor, isPlace, "cursor");
-    const result = cursor ? take(told.result, isText, "result") : null;
-    if (told.id !== operation.id || (wait === "final" && !cursor)) {
-      throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
-    }
-    const {checker} = this.#nodes;
-    if (checker && !cursor) {
-      try {
-        await checker.checkReceipt(operation, told.receipt);
-      } catch (error) {
-        if (!(error instanceof LedgerError)) throw error;
-        throw this.#nodes.accuse(place, client, error, {method: "submit", params: {}, height: this.#nodes.newest});
-      }
-    }
-    return {id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none"};
-  }
-
-  /**
-   * What is proven of an operation that a node says to be final; null if the node lied.
-   *
-   * The proof may come from any node; a node that has it in a block can prove it a block later.
-   *
-   * @param {SignedOperation} operation
-   * @param {Submitted} told
-   * @param {LogPlace} cursor
-   * @param {Place} place Who told it.
-   * @param {number} deadline
-   * @returns {Promise<Submitted | null>}
-   */
-  async #prove(operation, told, cursor, place, deadline) {
+  /** The cursor after everything that is final. @param {AbortSignal} until @returns {Promise<LogPlace>} */
+  async #endOfLog(until) {
     const checker = /** @type {Checker} */ (this.#nodes.checker);
-    const {height} = cursor;
-    const {answer: found} = await this.#ask(
-      async (at) => {
-        const client = await this.#nodes.connect(at);
-        try {
-          return await checker.proveOperation(client, operation, height);
-        } catch (error) {
-          if (!(error instanceof LedgerError)) throw error;
-          throw this.#nodes.accuse(at, client, error, {method: "getproof", params: {}, height});
-        }
-      },
-      deadline,
-      {hedges: true},
+    const context = this.#session.context("getdatahash");
+    const blame = {method: "getdatahash", params: {}, height: this.#nodes.newest};
+    const {answer} = await this.#questions.ask(
+      (place, signal) => this.#questions.workAt(place, blame, async (client) => {
+        const {height} = readContext((await client.call("getdatahash", {}, context, {signal})).rawContext);
+        if (!height) return {height: 0, index: 0};
+        const {header} = checker.findFinal(height) ?? (await checker.learnFinal(client, height, {signal}));
+        return {height, index: Math.max(header.operationsCount - 1, 0)};
+      }),
+      this.#clock.now() + this.#timeout,
+      {hedges: true, signal: until},
     );
-    const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
-    if (isTrue) return {...told, checked: "proof"};
-    const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
-    const client = await this.#nodes.connect(place);
-    this.#nodes.accuse(place, client, lie, {method: "submit", params: {}, height});
-    if (!found) return null;
-    const proven = {height: found.height, index: found.index};
-    return {id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof"};
+    return answer;
   }
 
-  // Subscriptions
+  /**
+   * Items as a node tells them.
+   *
+   * @param {string} topic
+   * @param {object} wanted
+   * @param {LogPlace | null} after
+   */
+  #serve(topic, wanted, after) {
+    /** Later it waits as long as it takes. @type {number | null} */
+    let deadline = this.#clock.now() + this.#timeout;
+    return new ServedSource(after, {
+      begin: (cursor, signal) => {
+        const until = deadline;
+        deadline = null;
+        return this.#begin(topic, wanted, cursor, until, signal);
+      },
+      take: async ({place}, {cursor}) => {
+        await this.#checkHeight(place, cursor.height);
+        // Where items are proven this is only a height, and the caller is shown nothing of it.
+        if (!this.#policy.proves) this.#saw(cursor.height);
+        return this.#nodes.checker ? "certificate" : "none";
+      },
+    });
+  }
 
   /**
    * @param {string} topic
@@ -608,15 +373,15 @@ export class Cloud {
    * @param {LogPlace | null} after
    * @param {number | null} deadline
    * @param {AbortSignal} until
-   * @returns {Promise<import("./cloudsubscription.js").Opened>}
+   * @returns {Promise<import("./servedsource.js").Opened>}
    */
   async #begin(topic, wanted, after, deadline, until) {
-    const {answer} = await this.#ask(
+    const {answer} = await this.#questions.ask(
       async (place, signal) => {
         const client = await this.#nodes.connect(place);
         const subscription = await client.subscribe(topic, wanted, after);
         try {
-          if (!after) await this.#checkHeight(place, client, subscription.cursor.height);
+          if (!after) await this.#checkHeight(place, subscription.cursor.height);
           if (signal.aborted) throw new ConnectionFailed("The question was given up.");
         } catch (error) {
           subscription.close();
@@ -630,25 +395,16 @@ export class Cloud {
     return answer;
   }
 
-  /** See that a height which a node tells is that of a final block. @param {Place} place @param {Client} client @param {number} height */
-  async #checkHeight(place, client, height) {
-    try {
-      await this.#nodes.checker?.checkFinal(client, height);
-    } catch (error) {
-      if (error instanceof LedgerError) {
-        throw this.#nodes.accuse(place, client, error, {method: "getblock", params: {height, limit: 1}, height});
-      }
-      throw error instanceof RemoteError ? notShown(place, error) : error;
-    }
+  /** See that a height which a node tells is that of a final block. @param {Place} place @param {number} height */
+  async #checkHeight(place, height) {
+    const {checker} = this.#nodes;
+    if (!checker || !height || checker.findFinal(height)) return;
+    const blame = {method: "getblock", params: {height}, height};
+    await this.#questions.workAt(place, blame, (client) => checker.learnFinal(client, height));
   }
 
   /** @param {Place} place */
   #leave(place) {
     for (const subscription of [...this.#subscriptions]) subscription.leave(place);
   }
-}
-
-/** A node that answers, and does not bring what its answer is checked with: no lie, and of no use. @param {Place} place @param {Error} error */
-function notShown(place, error) {
-  return new ConnectionFailed(`${place.url} does not show what its answer is checked with: ${error.message}`);
 }

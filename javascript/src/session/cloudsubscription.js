@@ -1,25 +1,30 @@
 /**
- * A subscription that outlives the node which serves it: every item once and in order, from whichever node.
+ * A subscription that outlives the nodes which serve it: every item once and in order, from whichever node.
  *
- * It goes on after the last item that was taken, at another node, when its node is lost, left or too far behind.
+ * Where the items come from is its source's matter: a node that tells them, or the log that the session reads itself.
  */
 
-import {remedy} from "./errors.js";
 import {Lock} from "./clock.js";
-import {isAfter} from "./told.js";
 
-/** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./directory.js").Place} Place */
-/** @typedef {import("./nodesubscription.js").Item} Item */
 /** @typedef {import("./told.js").LogPlace} LogPlace */
 
 /**
- * A subscription at one node.
+ * A change, with the members that the API documents for its topic.
  *
- * @typedef {object} Opened
- * @property {Place} place
- * @property {Client} client
- * @property {import("./nodesubscription.js").NodeSubscription} subscription
+ * `checked`: `proof`: that it took place so, and that nothing wanted is missing before it. `partly`: that it was signed and
+ * ordered so; that it had an effect is a node's word, since no state remembers it. `certificate`: a node's word, for a
+ * block that is final. `none`: a node's word.
+ *
+ * @typedef {import("./items.js").Item & {checked: import("./checker.js").Checked}} CloudItem
+ *
+ * @typedef {object} Source
+ * @property {LogPlace | null} cursor That of the last item taken, or where it began; null before that.
+ * @property {string} url The node that serves it now; empty while there is none.
+ * @property {() => Promise<void>} open Begins.
+ * @property {() => Promise<CloudItem | null>} next The next item; null once it is closed. One at a time.
+ * @property {() => void} close Ends all that is under way.
+ * @property {(place: Place) => void} leave Goes on elsewhere if it is this place that serves it.
  */
 
 /**
@@ -27,56 +32,42 @@ import {isAfter} from "./told.js";
  * has closed it.
  */
 export class CloudSubscription {
-  #begin;
-  #take;
+  #source;
   #ended;
-  /** @type {Opened | null} */
-  #opened = null;
-  /** One that came and is not checked yet. @type {Item | null} */
-  #item = null;
-  #closing = new AbortController();
-  /** Why no node could be begun with, until somebody is told. @type {unknown} */
+  #isClosed = false;
+  /** Why it ended, until somebody is told. @type {unknown} */
   #failure = null;
-  /** @type {LogPlace | null} */
-  #cursor;
-  /** The item that somebody asked for and gave up waiting for. @type {Promise<Item | null> | null} */
+  /** The item that somebody asked for and gave up waiting for. @type {Promise<CloudItem | null> | null} */
   #asked = null;
   #lock = new Lock();
 
   /**
-   * @param {LogPlace | null} after
-   * @param {object} options
-   * @param {(after: LogPlace | null, signal: AbortSignal) => Promise<Opened>} options.begin Subscribes at a node
-   *   after a cursor.
-   * @param {(opened: Opened, item: Item) => Promise<void>} options.take Checks an item; fails if it is to be asked for
-   *   elsewhere.
-   * @param {(subscription: CloudSubscription) => void} options.ended Told when it is over.
+   * @param {Source} source
+   * @param {(subscription: CloudSubscription) => void} ended Told when it is over.
    */
-  constructor(after, {begin, take, ended}) {
-    this.#cursor = after;
-    this.#begin = begin;
-    this.#take = take;
+  constructor(source, ended) {
+    this.#source = source;
     this.#ended = ended;
-    /** Done when a node serves it for the first time: what happens from then on is told. */
-    this.ready = this.#lock.run(() => this.#open()).then(() => this);
+    /** Done when it has begun: what happens from then on is told. @type {Promise<CloudSubscription>} */
+    this.ready = this.#lock.run(() => this.#open());
     this.ready.catch(() => {}); // it is the next item's error as well
   }
 
-  /** That of the last item taken, or where the subscription began; null as long as no node serves it. */
+  /** That of the last item taken, or where the subscription began; null as long as it has not. */
   get cursor() {
-    return this.#cursor;
+    return this.#source.cursor;
   }
 
-  /** The node that serves it now; empty while it looks for one. */
+  /** The node that serves it now, or tells when there is something to read; empty while it looks for one. */
   get url() {
-    return this.#opened?.place.url ?? "";
+    return this.#source.url;
   }
 
   [Symbol.asyncIterator]() {
     return this;
   }
 
-  /** @returns {Promise<IteratorResult<Item, undefined>>} */
+  /** @returns {Promise<IteratorResult<CloudItem, undefined>>} */
   async next() {
     const asked = this.#asked ?? this.#lock.run(() => this.#next());
     this.#asked = null;
@@ -84,7 +75,7 @@ export class CloudSubscription {
     return item ? {value: item, done: false} : {value: undefined, done: true};
   }
 
-  /** Leaving a loop. @returns {Promise<IteratorResult<Item, undefined>>} */
+  /** Leaving a loop. @returns {Promise<IteratorResult<CloudItem, undefined>>} */
   async return() {
     this.close();
     return {value: undefined, done: true};
@@ -94,7 +85,7 @@ export class CloudSubscription {
    * The next item, if it comes soon; nobody misses one by giving up.
    *
    * @param {Promise<unknown>} until Waits for the item until this is done.
-   * @returns {Promise<Item | null>} Null if it did not come, or if the subscription is closed.
+   * @returns {Promise<CloudItem | null>} Null if it did not come, or if the subscription is closed.
    */
   async nextUntil(until) {
     this.#asked ??= this.#lock.run(() => this.#next());
@@ -108,77 +99,44 @@ export class CloudSubscription {
   /** End it, at its node as well. */
   close() {
     if (this.#isClosed) return;
-    this.#closing.abort();
+    this.#isClosed = true;
+    this.#source.close();
     this.#ended(this);
-    this.#leave();
   }
 
   /** Go on elsewhere if it is this place that serves it. @param {Place} place */
   leave(place) {
-    if (this.#opened?.place === place) this.#opened.subscription.close();
-  }
-
-  get #isClosed() {
-    return this.#closing.signal.aborted;
+    this.#source.leave(place);
   }
 
   async #open() {
-    if (this.#opened || this.#isClosed) return;
-    let opened;
     try {
-      opened = await this.#begin(this.#cursor, this.#closing.signal);
+      if (!this.#isClosed) await this.#source.open();
     } catch (error) {
-      if (this.#isClosed) return;
-      this.#failure = error;
-      this.close();
+      this.#fail(error);
       throw error;
     }
-    if (this.#isClosed) opened.subscription.close();
-    else {
-      this.#opened = opened;
-      this.#cursor ??= opened.subscription.cursor;
-    }
+    return this;
   }
 
-  /** @returns {Promise<Item | null>} Null when it is closed. */
+  /** @returns {Promise<CloudItem | null>} */
   async #next() {
-    if (this.#failure) {
-      const failure = this.#failure;
-      this.#failure = null;
-      throw failure;
+    let item = null;
+    try {
+      if (!this.#isClosed) item = await this.#source.next();
+    } catch (error) {
+      this.#fail(error);
     }
-    while (!this.#isClosed) {
-      await this.#open();
-      const opened = this.#opened;
-      if (!opened || !this.#cursor) continue;
-      try {
-        this.#item ??= await opened.subscription.next();
-        const item = this.#item;
-        if (!item) {
-          this.#leave(opened);
-          continue;
-        }
-        const isNew = isAfter(item.cursor, this.#cursor);
-        if (isNew) await this.#take(opened, item);
-        this.#item = null;
-        if (!isNew || this.#isClosed) continue;
-        this.#cursor = item.cursor;
-        return item;
-      } catch (error) {
-        this.#leave(opened);
-        if (this.#isClosed) return null;
-        if (remedy(error) !== "none") continue;
-        this.close();
-        throw error;
-      }
-    }
-    return null;
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure) throw failure;
+    return item;
   }
 
-  /** @param {Opened | null} opened */
-  #leave(opened = this.#opened) {
-    this.#item = null;
-    if (this.#opened === opened) this.#opened = null;
-    opened?.subscription.close();
+  /** @param {unknown} error What it ends by, unless it was closed. */
+  #fail(error) {
+    if (this.#isClosed) return;
+    this.#failure = error;
+    this.close();
   }
 }

@@ -1,6 +1,6 @@
 /** The connections that a session has: one for each place, made when it is first asked, shared by all who ask. */
 
-import {ClientError, ConnectionFailed, messageOf} from "./errors.js";
+import {ClientError, ConnectionFailed, SessionClosed, messageOf} from "./errors.js";
 
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./directory.js").Place} Place */
@@ -36,7 +36,7 @@ export class Connections {
   get(place) {
     const client = this.#open.get(place);
     if (client) return Promise.resolve(client);
-    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    if (this.#closing.signal.aborted) return Promise.reject(new SessionClosed());
     let making = this.#making.get(place);
     if (!making) {
       making = this.#make(place);
@@ -72,7 +72,7 @@ export class Connections {
       const client = await this.#connect(place, this.#closing.signal);
       if (this.#closing.signal.aborted) {
         client.close();
-        throw closed();
+        throw new SessionClosed();
       }
       this.#open.set(place, client);
       client.onLost.add((reason) => {
@@ -88,8 +88,4 @@ export class Connections {
       this.#making.delete(place);
     }
   }
-}
-
-function closed() {
-  return new ConnectionFailed("The session was closed.");
 }

@@ -6,8 +6,8 @@
  * believed: places learned from nodes are tried like any other, and only so many of each teller are kept.
  *
  * Places are ranked by what was seen of them: those that answered last before those that failed, those that keep up
- * before those that lag, then by latency. Each directory has its own taste, up to a half more than measured, so that
- * the clients of nodes that are equally near spread over them.
+ * before those that lag, those that kept their promises before those that did not, then by latency. Each directory has
+ * its own taste, up to a half more than measured, so that the clients of nodes that are equally near spread over them.
  */
 
 import {formatUrl, obstacle, parseUrl} from "./address.js";
@@ -51,6 +51,8 @@ export class Place {
   behind = 0;
   /** In a row. */
   failures = 0;
+  /** How often its node took an operation that the log did not get. */
+  suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
   usedAt = 0;
   /** Until then it comes last, in seconds of the session's clock. */
@@ -210,6 +212,11 @@ export class Directory {
     place.lie = lie;
   }
 
+  /** A place's node took an operation that the log did not get. @param {Place} place */
+  suspected(place) {
+    for (const each of this) if (each === place || (place.node && each.node === place.node)) each.suspicions += 1;
+  }
+
   // Choice
 
   /**
@@ -228,11 +235,12 @@ export class Directory {
       const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
       // One that keeps its connection tells by itself when it is lost.
       const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
-      return {place, fails: Number(place.retryAt > now), lags: Number(place.isStale), slowness};
+      return {place, fails: Number(place.retryAt > now), lags: Number(place.isStale), breaks: place.suspicions, slowness};
     };
     return usable
       .map(rank)
-      .sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.slowness - other.slowness)
+      .sort((one, other) =>
+        one.fails - other.fails || one.lags - other.lags || one.breaks - other.breaks || one.slowness - other.slowness)
       .map((each) => each.place);
   }
 }

@@ -94,6 +94,15 @@ export class NotEnoughNodes extends ClientError {
   name = "NotEnoughNodes";
 }
 
+/** The caller closed the session while something was under way. */
+export class SessionClosed extends ConnectionFailed {
+  name = "SessionClosed";
+
+  constructor() {
+    super("The session was closed.");
+  }
+}
+
 /** A URL that names no node, or none that can be reached from here; the message says what to give. */
 export class AddressInvalid extends ClientError {
   name = "AddressInvalid";

@@ -246,10 +246,15 @@ export class Nodes {
       this.#options.left(other);
       this.#connections.drop(other, new ConnectionFailed(`${other.url} was left: ${accusation.reason}`));
     }
-    for (const place of this.directory.rank(this.#clock.now())) { // pinned or not: it is not for the caller
+    await this.handIn(accusation.evidence);
+  }
+
+  /** Hand evidence to a node that keeps it, and passes it on. @param {string} evidence In hex. */
+  async handIn(evidence) {
+    for (const place of this.ranked()) { // pinned or not: it is not for the caller
       try {
         const client = await this.connect(place);
-        await client.call("submitevidence", {evidence: accusation.evidence}, undefined, {timeout: PATIENCE});
+        await client.call("submitevidence", {evidence}, undefined, {timeout: PATIENCE});
         return;
       } catch (error) {
         if (!(error instanceof ClientError) || this.#isClosed) return;

@@ -15,7 +15,7 @@ export const WAITING_MAX = 10_000;
 export const WAITING_CHARACTERS_MAX = 8 * 1024 * 1024;
 
 /** @typedef {import("./told.js").LogPlace} LogPlace */
-/** @typedef {import("./told.js").Told & {cursor: LogPlace}} Item A change; after its cursor nothing comes twice. */
+/** @typedef {import("./items.js").Item} Item */
 
 /**
  * @typedef {{told: import("./told.js").Told, size: number}} Notified A notification, and its characters.

@@ -40,19 +40,60 @@ export class FakeNode {
     for (const each of [...this.connections]) each.break("it was killed");
   }
 
+  /** Answer a request. @param {FakeConnection} connection @param {Request} request */
+  handle(connection, {id, method, params, context = {}}) {
+    const {network} = this;
+    const height = context.at ?? this.height;
+    const said = {network: NETWORK, height, hash: "00".repeat(32), time: 0};
+    const answer = (/** @type {any} */ result) => connection.tell({jsonrpc: "2.0", id, result, context: said});
+    const refuse = (/** @type {string} */ code, /** @type {any} */ data = {}, number = -8) =>
+      connection.tell({jsonrpc: "2.0", id, error: {code: number, message: code, data: {code, ...data}}, context: said});
+    const instead = this.instead({id, method, params, context});
+    if (instead?.error) return refuse(instead.error, instead.data, instead.number);
+    if (instead?.silent) return;
+    if (instead) return connection.tell({jsonrpc: "2.0", id, ...instead});
+    if ((context.min_height ?? 0) > this.height) return refuse("height_not_reached", {height: this.height});
+    switch (method) {
+      case "getnodeinfo":
+        return answer({node: this.url.length.toString(16).padStart(64, "0"), network: NETWORK, interfaces: []});
+      case "getpeerinfo":
+        return answer(network.peers);
+      case "getstuninfo":
+        return answer({nodes: []});
+      case "getdatahash":
+        return answer({height, ratings_sum: height});
+      case "submit":
+        return answer({id: params.signature, cursor: network.write(params.signature), result: "ok"});
+      case "subscribe": {
+        const subscription = connection.subscribe(params.after ?? {height: this.height, index: 0});
+        answer({subscription, cursor: connection.subscriptions.get(subscription)});
+        return connection.pump();
+      }
+      case "unsubscribe":
+        connection.subscriptions.delete(params.subscription);
+        return answer({subscription: params.subscription, cursor: {height, index: 0}});
+      default:
+        return answer({method});
+    }
+  }
+
+  /** What happened after a place in the log, as far as it knows. @param {any} after @returns {any[]} */
+  news(after) {
+    return this.network.log.filter(({cursor}) => cursor.height > after.height && cursor.height <= this.height);
+  }
+
   /** @param {string} method How often it was asked that. */
   count(method) {
     return this.asked.filter((each) => each.method === method).length;
   }
 }
 
-class FakeConnection {
+export class FakeConnection {
   keepsConnection = true;
   /** @type {import("../../src/session/client.js").Receiver | null} */
   #receiver = null;
-  /** @type {Map<string, any>} */
-  #subscriptions = new Map();
-  #lastSubscription = 0;
+  /** Where each stands, by its id. @type {Map<string, any>} */
+  subscriptions = new Map();
 
   /** @param {FakeNode} node */
   constructor(node) {
@@ -86,58 +127,26 @@ class FakeConnection {
   send(_, message) {
     const request = JSON.parse(message);
     this.node.asked.push(request);
-    if (!this.node.hangs) queueMicrotask(() => this.#answer(request));
+    queueMicrotask(() => {
+      if (!this.node.hangs) this.node.handle(this, request);
+    });
   }
 
-  /** @param {Request} request */
-  #answer({id, method, params, context = {}}) {
-    if (this.node.hangs) return;
-    const {network} = this.node;
-    const height = context.at ?? this.node.height;
-    const said = {network: NETWORK, height, hash: "00".repeat(32), time: 0};
-    const answer = (/** @type {any} */ result) => this.tell({jsonrpc: "2.0", id, result, context: said});
-    const refuse = (/** @type {string} */ code, /** @type {any} */ data = {}, number = -8) =>
-      this.tell({jsonrpc: "2.0", id, error: {code: number, message: code, data: {code, ...data}}, context: said});
-    const instead = this.node.instead({id, method, params, context});
-    if (instead?.error) return refuse(instead.error, instead.data, instead.number);
-    if (instead?.silent) return;
-    if (instead) return this.tell({jsonrpc: "2.0", id, ...instead});
-    if ((context.min_height ?? 0) > this.node.height) return refuse("height_not_reached", {height: this.node.height});
-    switch (method) {
-      case "getnodeinfo":
-        return answer({node: this.node.url.length.toString(16).padStart(64, "0"), network: NETWORK, interfaces: []});
-      case "getpeerinfo":
-        return answer(network.peers);
-      case "getstuninfo":
-        return answer({nodes: []});
-      case "getdatahash":
-        return answer({height, ratings_sum: height});
-      case "submit":
-        return answer({id: params.signature, cursor: network.write(params.signature), result: "ok"});
-      case "subscribe": {
-        const subscription = String((this.#lastSubscription += 1));
-        const after = params.after ?? {height: this.node.height, index: 0};
-        this.#subscriptions.set(subscription, after);
-        answer({subscription, cursor: after});
-        return this.pump();
-      }
-      case "unsubscribe":
-        this.#subscriptions.delete(params.subscription);
-        return answer({subscription: params.subscription, cursor: {height, index: 0}});
-      default:
-        return answer({method});
-    }
+  /** @param {any} after @returns {string} The subscription's id. */
+  subscribe(after) {
+    const id = `${this.subscriptions.size + 1}`;
+    this.subscriptions.set(id, after);
+    return id;
   }
 
   /** Tell subscribers what happened since. */
   pump() {
     if (this.node.hangs) return;
-    for (const [subscription, after] of this.#subscriptions) {
-      const items = this.node.network.log.filter(({cursor}) => cursor.height > after.height)
-        .filter(({cursor}) => cursor.height <= this.node.height);
+    for (const [subscription, after] of this.subscriptions) {
+      const items = this.node.news(after);
       const cursor = items.at(-1)?.cursor;
       if (!cursor) continue;
-      this.#subscriptions.set(subscription, cursor);
+      this.subscriptions.set(subscription, cursor);
       this.tell({jsonrpc: "2.0", method: "subscription", params: {subscription, cursor, items}});
     }
   }

@@ -6,7 +6,6 @@
  * An answer without a proof names the block that it holds at, and that block is checked to be final, once for each
  * height: so no node can make a session wait for a height that does not exist, or pass an old state off as a new one.
  */
-import { EpochChain } from "../trust/epochchain.js";
 export type Checked = "proof" | "partly" | "certificate" | "none";
 export type NodeState = {
     /**
@@ -51,46 +50,44 @@ export type Weighed = {
      */
     evidence: string | null;
 };
+export type Final = {
+    header: Header;
+    hash: string;
+};
+export type OperationProof = {
+    /**
+     * With the number of its result; null if no
+     * block up to the proof's height holds it.
+     */
+    found: {
+        height: number;
+        index: number;
+        result: number;
+    } | null;
+    /**
+     * Of the state that shows it.
+     */
+    height: number;
+    shown: {
+        header: Header;
+        finality: import("../formats/finality.js").Finality;
+        nodes: import("../bytes.js").Bytes[];
+    };
+};
 export type Header = import("../formats/block.js").Header;
 export type Client = import("./client.js").Client;
 export type Answer = import("./messages.js").Answer;
-/**
- * How far an answer was checked: it follows from the state that the validators signed; parts of it do, the rest is the
- * node's word; it is the node's word, for a block that is final; not at all.
- *
- * @typedef {"proof" | "partly" | "certificate" | "none"} Checked
- *
- * @typedef {object} NodeState A node whose state was what the validators signed.
- * @property {string} node Its key in hex. @property {string} url Where it was asked.
- * @property {number} height Of the newest state that it proved.
- *
- * @typedef {object} State The newest state that was proven: what `getdatahash` answers.
- * @property {number} height @property {string} root In hex. @property {number} ratings_sum
- * @property {number} ratings_count @property {number} records @property {number} accounts
- * @property {NodeState[]} nodes Those that proved a state, each its newest; the newest first.
- *
- * @typedef {object} Weighed
- * @property {number} height Of the newest state that the node proves.
- * @property {string} node The key that it signs with, in hex.
- * @property {string | null} evidence In hex, that it signed another state than the validators; null if it did not.
- */
-/** @typedef {import("../formats/block.js").Header} Header */
-/** @typedef {import("./client.js").Client} Client */
-/** @typedef {import("./messages.js").Answer} Answer */
 /** Checks answers against one network. */
 export declare class Checker {
     #private;
     genesis: import("../formats/genesis.js").Genesis;
     /** The network's id in hex. */
     network: string;
-    /** The newest height that is known to be final. */
-    newest: number;
     /**
      * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
-     * @param {EpochChain} chain
      * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
      */
-    constructor(genesis: import("../formats/genesis.js").Genesis, chain: EpochChain, onState?: (state: State) => unknown);
+    constructor(genesis: import("../formats/genesis.js").Genesis, onState?: (state: State) => unknown);
     /**
      * Begin with what a node brings.
      *
@@ -101,6 +98,10 @@ export declare class Checker {
      * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
      */
     static learn(client: Client, network: string | null, onState?: (state: State) => unknown): Promise<Checker>;
+    /** The newest height that is known to be final. */
+    get newest(): number;
+    /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
+    findFinal(height: number): Final | undefined;
     /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
     get state(): State | null;
     /**
@@ -133,21 +134,17 @@ export declare class Checker {
      *
      * @param {Client} client
      * @param {{id: string, expiry: number}} operation
-     * @param {number} height At this height or above.
+     * @param {number} height At this height or above, which is not above the expiry.
      * @param {{signal?: AbortSignal}} [options]
-     * @returns {Promise<{height: number, index: number, result: number} | null>} With the number of its result; null if no
-     *   block up to that height holds it.
+     * @returns {Promise<OperationProof>}
+     * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
      */
     proveOperation(client: Client, { id, expiry }: {
         id: string;
         expiry: number;
     }, height: number, options?: {
         signal?: AbortSignal;
-    }): Promise<{
-        height: number;
-        index: number;
-        result: number;
-    } | null>;
+    }): Promise<OperationProof>;
     /**
      * Have a node sign and prove its newest state, and compare what it signed with what the validators signed.
      *
@@ -175,21 +172,44 @@ export declare class Checker {
      *
      * @param {{id: string, expiry: number}} operation
      * @param {unknown} told As the node answered it.
+     * @returns {Promise<import("./censorship.js").Promised>}
      * @throws {LedgerError} `receipt_malformed`, or `receipt_signature`: it is for something else, or not signed.
      */
     checkReceipt({ id, expiry }: {
         id: string;
         expiry: number;
-    }, told: unknown): Promise<void>;
+    }, told: unknown): Promise<import("./censorship.js").Promised>;
     /**
-     * Check that a block is final, once for each height.
+     * Check that the block at which an answer holds is final, once for each height.
      *
      * @param {Client} client
      * @param {number} height
-     * @param {string | null} [hash] What a node told of it, in hex; null if it told the height alone.
-     * @throws {LedgerError} It is not, or the node brings another.
+     * @param {string} hash What a node told of it, in hex.
+     * @throws {LedgerError} It is not, or the node brings another. @throws {ClientError} The node did not bring it.
      */
-    checkFinal(client: Client, height: number, hash?: string | null): Promise<void>;
+    checkFinal(client: Client, height: number, hash: string): Promise<void>;
+    /**
+     * Have a node show a block's header and that it is final.
+     *
+     * @param {Client} client
+     * @param {number} height From 1.
+     * @param {{waits?: boolean, signal?: AbortSignal}} [options] `waits`: whether the node is to wait until it has the block.
+     * @returns {Promise<Final>}
+     * @throws {LedgerError} It is not final. @throws {ClientError} The node does not have it, or did not answer.
+     */
+    learnFinal(client: Client, height: number, { waits, ...options }?: {
+        waits?: boolean;
+        signal?: AbortSignal;
+    }): Promise<Final>;
+    /**
+     * The state that is proven by what came with an answer.
+     *
+     * @param {Client} client
+     * @param {string} rawContext What the answer says of itself.
+     * @returns {Promise<import("../formats/proof.js").ProvenState>}
+     * @throws {LedgerError} It is not proven. @throws {ClientError} The node did not bring what the check needs.
+     */
+    prove(client: Client, rawContext: string): Promise<import("../formats/proof.js").ProvenState>;
     /**
      * The lowest height at which the same data stands as at one that was seen: the one before, if its block is empty. A
      * network at rest makes an empty block now and then, whose state can't be proven until the next one comes.

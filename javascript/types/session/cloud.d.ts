@@ -14,69 +14,15 @@ import { Nodes } from "./nodes.js";
 import { Session } from "./session.js";
 import { Writer } from "./writer.js";
 export type Accusation = import("./accusing.js").Accusation;
+export type Censorship = import("./censorship.js").Censorship;
 export type Checked = import("./checker.js").Checked;
 export type Client = import("./client.js").Client;
 export type Place = import("./directory.js").Place;
-export type Item = import("./nodesubscription.js").Item;
+export type CloudAnswer = import("./questions.js").CloudAnswer;
 export type RequestContext = import("./session.js").RequestContext;
 export type LogPlace = import("./told.js").LogPlace;
 export type SignedOperation = import("./writer.js").SignedOperation;
-export type CloudAnswer = {
-    result: any;
-    /**
-     * The result's exact JSON text, the same on every node at one height.
-     */
-    raw: string;
-    /**
-     * What the answer says of itself: `network`, `height`, `hash`, `time`; null if nothing.
-     */
-    context: any;
-    /**
-     * How far it was checked.
-     */
-    checked: Checked;
-    /**
-     * Where it holds; 0 for what holds at no height.
-     */
-    height: number;
-    /**
-     * Who answered.
-     */
-    url: string;
-    /**
-     * Its key in hex, as far as it is known.
-     */
-    node: string;
-};
-export type Submitted = {
-    /**
-     * The operation's, in hex.
-     */
-    id: string;
-    /**
-     * Its place in the log; null as long as it is not final.
-     */
-    cursor: LogPlace | null;
-    /**
-     * What the ledger's rules made of it, `ok`; null as long as it is not final.
-     */
-    result: string | null;
-    /**
-     * The node's signed promise to pass it on, or null.
-     */
-    receipt: any;
-    /**
-     * How far its place and result were checked.
-     */
-    checked: Checked;
-};
-export type Question = {
-    method: string;
-    params: unknown;
-    context: RequestContext;
-    deadline: number;
-    proof: boolean;
-};
+export type Submitted = import("./writing.js").Submitted;
 export type CloudOptions = {
     /**
      * The network's id (the genesis hash), 64 hex digits. Without it the first seed that
@@ -99,6 +45,11 @@ export type CloudOptions = {
      * Told of each node that is left because it lied.
      */
     onLiar?: (accusation: Accusation) => unknown;
+    /**
+     * Told of each operation that a node took (`wait`
+     * `accepted`) and that the log did not get: when it is overdue and is sent elsewhere, and when its expiry has passed.
+     */
+    onCensorship?: (censorship: Censorship) => unknown;
     /**
      * Told of each newer proven state.
      */
@@ -124,38 +75,15 @@ export type CloudOptions = {
     connect?: (place: Place, signal: AbortSignal) => Promise<Client>;
 };
 /** @typedef {import("./accusing.js").Accusation} Accusation */
+/** @typedef {import("./censorship.js").Censorship} Censorship */
 /** @typedef {import("./checker.js").Checked} Checked */
 /** @typedef {import("./client.js").Client} Client */
 /** @typedef {import("./directory.js").Place} Place */
-/** @typedef {import("./nodesubscription.js").Item} Item */
+/** @typedef {import("./questions.js").CloudAnswer} CloudAnswer */
 /** @typedef {import("./session.js").RequestContext} RequestContext */
 /** @typedef {import("./told.js").LogPlace} LogPlace */
 /** @typedef {import("./writer.js").SignedOperation} SignedOperation */
-/**
- * A result.
- *
- * @typedef {object} CloudAnswer
- * @property {any} result
- * @property {string} raw The result's exact JSON text, the same on every node at one height.
- * @property {any} context What the answer says of itself: `network`, `height`, `hash`, `time`; null if nothing.
- * @property {Checked} checked How far it was checked.
- * @property {number} height Where it holds; 0 for what holds at no height.
- * @property {string} url Who answered. @property {string} node Its key in hex, as far as it is known.
- *
- * @typedef {object} Submitted
- * @property {string} id The operation's, in hex.
- * @property {LogPlace | null} cursor Its place in the log; null as long as it is not final.
- * @property {string | null} result What the ledger's rules made of it, `ok`; null as long as it is not final.
- * @property {any} receipt The node's signed promise to pass it on, or null.
- * @property {Checked} checked How far its place and result were checked.
- *
- * @typedef {object} Question
- * @property {string} method
- * @property {unknown} params
- * @property {RequestContext} context
- * @property {number} deadline
- * @property {boolean} proof
- */
+/** @typedef {import("./writing.js").Submitted} Submitted */
 /**
  * @typedef {object} CloudOptions
  * @property {string | null} [network] The network's id (the genesis hash), 64 hex digits. Without it the first seed that
@@ -164,6 +92,8 @@ export type CloudOptions = {
  * @property {number} [height] Of an earlier session that this one is not to be behind.
  * @property {number} [timeout] Seconds that a call may take in all.
  * @property {(accusation: Accusation) => unknown} [onLiar] Told of each node that is left because it lied.
+ * @property {(censorship: Censorship) => unknown} [onCensorship] Told of each operation that a node took (`wait`
+ *   `accepted`) and that the log did not get: when it is overdue and is sent elsewhere, and when its expiry has passed.
  * @property {(state: import("./checker.js").State) => unknown} [onState] Told of each newer proven state.
  * @property {import("../transports/websocket.js").WebSocketClass} [WebSocket] In place of the one that there is.
  * @property {import("../transports/webtransport.js").WebTransportClass} [WebTransport]
@@ -178,12 +108,19 @@ export declare class Cloud {
     #private;
     /**
      * @param {Nodes} nodes
-     * @param {import("./policy.js").Policy} policy
      * @param {Session} session
-     * @param {import("./clock.js").Clock} clock
-     * @param {number} timeout
+     * @param {object} options
+     * @param {import("./policy.js").Policy} options.policy
+     * @param {import("./clock.js").Clock} options.clock
+     * @param {number} options.timeout
+     * @param {(censorship: Censorship) => unknown} options.onCensorship
      */
-    constructor(nodes: Nodes, policy: import("./policy.js").Policy, session: Session, clock: import("./clock.js").Clock, timeout: number);
+    constructor(nodes: Nodes, session: Session, { policy, clock, timeout, onCensorship }: {
+        policy: import("./policy.js").Policy;
+        clock: import("./clock.js").Clock;
+        timeout: number;
+        onCensorship: (censorship: Censorship) => unknown;
+    });
     /**
      * Begin a session.
      *
@@ -240,7 +177,7 @@ export declare class Cloud {
      * @param {unknown} [params]
      * @param {{timeout?: number}} [options] Seconds.
      * @returns {Promise<any>} The result.
-     * @throws {ClientError} It answered with an error, or not.
+     * @throws {import("./errors.js").ClientError} It answered with an error, or not.
      */
     ask(url: string, method: string, params?: unknown, { timeout }?: {
         timeout?: number;
@@ -253,8 +190,8 @@ export declare class Cloud {
      * @param {{context?: RequestContext, timeout?: number}} [options] `context`: the request's, such as `at`. `timeout`:
      *   seconds, over all nodes that are asked.
      * @returns {Promise<CloudAnswer>}
-     * @throws {RemoteError} The answer is this error; `Denied` if it is proven.
-     * @throws {ClientError} No node gave a good answer in time: the last failure.
+     * @throws {import("./errors.js").RemoteError} The answer is this error; `Denied` if it is proven.
+     * @throws {import("./errors.js").ClientError} No node gave a good answer in time: the last failure.
      */
     call(method: string, params?: unknown, { context, timeout }?: {
         context?: RequestContext;
@@ -265,12 +202,12 @@ export declare class Cloud {
      *
      * @param {SignedOperation} operation
      * @param {{wait?: "accepted" | "final", timeout?: number}} [options] `wait`: `final` for its place in the log, which
-     *   is proven if answers are; `accepted` for one node's receipt.
+     *   is proven if answers are; `accepted` for one node's receipt, to which that node is held.
      * @returns {Promise<Submitted>}
      * @throws {import("./errors.js").Rejected} It was ordered and has no effect.
-     * @throws {RemoteError} It was not taken.
-     * @throws {ClientError} It is not known to be final in time; it may still become so before its expiry, and may be
-     *   submitted again.
+     * @throws {import("./errors.js").RemoteError} It was not taken.
+     * @throws {import("./errors.js").ClientError} It is not known to be final in time; it may still become so before its
+     *   expiry, and may be submitted again.
      */
     submit(operation: SignedOperation, { wait, timeout }?: {
         wait?: "accepted" | "final";
@@ -291,8 +228,9 @@ export declare class Cloud {
      * @param {LogPlace | null} [after] Go on after this cursor; from now on if null.
      * @returns {CloudSubscription} Iterating fails with `RemoteError` (`cursor_pruned`) if no node has the log from there
      *   on.
+     * @throws {RangeError} There is no such topic, or no such filter of it.
      */
     subscribe(topic: string, wanted?: object, after?: LogPlace | null): CloudSubscription;
-    /** End the session: what is under way fails, and subscriptions end. */
+    /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */
     close(): void;
 }

@@ -1,28 +1,57 @@
 /**
- * A subscription that outlives the node which serves it: every item once and in order, from whichever node.
+ * A subscription that outlives the nodes which serve it: every item once and in order, from whichever node.
  *
- * It goes on after the last item that was taken, at another node, when its node is lost, left or too far behind.
+ * Where the items come from is its source's matter: a node that tells them, or the log that the session reads itself.
  */
-export type Client = import("./client.js").Client;
 export type Place = import("./directory.js").Place;
-export type Item = import("./nodesubscription.js").Item;
 export type LogPlace = import("./told.js").LogPlace;
-export type Opened = {
-    place: Place;
-    client: Client;
-    subscription: import("./nodesubscription.js").NodeSubscription;
+export type CloudItem = import("./items.js").Item & {
+    checked: import("./checker.js").Checked;
 };
-/** @typedef {import("./client.js").Client} Client */
+export type Source = {
+    /**
+     * That of the last item taken, or where it began; null before that.
+     */
+    cursor: LogPlace | null;
+    /**
+     * The node that serves it now; empty while there is none.
+     */
+    url: string;
+    /**
+     * Begins.
+     */
+    open: () => Promise<void>;
+    /**
+     * The next item; null once it is closed. One at a time.
+     */
+    next: () => Promise<CloudItem | null>;
+    /**
+     * Ends all that is under way.
+     */
+    close: () => void;
+    /**
+     * Goes on elsewhere if it is this place that serves it.
+     */
+    leave: (place: Place) => void;
+};
 /** @typedef {import("./directory.js").Place} Place */
-/** @typedef {import("./nodesubscription.js").Item} Item */
 /** @typedef {import("./told.js").LogPlace} LogPlace */
 /**
- * A subscription at one node.
+ * A change, with the members that the API documents for its topic.
  *
- * @typedef {object} Opened
- * @property {Place} place
- * @property {Client} client
- * @property {import("./nodesubscription.js").NodeSubscription} subscription
+ * `checked`: `proof`: that it took place so, and that nothing wanted is missing before it. `partly`: that it was signed and
+ * ordered so; that it had an effect is a node's word, since no state remembers it. `certificate`: a node's word, for a
+ * block that is final. `none`: a node's word.
+ *
+ * @typedef {import("./items.js").Item & {checked: import("./checker.js").Checked}} CloudItem
+ *
+ * @typedef {object} Source
+ * @property {LogPlace | null} cursor That of the last item taken, or where it began; null before that.
+ * @property {string} url The node that serves it now; empty while there is none.
+ * @property {() => Promise<void>} open Begins.
+ * @property {() => Promise<CloudItem | null>} next The next item; null once it is closed. One at a time.
+ * @property {() => void} close Ends all that is under way.
+ * @property {(place: Place) => void} leave Goes on elsewhere if it is this place that serves it.
  */
 /**
  * Iterate over it with `for await`; it ends by an error that no node can help, or by `close`. Whoever leaves the loop
@@ -30,38 +59,29 @@ export type Opened = {
  */
 export declare class CloudSubscription {
     #private;
-    /** Done when a node serves it for the first time: what happens from then on is told. */
-    ready: Promise<this>;
+    /** Done when it has begun: what happens from then on is told. @type {Promise<CloudSubscription>} */
+    ready: Promise<CloudSubscription>;
     /**
-     * @param {LogPlace | null} after
-     * @param {object} options
-     * @param {(after: LogPlace | null, signal: AbortSignal) => Promise<Opened>} options.begin Subscribes at a node
-     *   after a cursor.
-     * @param {(opened: Opened, item: Item) => Promise<void>} options.take Checks an item; fails if it is to be asked for
-     *   elsewhere.
-     * @param {(subscription: CloudSubscription) => void} options.ended Told when it is over.
+     * @param {Source} source
+     * @param {(subscription: CloudSubscription) => void} ended Told when it is over.
      */
-    constructor(after: LogPlace | null, { begin, take, ended }: {
-        begin: (after: LogPlace | null, signal: AbortSignal) => Promise<Opened>;
-        take: (opened: Opened, item: Item) => Promise<void>;
-        ended: (subscription: CloudSubscription) => void;
-    });
-    /** That of the last item taken, or where the subscription began; null as long as no node serves it. */
+    constructor(source: Source, ended: (subscription: CloudSubscription) => void);
+    /** That of the last item taken, or where the subscription began; null as long as it has not. */
     get cursor(): import("../trust/told.js").LogPlace | null;
-    /** The node that serves it now; empty while it looks for one. */
+    /** The node that serves it now, or tells when there is something to read; empty while it looks for one. */
     get url(): string;
     [Symbol.asyncIterator](): this;
-    /** @returns {Promise<IteratorResult<Item, undefined>>} */
-    next(): Promise<IteratorResult<Item, undefined>>;
-    /** Leaving a loop. @returns {Promise<IteratorResult<Item, undefined>>} */
-    return(): Promise<IteratorResult<Item, undefined>>;
+    /** @returns {Promise<IteratorResult<CloudItem, undefined>>} */
+    next(): Promise<IteratorResult<CloudItem, undefined>>;
+    /** Leaving a loop. @returns {Promise<IteratorResult<CloudItem, undefined>>} */
+    return(): Promise<IteratorResult<CloudItem, undefined>>;
     /**
      * The next item, if it comes soon; nobody misses one by giving up.
      *
      * @param {Promise<unknown>} until Waits for the item until this is done.
-     * @returns {Promise<Item | null>} Null if it did not come, or if the subscription is closed.
+     * @returns {Promise<CloudItem | null>} Null if it did not come, or if the subscription is closed.
      */
-    nextUntil(until: Promise<unknown>): Promise<Item | null>;
+    nextUntil(until: Promise<unknown>): Promise<CloudItem | null>;
     /** End it, at its node as well. */
     close(): void;
     /** Go on elsewhere if it is this place that serves it. @param {Place} place */

@@ -6,8 +6,8 @@
  * believed: places learned from nodes are tried like any other, and only so many of each teller are kept.
  *
  * Places are ranked by what was seen of them: those that answered last before those that failed, those that keep up
- * before those that lag, then by latency. Each directory has its own taste, up to a half more than measured, so that
- * the clients of nodes that are equally near spread over them.
+ * before those that lag, those that kept their promises before those that did not, then by latency. Each directory has
+ * its own taste, up to a half more than measured, so that the clients of nodes that are equally near spread over them.
  */
 /** Places that are kept at most; seeds always are. */
 export declare const PLACES_MAX = 256;
@@ -36,6 +36,8 @@ export declare class Place {
     behind: number;
     /** In a row. */
     failures: number;
+    /** How often its node took an operation that the log did not get. */
+    suspicions: number;
     /** When it was last asked something for the caller, in seconds of the session's clock. */
     usedAt: number;
     /** Until then it comes last, in seconds of the session's clock. */
@@ -104,6 +106,8 @@ export declare class Directory {
     failed(place: Place, now: number, trouble: string): void;
     /** @param {Place} place It answered what is not so, and is not asked again. @param {string} lie */
     lied(place: Place, lie: string): void;
+    /** A place's node took an operation that the log did not get. @param {Place} place */
+    suspected(place: Place): void;
     /**
      * The places that may be asked, the best first.
      *

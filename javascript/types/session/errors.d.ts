@@ -71,6 +71,11 @@ export declare class AnswerStale extends ClientError {
 export declare class NotEnoughNodes extends ClientError {
     name: string;
 }
+/** The caller closed the session while something was under way. */
+export declare class SessionClosed extends ConnectionFailed {
+    name: string;
+    constructor();
+}
 /** A URL that names no node, or none that can be reached from here; the message says what to give. */
 export declare class AddressInvalid extends ClientError {
     name: string;

@@ -114,4 +114,6 @@ export declare class Nodes {
         params: unknown;
         height: number;
     }): AnswerFalse;
+    /** Hand evidence to a node that keeps it, and passes it on. @param {string} evidence In hex. */
+    handIn(evidence: string): Promise<void>;
 }

@@ -9,9 +9,7 @@
 export declare const WAITING_MAX = 10000;
 export declare const WAITING_CHARACTERS_MAX: number;
 export type LogPlace = import("./told.js").LogPlace;
-export type Item = import("./told.js").Told & {
-    cursor: LogPlace;
-};
+export type Item = import("./items.js").Item;
 export type Notified = {
     told: import("./told.js").Told;
     size: number;
@@ -22,7 +20,7 @@ export type Begun = {
     early: Notified[];
 };
 /** @typedef {import("./told.js").LogPlace} LogPlace */
-/** @typedef {import("./told.js").Told & {cursor: LogPlace}} Item A change; after its cursor nothing comes twice. */
+/** @typedef {import("./items.js").Item} Item */
 /**
  * @typedef {{told: import("./told.js").Told, size: number}} Notified A notification, and its characters.
  * @typedef {{id: string, cursor: LogPlace, early: Notified[]}} Begun A subscription, and what was told meanwhile.
