@@ -165,15 +165,19 @@ class Client:
         signature: bytes,
         wait: Literal["accepted", "final"] = "accepted",
         *,
+        least_height: int = 0,
         timeout: float | None = None,
     ) -> Deferred[Answer]:
         """Submit a signed operation; the same bytes may be submitted again at any time.
 
         :param wait: Answer with a receipt at once, or with the operation's place in the log once it is final. A node
             waits for that within its own limit only, then answers ``not_final_yet``.
+        :param least_height: A node that is not there yet is to wait first (``height_not_reached`` if that takes too
+            long): :attr:`cloudnode.client.writer.SignedOperation.least_height`.
         """
         params = {"operation": body.decode(), "signature": signature.hex(), "wait": wait}
-        return self.call("submit", params, timeout=timeout)
+        context = {"min_height": least_height} if least_height else None
+        return self.call("submit", params, context, timeout=timeout)
 
     async def subscribe(
         self, topic: str, wanted: dict[str, Any] | None = None, after: LogPlace | None = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from cloudnode.client.client import Client
+from cloudnode.client.errors import ConnectionFailed
 from cloudnode.formats.addresses import decode_account
 from cloudnode.formats.block import Header
 from cloudnode.formats.epoch import Epoch
@@ -53,6 +54,7 @@ class EpochChain:
     def __init__(self, trusted: Epoch) -> None:
         """:param trusted: Where to begin: the genesis's epoch, or one that was verified earlier."""
         self._epochs = {trusted.number: trusted}
+        self._oldest = trusted
         self.newest = trusted
 
     @classmethod
@@ -96,6 +98,29 @@ class EpochChain:
             if page.next is None or not page.epochs or pending is None:
                 return self.newest
             after = self.newest.number
+
+    async def follow_back(self, client: Client, genesis: Genesis) -> None:
+        """Ask a node for the epochs between the genesis and the oldest one that is known, and check them: they have to
+        lead there.
+
+        :raises LedgerError: What the node told is not so, or leads elsewhere (``block_validators``).
+        :raises ClientError: It did not answer, or does not know of so many epochs.
+        """
+        oldest = self._oldest
+        older = EpochChain.of_genesis(genesis)
+        await older.follow(client)
+        found = older.find(oldest.number)
+        if found is None:
+            raise ConnectionFailed(f"{client.url} does not tell of the epochs up to {oldest.number}.")
+        if (found.validators, found.base) != (oldest.validators, oldest.base):
+            raise LedgerError("block_validators", f"Epoch {oldest.number} is told with other validators.")
+        before = {number: epoch for number, epoch in older._epochs.items() if number < oldest.number}
+        self._epochs = before | self._epochs
+        self._oldest = self._epochs[0]
+
+    def precedes(self, number: int) -> bool:
+        """Whether an epoch is older than all that are known here."""
+        return number < self._oldest.number
 
     def _take(self, told: _Told, pending: tuple[Header, Finality] | None) -> None:
         """Take the next epoch; ``pending`` is the end of the one before."""

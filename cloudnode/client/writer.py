@@ -48,12 +48,15 @@ class SignedOperation:
     """An operation as it is sent.
 
     :ivar id: SHA-256 of the body. :ivar expiry: The last height at which it is valid.
+    :ivar least_height: A node that is not at this height yet would refuse it as one of the future, for it was made at
+        the height of another one.
     """
 
     id: bytes
     body: bytes
     signature: bytes
     expiry: int
+    least_height: int = 0
 
 
 class _GenesisAnswer(Struct, frozen=True):
@@ -159,7 +162,10 @@ class Writer:
         return Envelope(self._network, self.account, time_ms, height, height + self._window)
 
     def _sign(self, envelope: Envelope, body: bytes) -> SignedOperation:
-        return SignedOperation(sha256(body).digest(), body, sign_operation(self._key, body), envelope.expiry)
+        return SignedOperation(
+            sha256(body).digest(), body, sign_operation(self._key, body), envelope.expiry,
+            max(envelope.valid_from - 1, 0),
+        )  # fmt: skip
 
 
 TEMPORARY = frozenset(
@@ -168,6 +174,7 @@ TEMPORARY = frozenset(
         "node_syncing",
         "not_final_yet",
         "operation_future",  # signed at a height that another node told and this one has not reached
+        "height_not_reached",  # the same, and it has waited
         "pool_full",
         "too_many_outstanding",
         "too_many_requests",
@@ -189,7 +196,9 @@ async def submit_final(client: Client, operation: SignedOperation, clock: Any, t
     while True:
         left = max(0.1, deadline - clock.seconds())
         try:
-            answer = await client.submit(operation.body, operation.signature, "final", timeout=left)
+            answer = await client.submit(
+                operation.body, operation.signature, "final", least_height=operation.least_height, timeout=left
+            )
         except RemoteError as error:
             if error.name not in TEMPORARY:
                 raise

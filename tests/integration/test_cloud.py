@@ -251,6 +251,14 @@ async def test_quorum(network: list[NodeProcess]) -> None:
         await pause(2.5)  # until all have signed who they are
         assert (await cloud.call("listrecords", {})).checked == "partly"
         assert (await cloud.call("getdatahash")).checked == "proof"
+        state = cloud.save()
+    finally:
+        await cloud.close()
+    # The next session knows where to ask.
+    cloud = await Cloud.connect(reactor=get_reactor(), state=state)
+    try:
+        assert (await cloud.call("getdatahash")).checked == "proof"
+        assert {node.ws_url for node in network} <= {place.url for place in cloud.places}
     finally:
         await cloud.close()
 

@@ -66,7 +66,7 @@ class AsyncioCloud(Face):
     """As :class:`Cloud`."""
 
     @classmethod
-    async def connect(cls, seeds: Iterable[str], **options: Any) -> AsyncioCloud:
+    async def connect(cls, seeds: Iterable[str] = (), **options: Any) -> AsyncioCloud:
         """As :meth:`Cloud.connect`, with the same options but for the reactor."""
         reactor = start_reactor()
         return cls(await _wait(lambda: Cloud.connect(seeds, reactor, **options)))

@@ -70,7 +70,7 @@ class BlockingCloud(Face):
     """As :class:`Cloud`; any thread may call it."""
 
     @classmethod
-    def connect(cls, seeds: Iterable[str], **options: Any) -> BlockingCloud:
+    def connect(cls, seeds: Iterable[str] = (), **options: Any) -> BlockingCloud:
         """As :meth:`Cloud.connect`, with the same options but for the reactor."""
         reactor = start_reactor()
         return cls(_wait(lambda: Cloud.connect(seeds, reactor, **options)))

@@ -18,12 +18,14 @@ from twisted.internet.defer import DeferredLock
 
 from cloudnode.client.client import Client
 from cloudnode.client.cloud.proving import by_name, check_absence, check_result, is_provable
-from cloudnode.client.comparing import learn_network
+from cloudnode.client.cloud.saved import SavedSession
+from cloudnode.client.comparing import NothingToCompare, learn_network
 from cloudnode.client.epochs import EpochChain
 from cloudnode.client.errors import RemoteError
 from cloudnode.client.messages import Answer, Context
 from cloudnode.client.proofs import ToldProof, read_hex, read_proof
 from cloudnode.client.signed import read_signed
+from cloudnode.client.writer import fetch_genesis
 from cloudnode.formats.block import Header
 from cloudnode.formats.comparing import weigh
 from cloudnode.formats.epoch import Epoch
@@ -93,13 +95,32 @@ class Checker:
         self._following = DeferredLock()
 
     @classmethod
-    async def learn(cls, client: Client, network: bytes | None) -> Checker:
+    async def learn(cls, client: Client, network: bytes | None, saved: SavedSession | None = None) -> Checker:
         """Begin with what a node brings.
 
         :param network: The id that the genesis must have; None to trust the first node in this alone.
-        :raises NothingToCompare: It brings no genesis with this id, or epochs that do not follow from it.
+        :param saved: What an earlier session verified.
+        :raises ClientError: It brings no genesis with this id, or epochs that do not follow from what is believed.
         """
-        return cls(*await learn_network([client], network))
+        if saved is None or saved.epoch is None:
+            checker = cls(*await learn_network([client], network))
+        else:
+            genesis = await fetch_genesis(client)
+            if genesis.network != network:
+                raise NothingToCompare(f"{client.url} is of network {genesis.network_hex}.")
+            checker = cls(genesis, EpochChain(saved.epoch))
+            try:
+                await checker._chain.follow(client)
+            except LedgerError as error:
+                why = f"{client.url} tells of epochs that do not go on from the last one known: {error}"
+                raise NothingToCompare(why) from error
+        if saved is not None and saved.header is not None:
+            checker._remember(saved.header)
+        return checker
+
+    def save(self) -> tuple[Epoch, Header | None]:
+        """The newest epoch, and the newest header that is known to be final."""
+        return self._chain.newest, self.find_final(self.newest)
 
     # Answers
 
@@ -240,7 +261,11 @@ class Checker:
         return header
 
     async def _follow(self, client: Client, epoch: int) -> None:
-        if self._chain.find(epoch) is None:
+        if self._chain.find(epoch) is not None:
+            return
+        if self._chain.precedes(epoch):
+            await self._chain.follow_back(client, self.genesis)
+        else:
             await self._chain.follow(client)
 
     def _remember(self, header: Header) -> None:

@@ -34,6 +34,14 @@ from cloudnode.client.cloud.log import ProvenLog
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
 from cloudnode.client.cloud.questions import Questions
+from cloudnode.client.cloud.saved import (
+    SavedSession,
+    StateInvalid,
+    decode_session,
+    encode_session,
+    restore_places,
+    save_places,
+)
 from cloudnode.client.cloud.session import Session
 from cloudnode.client.cloud.subscription import CloudSubscription, Opened, ProvenSubscription, ServedSubscription
 from cloudnode.client.cloud.writing import Writing
@@ -78,12 +86,13 @@ class Cloud:
     @classmethod
     async def connect(
         cls,
-        seeds: Iterable[str],
+        seeds: Iterable[str] = (),
         reactor: Any = None,
         *,
         network: str | None = None,
         verify: str = "proof",
         height: int = 0,
+        state: bytes | None = None,
         timeout: float = TIMEOUT,
         on_liar: Callable[[Accusation], object] = lambda accusation: None,
         on_censorship: Callable[[Censorship], object] = lambda censorship: None,
@@ -97,19 +106,28 @@ class Cloud:
         :param network: The network's id (the genesis hash), 64 hex digits. None trusts the first seed that answers to
             say which network it is.
         :param verify: ``proof``, ``certificate``, ``quorum:K`` or ``none``: see ``docs/client.md``.
-        :param height: Of an earlier session that this one is not to be behind. :param timeout: Seconds that a call may
+        :param height: Of an earlier session that this one is not to be behind.
+        :param state: What :meth:`save` gave in an earlier session, which this one goes on with: whom it believed, how
+            far it had seen, which places it knew. Seeds may be left out then. :param timeout: Seconds that a call may
             take in all. :param on_liar: Told of each node that is left because it lied.
         :param on_censorship: Told of each operation that a node took (``wait`` ``accepted``) and that the log did not
             get: when it is overdue and is sent elsewhere, and when its expiry has passed.
         :param connect: Makes a connection to a URL, in place of :func:`cloudnode.client.connecting.connect`; a node
             that is named by its key is reached through these.
         :raises AddressInvalid: A seed is no URL of a node. :raises ValueError: ``verify`` is none of the above.
+        :raises StateInvalid: The state is damaged, of another format, or of another network.
         :raises ConnectionFailed: No seed answers.
         """
         if reactor is None:
             from twisted.internet import reactor
         policy = Policy.parse(verify)
         directory = Directory(seeds, random_fraction)
+        saved = None if state is None else decode_session(state, time.time())
+        if saved is not None:
+            if network not in (None, saved.network.hex()):
+                raise StateInvalid(f"it is of network {saved.network.hex()}")
+            network, height = saved.network.hex(), max(height, saved.height)
+            restore_places(directory, saved.places)
         if not len(directory):
             raise ValueError("A session needs the URL of a node at least.")
 
@@ -127,6 +145,7 @@ class Cloud:
             reactor,
             network=None if network is None else bytes.fromhex(network),
             certifies=policy.certifies,
+            saved=saved,
             left=left,
             accused=on_liar,
         )
@@ -288,6 +307,19 @@ class Cloud:
         any, is with an honest node: a few seconds at most.
         """
         await self._nodes.reported()
+
+    def save(self) -> bytes:
+        """What a later session goes on with (``state`` of :meth:`connect`): a text of at most 256 KB, to be kept where
+        nobody else writes.
+
+        :raises ConnectionFailed: The session knows no network yet.
+        """
+        network, checker = self._nodes.network, self._nodes.checker
+        if network is None:
+            raise ConnectionFailed("Nothing is known yet that could be saved.")
+        epoch, header = (None, None) if checker is None else checker.save()
+        places = save_places(self.places, time.time())
+        return encode_session(SavedSession(network, self._session.height, epoch, header, places))
 
     async def close(self) -> None:
         """End the session: what is under way fails with :class:`SessionClosed`."""

@@ -53,7 +53,8 @@ class Place:
     :ivar height: The newest height that it told. :ivar behind: How many heights that was below the newest known then.
     :ivar failures: In a row. :ivar retry_at: Until then it comes last, in seconds of the caller's clock.
     :ivar lie: What it told that is not so; None as long as nothing was. :ivar trouble: What its last failure was.
-    :ivar suspicions: How often its node took an operation that the log did not get.
+    :ivar suspicions: How often its node took an operation that the log did not get. :ivar lied_at: When its lie was
+        saved first, in unix seconds.
     """
 
     url: str
@@ -68,6 +69,7 @@ class Place:
     lie: str | None = None
     trouble: str = ""
     suspicions: int = 0
+    lied_at: float = 0.0
     taste: float = 1.0
 
     @property

@@ -34,6 +34,10 @@ class Face:
         """As :attr:`Cloud.places`."""
         return self.cloud.places
 
+    def save(self) -> bytes:
+        """As :meth:`Cloud.save`."""
+        return self.cloud.save()
+
     @property
     def routes(self) -> dict[str, str]:
         """As :attr:`Cloud.routes`."""

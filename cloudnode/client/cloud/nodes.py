@@ -23,6 +23,7 @@ from cloudnode.client.cloud.checking import Checker
 from cloudnode.client.cloud.connections import Connections
 from cloudnode.client.cloud.directory import Directory, Place
 from cloudnode.client.cloud.errors import AnswerFalse
+from cloudnode.client.cloud.saved import SavedSession
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
 from cloudnode.formats.errors import LedgerError
 
@@ -34,6 +35,9 @@ PATIENCE = 4.0
 
 READY = 3
 """Connections that are kept ready, each with another node."""
+
+VISITED = 8
+"""Places of an earlier session that are visited at once, besides the seeds."""
 
 REPORT = 6.0
 """Seconds that whoever waits for liars to be reported waits at most."""
@@ -56,12 +60,13 @@ class Nodes:
         *,
         network: bytes | None,
         certifies: bool,
+        saved: SavedSession | None = None,
         left: Callable[[Place], object],
         accused: Callable[[Accusation], object],
     ) -> None:
         """
-        :param certifies: Whether nodes are checked. :param left: Told of each place whose subscriptions are to go
-            elsewhere.
+        :param certifies: Whether nodes are checked. :param saved: What an earlier session verified.
+        :param left: Told of each place whose subscriptions are to go elsewhere.
         :param accused: Told of each liar.
         """
         self.directory = directory
@@ -71,6 +76,7 @@ class Nodes:
         self.pinned: frozenset[str] | None = None
         self._clock = clock
         self._certifies = certifies
+        self._saved = saved
         self._left = left
         self._accused = accused
         self._connections = Connections(connect, self._lost)
@@ -84,31 +90,46 @@ class Nodes:
     # Beginning and end
 
     async def begin(self) -> None:
-        """Visit the seeds; done when the first has answered.
+        """Visit the seeds and the best of the places that an earlier session knew; done when the first has answered.
 
         :raises ConnectionFailed: None does; the message has what each did instead.
         """
-        first: Deferred[None] = Deferred()
-        places = list(self.directory)
+        ranked = self.directory.rank(self._clock.seconds())
+        first = [place for place in ranked if place.is_seed]
+        first += [place for place in ranked if not place.is_seed][:VISITED]
         troubles: list[str] = []
+        for places in (first, [place for place in ranked if place not in first]):
+            if places and await self._visit_all(places, troubles):
+                break
+        else:
+            raise ConnectionFailed(f"No node answers: {' '.join(troubles)}")
+        self._loop.start(REFRESH, now=False).addErrback(
+            lambda failure: self._log.failure("Nodes are not watched any more", failure)
+        )
+
+    async def _visit_all(self, places: list[Place], troubles: list[str]) -> bool:
+        """Visit places all at once.
+
+        :returns: True as soon as one has answered; False once none has, and why is in ``troubles``.
+        """
+        done: Deferred[bool] = Deferred()
+        failed: list[Place] = []
 
         async def visit(place: Place) -> None:
             try:
                 await self._visit(place)
             except ClientError as error:
+                failed.append(place)
                 troubles.append(error.message)
-                if len(troubles) == len(places) and not first.called:
-                    first.errback(ConnectionFailed(f"No node answers: {' '.join(troubles)}"))
+                if len(failed) == len(places) and not done.called:
+                    done.callback(False)
             else:
-                if not first.called:
-                    first.callback(None)
+                if not done.called:
+                    done.callback(True)
 
         for place in places:
             self._in_background(visit(place), place)
-        await first
-        self._loop.start(REFRESH, now=False).addErrback(
-            lambda failure: self._log.failure("Nodes are not watched any more", failure)
-        )
+        return await done
 
     def close(self) -> Deferred[None]:
         """Close all connections."""
@@ -291,7 +312,7 @@ class Nodes:
             self._connections.drop(place, ConnectionFailed(f"{place.url} is of another network."))
             raise ConnectionFailed(f"{place.url} is of network {told}, not of {network.hex()}.")
         if self._certifies and self.checker is None:
-            self.checker = await Checker.learn(client, network)
+            self.checker = await Checker.learn(client, network, self._saved)
             self.network = self.checker.genesis.network
         elif network is None:
             try:

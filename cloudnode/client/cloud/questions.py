@@ -87,14 +87,15 @@ class Questions:
         deadline: float | None,
         *,
         hedges: bool,
+        least_hedge: float = HEDGE,
         keeping: bool = False,
         without: Collection[Place] = (),
     ) -> tuple[T, Place]:
         """Ask the best places until one answers.
 
         :param deadline: In seconds of the clock; None for no end. :param hedges: Whether a second place is asked when
-            the first is slow. :param keeping: Whether the place must keep its connection. :param without: Never ask
-            these.
+            the first is slow. :param least_hedge: Seconds after which it is slow, at least. :param keeping: Whether the
+            place must keep its connection. :param without: Never ask these.
         :returns: What ``ask`` gave, and the place.
         :raises ClientError: The last failure.
         """
@@ -111,7 +112,7 @@ class Questions:
             choose,
             self._clock,
             timeout=None if deadline is None else max(0.0, deadline - self._clock.seconds()),
-            hedge_after=max(HEDGE, HEDGE_LATENCIES * latency) if hedges else None,
+            hedge_after=max(least_hedge, HEDGE_LATENCIES * latency) if hedges else None,
             confirms=(lambda error: not isinstance(error, Denied)) if self._policy.certifies else (lambda error: False),
         )
         self._asking.add(asking.done)

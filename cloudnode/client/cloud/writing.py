@@ -20,6 +20,9 @@ from cloudnode.client.writer import SignedOperation, Submitted, check_result
 from cloudnode.formats.errors import LedgerError, result_code
 from cloudnode.formats.nodes import WindowValue
 
+HEDGE = 3.0
+"""Seconds, and the least, after which an operation that is not final is sent to a second node as well."""
+
 
 class Writing:
     """Sends operations for a session."""
@@ -50,7 +53,7 @@ class Writing:
         deadline = self._clock.seconds() + seconds
         while True:
             submitted, place = await self._questions.ask(
-                partial(self._submit_at, operation, wait, deadline), deadline, hedges=False
+                partial(self._submit_at, operation, wait, deadline), deadline, hedges=True, least_hedge=HEDGE
             )
             if submitted.cursor is None:
                 return submitted
@@ -70,7 +73,9 @@ class Writing:
         client = await self._nodes.connect(place)
         left = max(0.05, deadline - self._clock.seconds())
         try:
-            answer = await client.submit(operation.body, operation.signature, wait, timeout=left)
+            # One that lags refuses an operation made at another's height at once, which is better than waiting for it.
+            least = 0 if place.is_stale else operation.least_height
+            answer = await client.submit(operation.body, operation.signature, wait, least_height=least, timeout=left)
         except (ConnectionFailed, TimedOut) as error:
             self._nodes.failed(place, error)
             raise

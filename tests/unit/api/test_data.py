@@ -6,6 +6,9 @@ import json
 from itertools import pairwise
 from typing import Any
 
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+
 from cloudnode.api.limits import Limits
 from cloudnode.formats.block import validators_hash
 from cloudnode.formats.epoch import Epoch
@@ -123,6 +126,24 @@ class SubmitTests(NodeTestCase):
         self.assertEqual(self.refused(build_put(future, "film", "1", b"1")), (-26, "operation_future"))
         past = Envelope(self.node.genesis.network, account.public, TIME, 0, 1)
         self.assertEqual(self.refused(build_put(past, "film", "1", b"1")), (-26, "operation_expired"))
+
+    def test_ahead(self) -> None:
+        """An operation that was made at a height which this node has not reached is taken when it has."""
+        ahead = replace(self.node.envelope(self.node.account), valid_from=self.node.ledger.head.height + 3)
+        body = build_put(ahead, "film", "ahead", b"1")
+        least = ahead.valid_from - 1
+        request = {"jsonrpc": "2.0", "id": 1, "method": "submit", "params": self.node.params(body)}
+        request["context"] = {"min_height": least}
+        answers: list[Any] = []
+        waiting = self.node.answerer.answer(json.dumps(request).encode(), self.node.scope())
+        assert isinstance(waiting, Deferred)
+        waiting.addCallback(lambda answer: answers.append(json.loads(answer)))
+        self.node.put("1")
+        self.assertEqual(answers, [])
+        self.node.put("2")
+        self.node.pass_time(0.5)
+        self.assertEqual(answers[0]["result"]["receipt"]["height"], least)
+        self.assertIn("result", self.node.ask("getrecord", self.node.name("ahead")))
 
 
 class NoBlocksTests(NodeTestCase):
