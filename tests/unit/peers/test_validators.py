@@ -52,6 +52,24 @@ class ValidatorCase(SynchronousTestCase):
         node.stop()
         self.network.advance(0.1)
 
+    def appoint(self, by: Sequence[int], validators: Sequence[int]) -> None:
+        """So many of the present validators appoint the nodes of these numbers, counted from 1."""
+        ledger = self.nodes[0].ledger
+        keys = tuple(self.network.validator_key(number).public for number in validators)
+        epoch = ledger.epoch
+        approvals = []
+        for index, key in enumerate(epoch.validators):
+            for number in by:
+                if self.network.validator_key(number).public == key:
+                    signer = self.network.validator_key(number)
+                    approvals.append(sign_approval(signer, index, ledger.network, epoch.number, keys))
+        envelope = Envelope(ledger.network, make_key(100).public, TIME, ledger.head.height, ledger.head.height + 50)
+        body = build_appoint(envelope, Appoint(epoch.number, keys, tuple(approvals)))
+        accepted = ledger.submit(body, sign_operation(make_key(100), body))
+        self.network.advance(2)
+        final = ledger.when_final(self.successResultOf(accepted).id, envelope.expiry)
+        self.successResultOf(final)
+
 
 class ValidatorTests(ValidatorCase):
     def test_agree(self) -> None:
@@ -153,24 +171,6 @@ class ValidatorTests(ValidatorCase):
         self.network.advance(6)
         self.put_final(nodes[1], "after")
         self.check_same(*nodes)
-
-    def appoint(self, by: Sequence[int], validators: Sequence[int]) -> None:
-        """So many of the present validators appoint the nodes of these numbers, counted from 1."""
-        ledger = self.nodes[0].ledger
-        keys = tuple(self.network.validator_key(number).public for number in validators)
-        epoch = ledger.epoch
-        approvals = []
-        for index, key in enumerate(epoch.validators):
-            for number in by:
-                if self.network.validator_key(number).public == key:
-                    signer = self.network.validator_key(number)
-                    approvals.append(sign_approval(signer, index, ledger.network, epoch.number, keys))
-        envelope = Envelope(ledger.network, make_key(100).public, TIME, ledger.head.height, ledger.head.height + 50)
-        body = build_appoint(envelope, Appoint(epoch.number, keys, tuple(approvals)))
-        accepted = ledger.submit(body, sign_operation(make_key(100), body))
-        self.network.advance(2)
-        final = ledger.when_final(self.successResultOf(accepted).id, envelope.expiry)
-        self.successResultOf(final)
 
     def test_validators_change(self) -> None:
         """A follower is appointed in place of a validator: it votes from then on, and the other one follows."""
