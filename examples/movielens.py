@@ -28,7 +28,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cloudnode.cli.progress import ProgressBar
 from cloudnode.cli.running import Interrupted, run_in_reactor
-from cloudnode.cli.values import certificate_hash, count
+from cloudnode.cli.values import count, sha256_hash
 from cloudnode.client.address import AddressInvalid
 from cloudnode.client.client import Client
 from cloudnode.client.connecting import connect
@@ -283,7 +283,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=head, epilog=tail, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--node", metavar="URL", default="ws://127.0.0.1:38082", help="default: %(default)s")
-    parser.add_argument("--cert-hash", metavar="HASH", type=certificate_hash, help="the node's certificate")
+    parser.add_argument("--cert-hash", metavar="HASH", type=sha256_hash, help="the node's certificate")
     parser.add_argument("--movies", metavar="FILE", type=Path, help="CSV, perhaps .gz: movieId,title,year,genres")
     parser.add_argument("--ratings", metavar="FILE", type=Path, help="CSV, perhaps .gz: userId,movieId,stars,timestamp")
     parser.add_argument("--limit", metavar="N", type=count, help="the first N ratings only, and their films")
