@@ -63,7 +63,7 @@ test("mappings, ports and dial-backs are told in sentences", () => {
   };
   const told = mappingSentence(mapping, NOW);
   assert.match(told, /UDP socket 10\.0\.0\.2:45001 is seen from outside as 203\.0\.113\.7:40001, as node bbbbbbbb told by STUN 5 s ago/);
-  assert.match(told, /every 15 s\. A node that it never wrote to has reached it there/);
+  assert.match(told, /a packet every 15 s keeps it open\. A node that it never wrote to has reached it there/);
   assert.match(mappingSentence({ ...mapping, confirmed: false }, NOW), /do not reach it/);
   assert.match(mappingSentence({ ...mapping, confirmed: null }, NOW), /not been tried/);
   assert.match(mappingSentence({ ...mapping, address: "2001:db8::7" }, NOW), /\[2001:db8::7\]:40001/);
@@ -109,7 +109,7 @@ test("nodes of many tellings come together by their keys", () => {
   const peer = { id: C, validator: "dd".repeat(32), protocol: "ws-udp", interfaces: [{ transport: "ws", address: "192.0.2.3", port: 1, secure: true }] };
   const info = {
     sync: { role: "validator" }, interfaces: [{ transport: "http", protocol: "tcp", address: "", port: 38081, secure: false }],
-    stun: { nat: null, interfaces: [{ transport: "tcp", port: 38081, reached: true, observer: B }] },
+    stun: { nat: null, interfaces: [{ transport: "tcp", port: 38081, reached: true, address: "192.0.2.2", observer: B }] },
   };
   const { nodes, links } = buildNetwork({
     compared: [compared({}), compared({ node: B, url: "http://192.0.2.2:38081", state: "silent", reason: "It is gone." })],
@@ -126,6 +126,7 @@ test("nodes of many tellings come together by their keys", () => {
   assert.equal(a.interfaces[0].reached, "from this browser");
   assert.equal(b.interfaces[0].reached, "by node bbbbbbbb");
   assert.equal(c.interfaces[0].reached, "");
+  assert.equal(a.interfaces[0].at, "192.0.2.1:38081", "the node itself names no address");
   assert.equal(natName(c.nat), "full-cone NAT");
   assert.deepEqual(links, [{ from: A, to: C, over: "ws-udp" }, { from: A, to: B, over: "ws" }]);
 });
@@ -141,6 +142,7 @@ test("the verdict names liars, laggards and silent ones, each for what it is", (
   assert.equal(of("agrees", "agrees", "lying"), "bad: 2 nodes hold the true data; 1 lies.");
   assert.equal(of("agrees", "behind", "silent", "silent"), "warn: 1 node holds the true data; 1 is behind and 2 do not answer.");
   assert.equal(of("silent"), "wait: No node answers.");
+  assert.deepEqual(summarize([compared({})], 3), { state: "good", title: "1 node holds the true data; 2 were not asked yet." });
   assert.equal(of("lying"), "bad: 1 lies.");
 });
 

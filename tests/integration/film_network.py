@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
+import pytest
 
 from cloudnode.cli.demo.plan import NodePlan, prepare
 from tests.integration.conftest import ROOT, NodeProcess, wait_until
@@ -93,7 +94,9 @@ def publish(data: Data, node: NodeProcess, home: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / "movielens.py"), "--node", node.ws_url]
     command += ["--movies", str(data.movies), "--ratings", str(data.ratings), "--secret", str(home / "secret")]
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, env=environment, cwd=home, check=True, capture_output=True, timeout=120)
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        pytest.fail(f"publishing ended with status {done.returncode}: {done.stdout}{done.stderr}\n{node.log}")
 
 
 def has(node: NodeProcess, data: Data) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from cloudnode.formats.keys import SigningKey
+from cloudnode.page.files import SINGLE_PAGE, load_files
 from tests.integration.callers import SECONDS as CALL_SECONDS
 from tests.integration.chromium import (
     Watched,
@@ -237,6 +239,34 @@ def test_killed_under_the_page(films: FilmNetwork, browser: Any) -> None:
             node.start()
         page.get_by_role("link", name="Network").click()
         watched.expect_text("#verdict .title", f"All {NODES} nodes hold the same data.", 60)
+
+
+def test_behind(films: FilmNetwork, browser: Any, tmp_path: Path) -> None:
+    """A node that lost the others is said to be behind, and by how much, not to lie."""
+    lost = NodeProcess(tmp_path / "lost", ["--join", films.nodes[2].ws_url])
+    alone = NodeProcess(tmp_path / "alone", ["--join", "ws://127.0.0.1:1"])
+    copy = tmp_path / "cloudnode-page.html"
+    copy.write_bytes(load_files()[f"/{SINGLE_PAGE}"].body)
+    try:
+        lost.start()
+        wait_until(lambda: height(lost) >= height(films.nodes[0]), 20, "its catching up")
+        lost.stop()
+        # The same data at another address, with nobody that it knows.
+        shutil.copytree(lost.datadir, alone.datadir, ignore=shutil.ignore_patterns("peers.json", "stun.json", "lock"))
+        alone.start()
+        author = SigningKey.generate()
+        for place in range(8):
+            put_record(films.nodes[0], author, "event", str(place), place)
+        assert height(alone) < height(films.nodes[0]) - 8
+        with open_page(browser, copy.as_uri(), viewport=WIDE, may_fail=REFUSED) as watched:
+            page = watched.page
+            page.get_by_label("Nodes, separated by spaces").fill(f"{films.nodes[0].ws_url} {alone.ws_url}")
+            page.get_by_role("button", name="Connect").click()
+            watched.expect_text(f'#nodes tr[data-node="{node_id(alone)}"]', "blocks behind")
+            watched.expect_text("#verdict .title", f"{NODES} nodes hold the true data; 1 is behind")
+    finally:
+        alone.close()
+        lost.close()
 
 
 def test_own_copy(films: FilmNetwork, browser: Any, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ function draw() {
   const network = buildNetwork({compared, facts, stun, own, places: cloud.places});
   const view = currentView();
   if (view === "network") {
-    showVerdict(cloud.state, compared, {network: cloud.network, isNamed});
+    showVerdict(cloud.state, compared, {network: cloud.network, isNamed, known: network.nodes.length});
     drawMap(network);
     showNodes(network.nodes, network.links);
     showBlocks();

@@ -59,19 +59,19 @@ function describe({nodes, links}) {
 }
 
 /** @param {NetworkNode} node @param {import("./layout.js").Spot} spot */
-function drawNode(node, {x, y, angle}) {
+function drawNode(node, {x, y}) {
   const isBehindNat = node.nat && node.nat.mapping !== "unknown" && node.nat.mapping !== "none";
   const below = node.height === null ? node.verdict : node.state === "good" ? `block ${node.height}` : node.verdict;
   const speed = node.latency === null || width < 480 ? "" : ` · ${duration(node.latency)}`;
   return svg("g", {key: node.id, class: "node", "data-state": node.state, transform: `translate(${x} ${y})`, onclick: () => choose(node.id)},
     node.state === "good" && svg("circle", {key: `flash ${flashes}`, class: flashes ? "flash" : "flash none", r: RADIUS}),
     node.isOwn && svg("circle", {class: "own", r: RADIUS + 5}),
-    isBehindNat && svg("path", {class: "wall", d: wall(angle)}),
+    isBehindNat && svg("path", {class: "wall", d: WALL}),
     node.isValidator ? svg("path", {class: "body", d: HEXAGON}) : svg("circle", {class: "body", r: RADIUS - 1}),
     svg("path", {class: "glyph", d: glyph(node.state), transform: "translate(-12 -12)"}),
     svg("text", {class: "name", y: RADIUS + 19}, short(node.id)),
     svg("text", {class: "small", y: RADIUS + 34}, `${below}${speed}`),
-    isBehindNat && svg("text", {class: "small", y: -RADIUS - 17}, natName(node.nat)),
+    isBehindNat && svg("text", {class: "small", y: -RADIUS - 16}, natName(node.nat)),
     width >= 480 && svg("text", {class: "small", y: RADIUS + 49}, pips(node)));
 }
 
@@ -86,12 +86,8 @@ const HEXAGON = `M${[0, 1, 2, 3, 4, 5].map((corner) => {
   return `${(Math.cos(angle) * RADIUS * 1.06).toFixed(1)} ${(Math.sin(angle) * RADIUS * 1.06).toFixed(1)}`;
 }).join("L")}Z`;
 
-/** A wall outside of the node. @param {number} angle */
-function wall(angle) {
-  const [radius, half] = [RADIUS + 11, 1.05];
-  const at = (/** @type {number} */ direction) => `${(Math.cos(direction) * radius).toFixed(1)} ${(Math.sin(direction) * radius).toFixed(1)}`;
-  return `M${at(angle - half)}A${radius} ${radius} 0 0 1 ${at(angle + half)}`;
-}
+/** A wall before the node: above it, where no name stands. */
+const WALL = `M${-RADIUS - 8} -6A${RADIUS + 10} ${RADIUS + 10} 0 0 1 ${RADIUS + 8} -6`;
 
 /** @param {{nodes: NetworkNode[], links: any[]}} network */
 function drawLegend({nodes, links}) {

@@ -5,6 +5,8 @@
  * links, its NAT) come together by the nodes' keys.
  */
 
+import {endpoint} from "./plain.js";
+
 /** @typedef {Record<string, any>} Told A part of what the API answers, see docs/api.md. */
 
 /**
@@ -35,6 +37,7 @@
  * @property {string} transport @property {string} address @property {number} port @property {boolean} secure
  * @property {string} protocol `tcp` or `udp`.
  * @property {string} reached How it is known to be reached; empty if it is not.
+ * @property {string} at Where, if that is elsewhere than the node says of itself.
  * @property {boolean} failed Whether a node tried it in vain.
  */
 
@@ -135,17 +138,19 @@ function readInterfaces(id, told, peer, places) {
     const protocol = each.protocol ?? (each.transport === "http" || each.transport === "ws" ? "tcp" : "udp");
     const dialled = tried.find((/** @type {Told} */ by) => by.transport === protocol && by.port === each.port);
     const reached = place ? "from this browser" : dialled?.reached ? `by node ${dialled.observer.slice(0, 8)}` : "";
-    return {...each, protocol, reached, failed: Boolean(dialled && !dialled.reached)};
+    const where = place ? place.url.replace(/^[a-z+]+:\/\/([^/#]*).*$/, "$1") : reached ? endpoint(dialled.address, dialled.port) : "";
+    const at = where === endpoint(each.address, each.port) ? "" : where;
+    return {...each, protocol, reached, at, failed: Boolean(dialled && !dialled.reached)};
   });
 }
 
 /**
  * What the comparison says of all nodes together.
  *
- * @param {Compared[]} compared
+ * @param {Compared[]} compared @param {number} [known] Nodes that are known, asked or not.
  * @returns {{state: "good" | "warn" | "bad" | "wait", title: string}}
  */
-export function summarize(compared) {
+export function summarize(compared, known = 0) {
   const named = (/** @type {string} */ state) => compared.filter((each) => each.state === state).length;
   const [agree, behind, lying, silent] = ["agrees", "behind", "lying", "silent"].map(named);
   const nodes = (/** @type {number} */ many) => (many === 1 ? "1 node" : `${many} nodes`);
@@ -154,13 +159,16 @@ export function summarize(compared) {
   if (lying) parts.push(lying === 1 ? "1 lies" : `${lying} lie`);
   if (behind) parts.push(behind === 1 ? "1 is behind" : `${behind} are behind`);
   if (silent) parts.push(silent === 1 ? "1 does not answer" : `${silent} do not answer`);
+  const isTrouble = parts.length > 0;
+  const others = known - compared.length;
+  if (others > 0) parts.push(others === 1 ? "1 was not asked yet" : `${others} were not asked yet`);
   if (!parts.length) {
     return {state: "good", title: agree === 1 ? "One node, and what it says is true." : `All ${agree} nodes hold the same data.`};
   }
   const last = parts.pop();
   const rest = parts.length ? `${parts.join(", ")} and ${last}` : last;
   return {
-    state: lying ? "bad" : "warn",
+    state: lying ? "bad" : isTrouble ? "warn" : "good",
     title: agree ? `${nodes(agree)} ${agree === 1 ? "holds" : "hold"} the true data; ${rest}.` : `${rest?.charAt(0).toUpperCase()}${rest?.slice(1)}.`,
   };
 }

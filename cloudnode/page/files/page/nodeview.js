@@ -102,7 +102,7 @@ function reach(node) {
     el("tbody", {}, node.interfaces.map((each) => el("tr", {key: `${each.transport} ${each.port}`},
       el("th", {scope: "row"}, plainText(transportName(each.transport), 40)),
       el("td", {}, el("code", {}, plainText(each.address ? endpoint(each.address, each.port) : `port ${each.port}`, 80)), each.secure && el("span", {class: "small"}, each.protocol === "tcp" ? "in the clear or TLS" : "QUIC")),
-      el("td", {}, each.reached ? mark("good", each.reached) : each.failed ? mark("bad", "a node tried in vain") : mark("idle", "not tried")))))));
+      el("td", {}, each.reached ? [mark("good", each.reached), each.at && el("span", {class: "small"}, `at ${plainText(each.at, 80)}`)] : each.failed ? mark("bad", "a node tried in vain") : mark("idle", "not tried")))))));
 }
 
 /** @param {import("./network.js").NetworkNode} node @param {any} info */

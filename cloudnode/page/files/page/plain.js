@@ -76,8 +76,8 @@ export function mappingSentence(mapping, now) {
       ? "Nodes that it did not write to first do not reach it there."
       : "Whether strangers reach it there has not been tried yet.";
   return `Its ${mapping.transport.toUpperCase()} socket ${mapping.local} is seen from outside as ${where}, as node ` +
-    `${short(mapping.observer)} told by STUN ${ago(mapping.last_seen, now)}; it is kept open every ` +
-    `${duration(mapping.keepalive)}. ${reached}`;
+    `${short(mapping.observer)} told by STUN ${ago(mapping.last_seen, now)}; a packet every ` +
+    `${duration(mapping.keepalive)} keeps it open. ${reached}`;
 }
 
 /** A port that the router was asked for. @param {Told} port */

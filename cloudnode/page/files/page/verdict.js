@@ -14,10 +14,11 @@ import {number, short} from "./words.js";
 /**
  * @param {Verified | null} state
  * @param {import("./network.js").Compared[]} compared
- * @param {{network: string, isNamed: boolean}} trust Whether the reader named the network, or the first node did.
+ * @param {{network: string, isNamed: boolean, known: number}} trust Whether the reader named the network, or the first
+ *   node did; how many nodes are known.
  */
-export function showVerdict(state, compared, {network, isNamed}) {
-  const {state: kind, title} = summarize(compared);
+export function showVerdict(state, compared, {network, isNamed, known}) {
+  const {state: kind, title} = summarize(compared, known);
   const verdict = byId("verdict");
   verdict.dataset.state = kind;
   show(verdict,
