@@ -1,7 +1,7 @@
 // What verification costs: proof and certificate at 4 validators, and the start from the genesis over 1,000 epochs, by
 // WebCrypto and without it. Runs in Node.js and in browsers alike: `measure` is all there is to call.
 
-import { chooseCrypto, useCrypto } from "../src/crypto.js";
+import { currentCrypto, useCrypto } from "../src/crypto.js";
 import { noble } from "../src/crypto/noble.js";
 import { concat, toHex, u32, u64, u8 } from "../src/bytes.js";
 import { accountHash, recordHash } from "../src/formats/addresses.js";
@@ -34,7 +34,7 @@ const HEX = /^[0-9a-f]{64}$/;
 export async function measure({ rows = 20_000, epochs = 1_000, seconds = 2 } = {}) {
   const answer = await makeAnswer(rows);
   const made = await makeEpochs(epochs, VALIDATORS);
-  const implementations = [await chooseCrypto(globalThis.crypto?.subtle)];
+  const implementations = [await currentCrypto()];
   if (implementations[0] !== noble) implementations.push(noble);
   const measured = /** @type {Measured[]} */ ([]);
   for (const crypto of implementations) {

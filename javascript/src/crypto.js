@@ -32,8 +32,16 @@ let chosen = null;
 
 /** @returns {Promise<Crypto>} The implementation in use. */
 export function currentCrypto() {
-  chosen ??= chooseCrypto(globalThis.crypto?.subtle);
+  chosen ??= findWebCrypto().then(({subtle}) => chooseCrypto(subtle));
   return chosen;
+}
+
+/** @returns {Promise<globalThis.Crypto>} WebCrypto's object; in a page without a secure context it has no `subtle`. */
+async function findWebCrypto() {
+  if (globalThis.crypto) return globalThis.crypto;
+  // Node.js 18 has it in a module alone. No browser is without, so a bundle for one needs no such module.
+  const name = "node:crypto";
+  return (await import(/* @vite-ignore */ name)).webcrypto;
 }
 
 /**
@@ -83,13 +91,7 @@ export async function verifySignature(publicKey, message, signature) {
  * @returns {Promise<Bytes>} Bytes fit for secrets.
  */
 export async function randomBytes(size) {
-  let source = globalThis.crypto;
-  if (!source) {
-    // Node.js 18 has it in a module alone. No browser is without, so a bundle for one needs no such module.
-    const name = "node:crypto";
-    source = (await import(/* @vite-ignore */ name)).webcrypto;
-  }
-  return source.getRandomValues(new Uint8Array(size));
+  return (await findWebCrypto()).getRandomValues(new Uint8Array(size));
 }
 
 /** Of RFC 8032, chapter 7.1, test 2. */
