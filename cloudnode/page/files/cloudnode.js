@@ -1889,8 +1889,16 @@ var SEED_SIZE = 32;
 var SIGNATURE_SIZE = 64;
 var chosen = null;
 function currentCrypto() {
-  chosen ??= chooseCrypto(globalThis.crypto?.subtle);
+  chosen ??= findWebCrypto().then(({ subtle }) => chooseCrypto(subtle));
   return chosen;
+}
+async function findWebCrypto() {
+  if (globalThis.crypto) return globalThis.crypto;
+  const name = "node:crypto";
+  return (await import(
+    /* @vite-ignore */
+    name
+  )).webcrypto;
 }
 async function chooseCrypto(subtle) {
   if (!subtle) return noble;
@@ -1917,15 +1925,7 @@ async function verifySignature(publicKey, message, signature) {
   );
 }
 async function randomBytes(size) {
-  let source = globalThis.crypto;
-  if (!source) {
-    const name = "node:crypto";
-    source = (await import(
-      /* @vite-ignore */
-      name
-    )).webcrypto;
-  }
-  return source.getRandomValues(new Uint8Array(size));
+  return (await findWebCrypto()).getRandomValues(new Uint8Array(size));
 }
 var SEED = fromHex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "");
 var PUBLIC = fromHex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "");
