@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.threads import deferToThreadPool
 
@@ -24,6 +24,7 @@ from cloudnode.reach.clientsockets import ClientSocket, TcpClientSocket, UdpClie
 from cloudnode.reach.confirming import Confirming
 from cloudnode.reach.dialback import DialBackServing
 from cloudnode.reach.exchange import StunExchange
+from cloudnode.reach.httpprobe import probe_http
 from cloudnode.reach.keeper import MappingKeeper
 from cloudnode.reach.moving import AddressWatch
 from cloudnode.reach.nat.deciding import NatReport
@@ -107,6 +108,7 @@ class NodeReach:
         :param credentials: Those that the STUN server accepts. :param attach: Has STUN answered on a socket, and asked.
         """
         self._reactor = reactor
+        self._network = network
         self._make_quic = make_quic
         self._tcp = tcp
         self._attach = attach
@@ -164,7 +166,11 @@ class NodeReach:
         own = [each for each in listening if each.port is not None and {"ws", "ws-udp"} & set(each.transports)]
         udp = [each.port for each in own if each.protocol == "udp"]
         tcp = [each.port for each in own if each.protocol == "tcp"]
-        self.exchange.server = (udp[0] or 0 if udp else 0, tcp[0] or 0 if tcp else 0)
+        # A node without a port for WebSocket may have one for STUN alone.
+        stun = [each for each in listening if each.port is not None and "stun" in each.transports]
+        udp_servers = udp or [each.port for each in stun if each.protocol == "udp"]
+        tcp_servers = tcp or [each.port for each in stun if each.protocol == "tcp"]
+        self.exchange.server = (next(iter(udp_servers), None) or 0, next(iter(tcp_servers), None) or 0)
         if sockets:
             self._dials_back.send_indication = partial(_send_indication, sockets)
         self.keeper.serves_others = any(not ip_address(each.address.partition("%")[0]).is_loopback for each in own)
@@ -258,15 +264,28 @@ class NodeReach:
         return None
 
     async def _probe_peer(self, peer: Peer) -> None:
-        """Try the first interface of a peer that it says it serves at the address where it is seen."""
+        """Try the interfaces that a peer says it serves at the address where it is seen, one of each transport."""
         record = self.exchange.book.get(peer.id)
-        for each in peer.hello.interfaces:
-            if record is not None and each.transport in ("ws", "ws-udp") and each.host in ("", peer.address):
-                protocol: Protocol = "tcp" if each.transport == "ws" else "udp"
-                hashes = [certificate.hash for certificate in record.data.certificates]
-                await probe(self._reactor, protocol, peer.address, each.port, hashes)
+        trouble: Exception = ValueError("it tells no interface, or not by which certificate it is known")
+        told = [each for each in peer.hello.interfaces if each.host in ("", peer.address)]
+        ports = {each.transport: each.port for each in reversed(told)}
+        for transport, port in ports.items():
+            try:
+                if transport == "http":
+                    await probe_http(self._reactor, peer.address, port, peer.id, self._network)
+                elif record is not None and transport in ("ws", "ws-udp"):
+                    protocol: Protocol = "tcp" if transport == "ws" else "udp"
+                    hashes = [certificate.hash for certificate in record.data.certificates]
+                    await probe(self._reactor, protocol, peer.address, port, hashes)
+                else:
+                    continue
+            except CancelledError:
+                raise
+            except Exception as error:
+                trouble = error
+            else:
                 return
-        raise ValueError("it tells no interface, or not by which certificate it is known")
+        raise trouble
 
 
 def _read_certificate(told: Certificate) -> CertificateHash:

@@ -286,6 +286,29 @@ def test_session_survives(lab: natlab.Lab, start: Start, read: Callable[..., dic
     assert float(interval) < 4, "the interval that was learned is longer than mappings live"
 
 
+class HttpNode(LabNode):
+    """A node that serves HTTP and STUN, and nothing else."""
+
+    @property
+    def options(self) -> list[str]:
+        """Without WebSocket."""
+        served = ["--http", f"tcp:{self.http_port}:interface={self.address}", "--stun", "3478"]
+        return ["--datadir", str(self.datadir), *served, "--ws", "none", "--ws-udp", "none", *self.arguments]
+
+
+def test_reached_by_http(lab: natlab.Lab, start: Start) -> None:
+    """A peer that dialled this node, and of which nothing is reached but HTTP and STUN, gets mappings as well."""
+    node = start(lab.public_host("node"), options=("--reach", "always"))
+    peer = start(lab.public_host("peer"), node, kind=HttpNode)
+    observer = identity(peer)
+
+    def observed() -> set[str]:
+        own = node.call("getstuninfo")["mappings"]
+        return {each["transport"] for each in own if each["observer"] == observer}
+
+    wait_until(lambda: observed() == {"udp", "tcp"}, 20, "mappings by the peer's STUN server")
+
+
 def test_peer_goes(lab: natlab.Lab, start: Start) -> None:
     """When its peer goes, a node closes the sockets that it had for it, and tells of the mappings no more."""
     server = start(lab.public_host("server"))

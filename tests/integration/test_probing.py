@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from cloudnode.reach.httpprobe import HttpProbeFailed, probe_http
 from cloudnode.transports.probing import probe
 from tests.integration.conftest import NodeProcess
 
@@ -30,3 +31,17 @@ async def test_probe(reactor: Any, module_node: NodeProcess, protocol: Any) -> N
         await probe(reactor, protocol, "127.0.0.1", port, [bytes(32)])
     with pytest.raises(Exception):  # noqa: B017 - whatever the system says
         await probe(reactor, protocol, "127.0.0.1", 1, hashes, timeout=1.0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_probe_http(reactor: Any, module_node: NodeProcess) -> None:
+    """An HTTP port is reached if it gives an answer that the node signed; another key, or another port, is an error."""
+    told = module_node.call("getnodeinfo")
+    node, network = bytes.fromhex(told["node"]), bytes.fromhex(told["network"])
+    await probe_http(reactor, "127.0.0.1", module_node.http_port, node, network)
+    with pytest.raises(HttpProbeFailed, match="another node"):
+        await probe_http(reactor, "127.0.0.1", module_node.http_port, bytes(32), network)
+    with pytest.raises(HttpProbeFailed, match="status 200"):
+        await probe_http(reactor, "127.0.0.1", module_node.ws_port, node, network)
+    with pytest.raises(Exception):  # noqa: B017 - whatever the system says
+        await probe_http(reactor, "127.0.0.1", 1, node, network, timeout=1.0)
