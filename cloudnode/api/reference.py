@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ from cloudnode.formats.errors import RESULTS
 
 GROUPS = {"service": "Service", "data": "Data", "validation": "Validation", "live": "Live"}
 
-_EXAMPLE_LENGTH = 420
+_EXAMPLE_LENGTH = 1600
 """Longer results are cut in the reference; the OpenRPC document has them whole."""
+
+_WIDTH = 120
+"""Columns of an example's lines."""
 
 Lines = Iterator[str]
 
@@ -72,8 +76,32 @@ def _method(method: Method[Any], described: dict[str, Any]) -> Lines:
     yield ""
     if method.name in EXAMPLES:
         params, result = EXAMPLES[method.name]
-        cut = result if len(result) <= _EXAMPLE_LENGTH else result[:_EXAMPLE_LENGTH] + " ..."
-        yield from ("```", f"-> {method.name} {params}", f"<- {cut}", "```", "")
+        yield from ("<!-- executed: calls -->", "```")
+        yield from _wrap(f"-> {method.name} {params}")
+        yield from _wrap(f"<- {_shorten(result)}")
+        yield from ("```", "")
+
+
+def _shorten(result: str) -> str:
+    """A result to be read: of long hex digits the first ones, and of a very long text the beginning."""
+    text = re.sub(r"[0-9a-f]{32,}", lambda match: f"{match[0][:8]}...", result)
+    return text if len(text) <= _EXAMPLE_LENGTH else f"{text[:_EXAMPLE_LENGTH].rpartition(' ')[0]} ..."
+
+
+def _wrap(text: str) -> Lines:
+    """Lines that can be read without scrolling; those after the first are indented."""
+    yield from textwrap.wrap(text, _WIDTH, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+
+
+def index() -> Lines:
+    """All methods at a glance."""
+    yield from ("| method | |", "|---|---|")
+    for group, title in GROUPS.items():
+        yield f"| **[{title}](#{group})** | |"
+        for method in TABLE.values():
+            if method.group == group:
+                anchor = method.name.replace(".", "").lower()
+                yield f"| [`{method.name}`](#{anchor}) | {_cell(method.summary)} |"
 
 
 def _names(names: Iterable[str]) -> str:
@@ -138,7 +166,7 @@ def limits() -> Lines:
         yield f"| `{field.name}` | `{default}` | {_cell(texts[field.name])} |"
 
 
-PARTS = {"methods": methods, "types": types, "errors": errors, "limits": limits}
+PARTS = {"index": index, "methods": methods, "types": types, "errors": errors, "limits": limits}
 
 
 def renew(text: str) -> str:
