@@ -358,7 +358,7 @@ test("every node is asked for its state, and what each did is told", async () =>
   assert.deepEqual(compared.map(({url, state, height, behind}) => [url, state, height, behind]), [
     ["ws://a:1", "agrees", 10, 0], ["ws://bb:1", "behind", 4, 6], ["ws://ccc:1", "silent", 0, 0],
   ]);
-  assert.match(compared[2]?.reason ?? "", /Cannot reach/);
+  assert.match(compared[2]?.reason ?? "", /it was killed/);
   assert.deepEqual(told.sort(), compared.map((each) => each.url));
   assert.equal((await cloud.compare({most: 1})).length, 1);
   assert.deepEqual(await cloud.ask("ws://bb:1/", "ping"), {method: "ping"});

@@ -163,6 +163,14 @@ test("a node that signs another root is found by looking, with evidence", async 
   const compared = await meanwhile(clock, cloud.compare());
   assert.deepEqual(compared.map((each) => each.state).sort(), ["agrees", "agrees", "lying"]);
   assert.ok(cloud.places.at(-1)?.lie);
+  assert.equal(cloud.state?.nodes.length, 2);
+  // It is known by its key: at another of its places, where it tells the truth, it is not asked either.
+  liar.falseRoot = (root) => root;
+  liar.url = "ws://other:1";
+  await assert.rejects(meanwhile(clock, cloud.ask(liar.url, "ping").then(() => cloud.compare()).then((all) => {
+    if (!cloud.places.find((place) => place.url === liar.url)?.lie) throw new Error(`asked: ${JSON.stringify(all)}`);
+    throw new Error("left");
+  })), /left/);
   cloud.close();
 });
 

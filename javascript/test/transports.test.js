@@ -193,10 +193,10 @@ test("each request is a POST, so many at once", async () => {
     posts.push({body, answer: (text, status = 200) => resolve(new Response(text, {status}))});
   });
   const client = new Client(openHttp("http://a:1", /** @type {any} */ (fetch)), new FakeClock(), {url: "http://a:1"});
-  const calls = Array.from({length: 8}, (_, number) => client.call(`${number}`));
+  const calls = Array.from({length: 18}, (_, number) => client.call(`${number}`));
   for (const call of calls) call.catch(() => {});
   await settle();
-  assert.equal(posts.length, 6);
+  assert.equal(posts.length, 16);
   posts[0]?.answer(answer(posts[0].body));
   posts[1]?.answer("<html>", 200);
   posts[2]?.answer("wait", 429);
@@ -204,10 +204,29 @@ test("each request is a POST, so many at once", async () => {
   await assert.rejects(calls[1] ?? calls[0], /is it a cloudnode/);
   await assert.rejects(calls[2] ?? calls[0], (error) => error instanceof RemoteError && error.number === 429);
   await settle();
-  assert.equal(posts.length, 8);
+  assert.equal(posts.length, 18);
   assert.equal(client.keepsConnection, false);
   client.close();
   await assert.rejects(calls[7] ?? calls[0], /closed/);
+});
+
+test("a request that nobody waits for any more makes room", async () => {
+  const clock = new FakeClock();
+  let [sent, given] = [0, 0];
+  const fetch = (/** @type {string} */ _, /** @type {any} */ {signal}) => new Promise((__, reject) => {
+    sent += 1;
+    signal.addEventListener("abort", () => {
+      given += 1;
+      reject(signal.reason);
+    });
+  });
+  const client = new Client(openHttp("http://a:1", /** @type {any} */ (fetch)), clock, {timeout: 2});
+  const calls = Array.from({length: 20}, () => client.call("one"));
+  for (const call of calls) call.catch(() => {});
+  await clock.advance(2.1);
+  for (const call of calls) await assert.rejects(call, TimedOut);
+  assert.equal(given, sent);
+  client.close();
 });
 
 test("an answer by HTTP that is too long is not kept", async () => {

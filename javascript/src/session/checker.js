@@ -159,6 +159,11 @@ export class Checker {
     return {...this.#totals, nodes: [...this.#nodes.values()].sort((one, other) => other.height - one.height)};
   }
 
+  /** It lied: what it proved before counts for nothing. @param {string} node */
+  forgetNode(node) {
+    this.#nodes.delete(node);
+  }
+
   // Answers
 
   /**

@@ -16,6 +16,7 @@
  * @property {boolean} keepsConnection Whether the node can send by itself, which subscriptions need.
  * @property {(receiver: Receiver) => void} start Deliver from now on; called at once when the carrier is there.
  * @property {(id: number, message: string) => void} send Send one request. Does nothing once the connection is lost.
+ * @property {(id: number) => void} [forget] Nobody waits for this request's answer any more.
  * @property {() => void} close Tells nothing any more.
  */
 
@@ -105,10 +106,13 @@ export class Client {
       if (this.#failure) return reject(this.#failure);
       if (signal?.aborted) return reject(new ConnectionFailed("The call was given up."));
       const id = (this.#lastId += 1);
-      const giveUp = () => this.#take(id)?.reject(new ConnectionFailed("The call was given up."));
-      const forgetTimer = this.#clock.later(timeout, () => {
-        this.#take(id)?.reject(new TimedOut(`${this.url || "The node"} did not answer in time.`));
-      });
+      const fail = (/** @type {Error} */ error) => {
+        this.#take(id)?.reject(error);
+        this.#carrier.forget?.(id);
+      };
+      const giveUp = () => fail(new ConnectionFailed("The call was given up."));
+      const late = () => fail(new TimedOut(`${this.url || "The node"} did not answer in time.`));
+      const forgetTimer = this.#clock.later(timeout, late);
       signal?.addEventListener("abort", giveUp, {once: true});
       const forget = () => {
         forgetTimer();

@@ -35,13 +35,16 @@ export async function compareNodes(nodes, {most, onEach}) {
     onEach(compared);
   };
   for (const {node, url, reason} of nodes.accusations) add(judge({node, url, state: "lying", reason}));
-  const places = choosePlaces(nodes.ranked(), new Set(found.keys())).slice(0, most);
+  // Of a node's places first those that do not fail, and of these where it has proven to be.
+  const rank = (/** @type {Place} */ place) => 2 * Number(nodes.isResting(place)) + Number(!place.isProven);
+  const ranked = nodes.ranked().map((place) => ({place, rank: rank(place)})).sort((one, other) => one.rank - other.rank);
+  const places = choosePlaces(ranked.map((each) => each.place), new Set(found.keys())).slice(0, most);
   await Promise.all(places.map(async (place) => add(await ask(nodes, place))));
   return [...found.values()];
 }
 
 /**
- * One place for each node: the best of those where it has proven to be, or else is said to be.
+ * One place for each node.
  *
  * @param {Place[]} ranked The best first.
  * @param {Set<string>} without Leave these nodes out.
@@ -49,7 +52,7 @@ export async function compareNodes(nodes, {most, onEach}) {
 function choosePlaces(ranked, without) {
   /** @type {Map<string, Place>} */
   const chosen = new Map();
-  for (const place of [...ranked.filter((each) => each.isProven), ...ranked.filter((each) => !each.isProven)]) {
+  for (const place of ranked) {
     const key = place.node || place.url;
     if (!chosen.has(key) && !without.has(key)) chosen.set(key, place);
   }
@@ -59,6 +62,7 @@ function choosePlaces(ranked, without) {
 /** @param {import("./nodes.js").Nodes} nodes @param {Place} place @returns {Promise<Compared>} */
 async function ask(nodes, place) {
   const {url} = place;
+  if (nodes.isResting(place)) return judge({node: place.node, url, state: "silent", reason: place.trouble});
   try {
     await nodes.look(place);
   } catch (error) {

@@ -132,6 +132,11 @@ export class Nodes {
     return this.checker ? (this.checker.state?.height ?? 0) : this.newest;
   }
 
+  /** Whether a place failed just now, and there is no connection with it. @param {Place} place */
+  isResting(place) {
+    return place.retryAt > this.#clock.now() && !this.#connections.open.has(place);
+  }
+
   /** All places but those of liars, the best first. */
   ranked() {
     return this.directory.rank(this.#clock.now());
@@ -241,11 +246,10 @@ export class Nodes {
     tell(this.#options.accused, accusation);
     if (!accusation.evidence) return;
     for (const other of this.directory) {
-      if (other.node !== accusation.node || !other.isProven || other.lie !== null) continue;
-      this.directory.lied(other, accusation.reason);
-      this.#options.left(other);
-      this.#connections.drop(other, new ConnectionFailed(`${other.url} was left: ${accusation.reason}`));
+      const isItsOwn = other.node === accusation.node && other.isProven && other.lie === null;
+      if (isItsOwn) this.#leave(other, accusation.reason);
     }
+    this.checker?.forgetNode(accusation.node);
     await this.handIn(accusation.evidence);
   }
 
@@ -341,15 +345,22 @@ export class Nodes {
   /** @param {Checker} checker @param {Place} place @param {Client} client @returns {Promise<number>} Its height. */
   async #weigh(checker, place, client) {
     const weighed = await checker.weighState(client, {timeout: PATIENCE});
-    place.node = weighed.node;
+    const {node, height, evidence} = weighed;
+    place.node = node;
     place.isProven = true;
-    if (weighed.evidence === null) return weighed.height;
-    const lie = "evidence: it signed another state than the validators";
+    const known = this.accusations.find((each) => each.evidence && each.node === node);
+    if (evidence === null && !known) return height;
+    const lie = known?.reason ?? "evidence: it signed another state than the validators";
+    this.#leave(place, lie);
+    if (evidence !== null) await this.#name({url: place.url, node, reason: lie, evidence});
+    throw new AnswerFalse("evidence", place.url, `${place.url} is of a node that lied: ${lie}`);
+  }
+
+  /** Ask a place no more. @param {Place} place @param {string} lie */
+  #leave(place, lie) {
     this.directory.lied(place, lie);
     this.#options.left(place);
     this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${lie}`));
-    await this.#name({url: place.url, node: weighed.node, reason: lie, evidence: weighed.evidence});
-    throw new AnswerFalse("evidence", place.url, `${place.url} signed another state than the validators.`);
   }
 
   #refresh() {

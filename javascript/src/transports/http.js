@@ -5,8 +5,8 @@
 import {AnswerMalformed, ClientError, ConnectionFailed, RemoteError, messageOf} from "../session/errors.js";
 import {MESSAGE_MAX} from "./websocket.js";
 
-/** POSTs on their way at once, as many as browsers make connections to a host. */
-const CONNECTIONS = 6;
+/** POSTs on their way at once; browsers send six of them to a host, and keep the others. */
+const CONNECTIONS = 16;
 
 /** @typedef {(url: string, init: RequestInit) => Promise<Response>} Fetch */
 
@@ -18,25 +18,26 @@ const CONNECTIONS = 6;
 export function openHttp(url, fetch) {
   /** @type {import("../session/client.js").Receiver | null} */
   let receiver = null;
-  /** @type {{id: number, message: string}[]} */
-  const waiting = [];
-  const closing = new AbortController();
-  let busy = 0;
+  /** @type {Map<number, string>} */
+  const waiting = new Map();
+  /** @type {Map<number, AbortController>} */
+  const busy = new Map();
 
   const postNext = () => {
-    const request = busy < CONNECTIONS ? waiting.shift() : undefined;
-    if (!request) return;
-    busy += 1;
-    exchange(url, fetch, request.message, closing.signal).then(
+    const [next] = busy.size < CONNECTIONS ? waiting : [];
+    if (!next) return;
+    const [id, message] = next;
+    const controller = new AbortController();
+    waiting.delete(id);
+    busy.set(id, controller);
+    exchange(url, fetch, message, controller.signal).then(
       (answer) => receiver?.messageReceived(answer),
       (error) => {
         const isOurs = error instanceof ClientError;
-        receiver?.requestFailed(
-          request.id, isOurs ? error : new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`),
-        );
+        receiver?.requestFailed(id, isOurs ? error : new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`));
       },
     ).finally(() => {
-      busy -= 1;
+      busy.delete(id);
       postNext();
     });
   };
@@ -44,13 +45,17 @@ export function openHttp(url, fetch) {
     keepsConnection: false,
     start: (to) => (receiver = to),
     send: (id, message) => {
-      waiting.push({id, message});
+      waiting.set(id, message);
       postNext();
+    },
+    forget: (id) => {
+      waiting.delete(id);
+      busy.get(id)?.abort();
     },
     close: () => {
       receiver = null;
-      waiting.length = 0;
-      closing.abort();
+      waiting.clear();
+      for (const controller of busy.values()) controller.abort();
     },
   };
 }
