@@ -2,6 +2,7 @@
 
 // One session of many nodes.
 export {Cloud} from "./session/cloud.js";
+export {StateInvalid} from "./session/saved.js";
 export {Writer} from "./session/writer.js";
 export {
   AddressInvalid,

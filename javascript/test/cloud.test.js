@@ -29,7 +29,7 @@ function outcome(promise) {
 }
 
 /** @param {string} id @returns {import("../src/session/writer.js").SignedOperation} */
-const operation = (id) => ({id, signature: id, body: "{}", expiry: 1000});
+const operation = (id) => ({id, signature: id, body: "{}", expiry: 1000, leastHeight: 0});
 
 test("a session begins at the first seed that answers", async () => {
   const clock = new FakeClock();

@@ -264,3 +264,65 @@ test("what a node tells by certificate is its word for a final block", async () 
   assert.equal(cloud.height, ledger.height);
   cloud.close();
 });
+
+test("a session goes on with what an earlier one saved, without seeds", async () => {
+  const {clock, ledger, cloud, writer} = await begin();
+  await meanwhile(clock, cloud.submit(await writer.put("film", "one", 1)));
+  const saved = await cloud.save();
+  const {height} = cloud;
+  cloud.close();
+  for (const node of ledger.nodes) node.asked = [];
+  const {connect} = ledger;
+  const later = await meanwhile(clock, Cloud.connect([], {clock, connect, saved}));
+  assert.deepEqual([later.network, later.height], [ledger.genesis.networkHex, height]);
+  assert.equal((await meanwhile(clock, later.call("getdatahash"))).checked, "proof");
+  later.close();
+
+  const state = JSON.parse(saved);
+  const wrong = [
+    ["{", /damaged/], [saved.replace(ledger.genesis.networkHex, "00".repeat(32)), /damaged/],
+    [JSON.stringify({...state, format: 2}), /format is 2/], ["x".repeat(300_000), /larger/],
+  ];
+  for (const [text, message] of wrong) {
+    await assert.rejects(Cloud.connect([], {clock, connect, saved: /** @type {string} */ (text)}), (error) =>
+      error instanceof Error && error.name === "StateInvalid" && /** @type {RegExp} */ (message).test(error.message));
+  }
+  await assert.rejects(Cloud.connect([], {clock, connect, saved, network: "ab".repeat(32)}), /is of network/);
+  // Whom the earlier one did not believe is not believed: another network's nodes under these addresses.
+  const other = await FakeLedger.begin(clock, ...URLS.slice(0, 3));
+  other.genesis = await (await import("../src/formats/genesis.js")).decodeGenesis(other.genesis.text.replace("fake", "forged"));
+  await assert.rejects(meanwhile(clock, Cloud.connect([], {clock, connect: other.connect, saved})), /is of network/);
+});
+
+test("a liar is remembered by later sessions, for a week", async () => {
+  const {clock, ledger, cloud, accused} = await begin();
+  const liar = ledger.nodes[2];
+  if (!liar) throw new Error("no node");
+  liar.falseRoot = () => new Uint8Array(32);
+  await until(clock, () => accused.length === 1);
+  const saved = await cloud.save();
+  cloud.close();
+  const {connect} = ledger;
+  const later = await meanwhile(clock, Cloud.connect([], {clock, connect, saved}));
+  assert.ok(later.places.find((place) => place.url === liar.url)?.lie);
+  later.close();
+  await clock.advance(7 * 86_400);
+  const much = await meanwhile(clock, Cloud.connect([], {clock, connect, saved}));
+  assert.ok(!much.places.find((place) => place.url === liar.url)?.lie);
+  much.close();
+});
+
+test("an operation that is not final is sent to a second node, and takes effect once", async () => {
+  const {clock, ledger, cloud, writer} = await begin();
+  const slow = ledger.nodes[0];
+  if (!slow) throw new Error("no node");
+  slow.hangs = true;
+  const submitting = cloud.submit(await writer.put("film", "one", 1));
+  await clock.advance(3.1);
+  const {cursor} = await meanwhile(clock, submitting);
+  assert.ok(cursor);
+  assert.equal(ledger.blocks.flatMap((block) => block.operations).length, 1);
+  const sent = ledger.nodes.flatMap((node) => node.asked.filter((each) => each.method === "submit"));
+  assert.deepEqual(new Set(sent.map((each) => each.context?.min_height)), new Set([1]));
+  cloud.close();
+});

@@ -1,5 +1,6 @@
 /** What the module offers. Everything else is for its own use and may change. */
 export { Cloud } from "./session/cloud.js";
+export { StateInvalid } from "./session/saved.js";
 export { Writer } from "./session/writer.js";
 export { AddressInvalid, AnswerFalse, AnswerMalformed, AnswerStale, ClientError, ConnectionFailed, Denied, NotEnoughNodes, Rejected, RemoteError, SessionClosed, TimedOut, } from "./session/errors.js";
 export { SigningKey } from "./formats/keys.js";

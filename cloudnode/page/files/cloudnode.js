@@ -2676,10 +2676,13 @@ var Client = class {
       if (this.#failure) return reject(this.#failure);
       if (signal?.aborted) return reject(new ConnectionFailed("The call was given up."));
       const id = this.#lastId += 1;
-      const giveUp = () => this.#take(id)?.reject(new ConnectionFailed("The call was given up."));
-      const forgetTimer = this.#clock.later(timeout, () => {
-        this.#take(id)?.reject(new TimedOut(`${this.url || "The node"} did not answer in time.`));
-      });
+      const fail = (error) => {
+        this.#take(id)?.reject(error);
+        this.#carrier.forget?.(id);
+      };
+      const giveUp = () => fail(new ConnectionFailed("The call was given up."));
+      const late = () => fail(new TimedOut(`${this.url || "The node"} did not answer in time.`));
+      const forgetTimer = this.#clock.later(timeout, late);
       signal?.addEventListener("abort", giveUp, { once: true });
       const forget = () => {
         forgetTimer();
@@ -2849,27 +2852,26 @@ function carry(url, socket) {
 }
 
 // src/transports/http.js
-var CONNECTIONS = 6;
+var CONNECTIONS = 16;
 function openHttp(url, fetch) {
   let receiver = null;
-  const waiting = [];
-  const closing = new AbortController();
-  let busy = 0;
+  const waiting = /* @__PURE__ */ new Map();
+  const busy = /* @__PURE__ */ new Map();
   const postNext = () => {
-    const request = busy < CONNECTIONS ? waiting.shift() : void 0;
-    if (!request) return;
-    busy += 1;
-    exchange(url, fetch, request.message, closing.signal).then(
+    const [next] = busy.size < CONNECTIONS ? waiting : [];
+    if (!next) return;
+    const [id, message] = next;
+    const controller = new AbortController();
+    waiting.delete(id);
+    busy.set(id, controller);
+    exchange(url, fetch, message, controller.signal).then(
       (answer) => receiver?.messageReceived(answer),
       (error) => {
         const isOurs = error instanceof ClientError;
-        receiver?.requestFailed(
-          request.id,
-          isOurs ? error : new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`)
-        );
+        receiver?.requestFailed(id, isOurs ? error : new ConnectionFailed(`Cannot reach ${url}: ${messageOf(error)}`));
       }
     ).finally(() => {
-      busy -= 1;
+      busy.delete(id);
       postNext();
     });
   };
@@ -2877,13 +2879,17 @@ function openHttp(url, fetch) {
     keepsConnection: false,
     start: (to) => receiver = to,
     send: (id, message) => {
-      waiting.push({ id, message });
+      waiting.set(id, message);
       postNext();
+    },
+    forget: (id) => {
+      waiting.delete(id);
+      busy.get(id)?.abort();
     },
     close: () => {
       receiver = null;
-      waiting.length = 0;
-      closing.abort();
+      waiting.clear();
+      for (const controller of busy.values()) controller.abort();
     }
   };
 }
@@ -4096,9 +4102,50 @@ var FinalChain = class extends EpochChain {
   #final = /* @__PURE__ */ new Map();
   /** The newest height that is known to be final. */
   newestHeight = 0;
+  /** The number of the epoch that is trusted, and the epochs before it, once they were followed. */
+  #first;
+  /** @type {EpochChain | null} */
+  #older = null;
+  /** @param {Epoch} trusted */
+  constructor(trusted) {
+    super(trusted);
+    this.#first = trusted;
+  }
   /** @param {number} height @returns {Final | undefined} */
   findFinal(height) {
     return this.#final.get(height);
+  }
+  /** @override @param {bigint | number} number */
+  find(number2) {
+    return super.find(number2) ?? (BigInt(number2) < this.#first.number ? this.#older?.find(number2) : void 0);
+  }
+  /** Whether there are epochs before the trusted one that were not followed yet. */
+  get hasOlder() {
+    return !this.#older && this.#first.number > 0n;
+  }
+  /**
+   * Ask a node for the epochs between the genesis and the one that is trusted, and check them: they have to lead there.
+   *
+   * @param {Parameters<EpochChain["follow"]>[0]} ask
+   * @param {import("../formats/genesis.js").Genesis} genesis
+   * @throws {LedgerError} What the node told is not so, or leads elsewhere (`block_validators`).
+   * @throws {ClientError} It did not answer, or does not know of so many epochs.
+   */
+  async followBack(ask3, genesis) {
+    const older = EpochChain.ofGenesis(genesis);
+    await older.follow(ask3);
+    const [told, { number: number2, base, validators }] = [older.find(this.#first.number), this.#first];
+    if (!told) throw new ConnectionFailed(`The node does not tell of the epochs up to ${number2}.`);
+    if (told.base !== base || told.validators.map(toHex).join() !== validators.map(toHex).join()) {
+      throw new LedgerError("block_validators", `Epoch ${number2} is told with other validators.`);
+    }
+    this.#older = older;
+  }
+  /** A header that an earlier session verified. @param {Header} header */
+  async trust(header) {
+    const height = Number(header.height);
+    this.#final.set(height, { header, hash: toHex(await headerHash(header)) });
+    this.newestHeight = Math.max(this.newestHeight, height);
   }
   /**
    * @override
@@ -4132,13 +4179,14 @@ var Checker = class _Checker {
   #totals = null;
   /**
    * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
+   * @param {Epoch} trusted The epoch to begin with.
    * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
    */
-  constructor(genesis, onState = () => {
+  constructor(genesis, trusted, onState = () => {
   }) {
     this.genesis = genesis;
     this.network = genesis.networkHex;
-    this.#chain = new FinalChain(Epoch.ofGenesis(genesis));
+    this.#chain = new FinalChain(trusted);
     this.#onState = onState;
   }
   /**
@@ -4146,20 +4194,26 @@ var Checker = class _Checker {
    *
    * @param {Client} client
    * @param {string | null} network The id that the genesis must have, in hex; null to trust the node in this alone.
-   * @param {(state: State) => unknown} [onState]
+   * @param {{onState?: (state: State) => unknown, saved?: import("./saved.js").SavedSession | null}} [options] `saved`: what
+   *   an earlier session verified.
    * @returns {Promise<Checker>}
-   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
+   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from what is believed.
    */
-  static async learn(client, network, onState) {
+  static async learn(client, network, { onState, saved = null } = {}) {
     try {
       const genesis = await fetchGenesis(client, network);
-      const checker = new _Checker(genesis, onState);
+      const checker = new _Checker(genesis, saved?.epoch ?? Epoch.ofGenesis(genesis), onState);
       await checker.#chain.follow(askOf(client));
+      if (saved?.header) await checker.#chain.trust(saved.header);
       return checker;
     } catch (error) {
       if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
       throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
     }
+  }
+  /** For a later session: the newest epoch, and the newest header that is known to be final. */
+  save() {
+    return { epoch: this.#chain.newest, header: this.findFinal(this.newest)?.header ?? null };
   }
   /** The newest height that is known to be final. */
   get newest() {
@@ -4173,6 +4227,10 @@ var Checker = class _Checker {
   get state() {
     if (!this.#totals) return null;
     return { ...this.#totals, nodes: [...this.#nodes.values()].sort((one, other) => other.height - one.height) };
+  }
+  /** It lied: what it proved before counts for nothing. @param {string} node */
+  forgetNode(node) {
+    this.#nodes.delete(node);
   }
   // Answers
   /**
@@ -4359,14 +4417,19 @@ var Checker = class _Checker {
    */
   async #verify(client, verify2) {
     const { newest } = this.#chain;
-    try {
-      return await verify2();
-    } catch (error) {
-      if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+    const ask3 = askOf(client);
+    const steps = [
+      async () => this.#chain.newest === newest && this.#chain.follow(ask3),
+      async () => this.#chain.hasOlder && this.#chain.followBack(ask3, this.genesis)
+    ];
+    for (const step of steps) {
+      try {
+        return await verify2();
+      } catch (error) {
+        if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+      }
+      await this.#following.run(step);
     }
-    await this.#following.run(async () => {
-      if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
-    });
     return verify2();
   }
 };
@@ -4517,6 +4580,8 @@ var Place = class {
   retryAt = 0;
   /** What it told that is not so; null as long as nothing was. @type {string | null} */
   lie = null;
+  /** When its lie was saved first, in unix seconds; 0 before that. */
+  liedAt = 0;
   /** What its last failure was. */
   trouble = "";
   /**
@@ -4584,6 +4649,19 @@ var Directory = class {
       place.isVouched = true;
     }
     return place;
+  }
+  /**
+   * Take up what an earlier session saved. A seed that lied is not asked either.
+   *
+   * @param {import("./saved.js").SavedPlace[]} places
+   */
+  restore(places) {
+    for (const { url, node, latency, suspicions, lie, liedAt, certificates } of places) {
+      const place = obstacle(parseUrl(url), this.#surroundings) ? null : this.learn(url);
+      if (!place) continue;
+      if (!place.isVouched) place.certificates = certificates;
+      Object.assign(place, { node, latency, suspicions, lie, liedAt });
+    }
   }
   /** @param {string} url In its one form. @param {boolean} [isSeed] @returns {Place | null} Null: there is no room. */
   learn(url, isSeed = false) {
@@ -4694,13 +4772,15 @@ async function compareNodes(nodes, { most, onEach }) {
     onEach(compared);
   };
   for (const { node, url, reason } of nodes.accusations) add2(judge2({ node, url, state: "lying", reason }));
-  const places = choosePlaces(nodes.ranked(), new Set(found.keys())).slice(0, most);
+  const rank2 = (place) => 2 * Number(nodes.isResting(place)) + Number(!place.isProven);
+  const ranked = nodes.ranked().map((place) => ({ place, rank: rank2(place) })).sort((one, other) => one.rank - other.rank);
+  const places = choosePlaces(ranked.map((each) => each.place), new Set(found.keys())).slice(0, most);
   await Promise.all(places.map(async (place) => add2(await ask2(nodes, place))));
   return [...found.values()];
 }
 function choosePlaces(ranked, without) {
   const chosen2 = /* @__PURE__ */ new Map();
-  for (const place of [...ranked.filter((each) => each.isProven), ...ranked.filter((each) => !each.isProven)]) {
+  for (const place of ranked) {
     const key = place.node || place.url;
     if (!chosen2.has(key) && !without.has(key)) chosen2.set(key, place);
   }
@@ -4708,6 +4788,7 @@ function choosePlaces(ranked, without) {
 }
 async function ask2(nodes, place) {
   const { url } = place;
+  if (nodes.isResting(place)) return judge2({ node: place.node, url, state: "silent", reason: place.trouble });
   try {
     await nodes.look(place);
   } catch (error) {
@@ -5324,6 +5405,7 @@ var REFRESH = 2;
 var LEARN = 30;
 var PATIENCE = 4;
 var READY = 3;
+var VISITED = 8;
 var IDLE = 15;
 var ACCUSATIONS_MAX = 256;
 var Nodes = class {
@@ -5361,12 +5443,27 @@ var Nodes = class {
   }
   // Beginning and end
   /**
-   * Visit the seeds; done when the first has answered.
+   * Visit the seeds and the best of the places that an earlier session knew; done when the first has answered.
    *
    * @throws {ConnectionFailed} None does; the message has what each did instead.
    */
   async begin() {
-    const places = [...this.directory];
+    const known = this.ranked().filter((place) => !place.isSeed);
+    const first = [...[...this.directory].filter((place) => place.isSeed && place.lie === null), ...known.slice(0, VISITED)];
+    const troubles = [];
+    const hasBegun = await this.#visitAll(first, troubles) || await this.#visitAll(known.slice(VISITED), troubles);
+    if (!hasBegun) throw new ConnectionFailed(`No node answers: ${troubles.join(" ")}`);
+    this.#learnAt = this.#clock.now() + LEARN;
+    this.#plan();
+  }
+  /**
+   * Visit places all at once.
+   *
+   * @param {Place[]} places
+   * @param {string[]} troubles Takes what each did, if none answered.
+   * @returns {Promise<boolean>} Whether one has answered, as soon as it has.
+   */
+  async #visitAll(places, troubles) {
     const visits = places.map((place) => {
       const visit = this.#visit(place);
       this.#inBackground(visit, place);
@@ -5374,15 +5471,12 @@ var Nodes = class {
     });
     try {
       await Promise.any(visits);
+      return true;
     } catch (error) {
-      const troubles = (
-        /** @type {AggregateError} */
-        error.errors.map(messageOf)
-      );
-      throw new ConnectionFailed(`No node answers: ${troubles.join(" ")}`);
+      troubles.push(.../** @type {AggregateError} */
+      error.errors.map(messageOf));
+      return false;
     }
-    this.#learnAt = this.#clock.now() + LEARN;
-    this.#plan();
   }
   /** Close all connections. */
   close() {
@@ -5406,6 +5500,10 @@ var Nodes = class {
   /** The newest height whose state was proven; as told if nothing is checked. */
   get newestProven() {
     return this.checker ? this.checker.state?.height ?? 0 : this.newest;
+  }
+  /** Whether a place failed just now, and there is no connection with it. @param {Place} place */
+  isResting(place) {
+    return place.retryAt > this.#clock.now() && !this.#connections.open.has(place);
   }
   /** All places but those of liars, the best first. */
   ranked() {
@@ -5509,11 +5607,10 @@ var Nodes = class {
     tell(this.#options.accused, accusation);
     if (!accusation.evidence) return;
     for (const other of this.directory) {
-      if (other.node !== accusation.node || !other.isProven || other.lie !== null) continue;
-      this.directory.lied(other, accusation.reason);
-      this.#options.left(other);
-      this.#connections.drop(other, new ConnectionFailed(`${other.url} was left: ${accusation.reason}`));
+      const isItsOwn = other.node === accusation.node && other.isProven && other.lie === null;
+      if (isItsOwn) this.#leave(other, accusation.reason);
     }
+    this.checker?.forgetNode(accusation.node);
     await this.handIn(accusation.evidence);
   }
   /** Hand evidence to a node that keeps it, and passes it on. @param {string} evidence In hex. */
@@ -5601,15 +5698,21 @@ var Nodes = class {
   /** @param {Checker} checker @param {Place} place @param {Client} client @returns {Promise<number>} Its height. */
   async #weigh(checker, place, client) {
     const weighed = await checker.weighState(client, { timeout: PATIENCE });
-    place.node = weighed.node;
+    const { node, height, evidence } = weighed;
+    place.node = node;
     place.isProven = true;
-    if (weighed.evidence === null) return weighed.height;
-    const lie = "evidence: it signed another state than the validators";
+    const known = this.accusations.find((each) => each.evidence && each.node === node);
+    if (evidence === null && !known) return height;
+    const lie = known?.reason ?? "evidence: it signed another state than the validators";
+    this.#leave(place, lie);
+    if (evidence !== null) await this.#name({ url: place.url, node, reason: lie, evidence });
+    throw new AnswerFalse("evidence", place.url, `${place.url} is of a node that lied: ${lie}`);
+  }
+  /** Ask a place no more. @param {Place} place @param {string} lie */
+  #leave(place, lie) {
     this.directory.lied(place, lie);
     this.#options.left(place);
     this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${lie}`));
-    await this.#name({ url: place.url, node: weighed.node, reason: lie, evidence: weighed.evidence });
-    throw new AnswerFalse("evidence", place.url, `${place.url} signed another state than the validators.`);
   }
   #refresh() {
     const now = this.#clock.now();
@@ -5988,13 +6091,13 @@ var Questions = class {
    * @param {AskOptions} options
    * @returns {Promise<{answer: T, place: Place}>} What `ask` gave, and the place; fails with the last failure.
    */
-  async ask(ask3, deadline, { hedges, keeping = false, without = /* @__PURE__ */ new Set(), signal }) {
+  async ask(ask3, deadline, { hedges, leastHedge = HEDGE, keeping = false, without = /* @__PURE__ */ new Set(), signal }) {
     if (this.#isClosed || signal?.aborted) throw new SessionClosed();
     const choose = (tried) => this.#nodes.choose({ without: /* @__PURE__ */ new Set([...tried, ...without]), keeping });
     const latency = choose(/* @__PURE__ */ new Set())?.latency ?? 0;
     const asking = new Asking(ask3, choose, this.#clock, {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
-      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
+      hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
       confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied)
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
@@ -6151,6 +6254,88 @@ function disagreement({ method, context }, given, quorum2, reason) {
 }
 function notShown(place, error) {
   return new ConnectionFailed(`${place.url} does not show what its answer is checked with: ${error.message}`);
+}
+
+// src/session/saved.js
+var FORMAT2 = 1;
+var CHARACTERS_MAX = 256 * 1024;
+var PLACES_MAX2 = 64;
+var LIAR_SECONDS = 7 * 86400;
+var StateInvalid = class extends ClientError {
+  name = "StateInvalid";
+  /** @param {string} why */
+  constructor(why) {
+    super(`The saved session can't be used: ${why}. Begin without it, with seeds and the network's id.`);
+  }
+};
+function savePlaces(ranked, now) {
+  const good = ranked.filter((place) => place.lie === null).slice(0, PLACES_MAX2);
+  const liars = ranked.filter((place) => place.lie !== null).slice(0, PLACES_MAX2);
+  for (const place of liars) place.liedAt ||= now;
+  return [...good, ...liars].map(({ url, isSeed, node, latency, suspicions, lie, liedAt, certificates }) => ({ url, isSeed, node, latency, suspicions, lie: lie && lie.slice(0, 512), liedAt, certificates }));
+}
+async function encodeSession({ network, height, epoch, header, places }) {
+  const state = JSON.stringify({
+    network,
+    height,
+    epoch: epoch && { number: Number(epoch.number), base: Number(epoch.base), validators: epoch.validators.map(toHex) },
+    header: header ? toHex(header.raw) : "",
+    places
+  });
+  return JSON.stringify({ format: FORMAT2, digest: toHex(await sha2562(utf8(state))), state });
+}
+async function decodeSession(text, now) {
+  if (text.length > CHARACTERS_MAX) throw new StateInvalid("it is larger than any");
+  const file = parse(text);
+  if (!isObject2(file) || !isText(file.state)) throw new StateInvalid("it is damaged");
+  if (file.format !== FORMAT2) throw new StateInvalid(`its format is ${file.format}, this version reads ${FORMAT2}`);
+  if (toHex(await sha2562(utf8(file.state))) !== file.digest) throw new StateInvalid("it is damaged");
+  try {
+    return readState(parse(file.state), now);
+  } catch (error) {
+    if (!(error instanceof LedgerError || error instanceof AddressInvalid)) throw error;
+    throw new StateInvalid(`it has what no session saves (${error.message})`);
+  }
+}
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+function readState(state, now) {
+  if (!isObject2(state) || !isCount(state.height) || !isText(state.header) || !Array.isArray(state.places)) {
+    throw new StateInvalid("it has what no session saves");
+  }
+  const network = decodeAccount(state.network);
+  const places = state.places.slice(0, 2 * PLACES_MAX2).map(readPlace);
+  return {
+    network: toHex(network),
+    height: state.height,
+    epoch: state.epoch === null ? null : readEpoch2(state.epoch, network),
+    header: state.header ? decodeHeader(fromHex(state.header, "header_malformed")) : null,
+    places: places.filter((each) => each.lie === null || now - each.liedAt < LIAR_SECONDS)
+  };
+}
+function readEpoch2(epoch, network) {
+  const isEpoch = isObject2(epoch) && isCount(epoch.number) && isCount(epoch.base) && Array.isArray(epoch.validators) && epoch.validators.length > 0 && epoch.validators.length <= VALIDATORS_MAX;
+  if (!isEpoch) throw new StateInvalid("it has what no session saves");
+  const { number: number2, base, validators } = (
+    /** @type {{number: number, base: number, validators: unknown[]}} */
+    epoch
+  );
+  return new Epoch(network, BigInt(number2), validators.map((key) => decodeAccount(key)), BigInt(base));
+}
+function readPlace(place) {
+  const isPlace2 = isObject2(place) && isText(place.url) && typeof place.isSeed === "boolean" && isText(place.node) && (place.latency === null || typeof place.latency === "number") && isCount(place.suspicions) && (place.lie === null || isText(place.lie)) && typeof place.liedAt === "number" && Array.isArray(place.certificates) && place.certificates.every(isText);
+  if (!isPlace2) throw new StateInvalid("it has what no session saves");
+  const saved = (
+    /** @type {SavedPlace} */
+    /** @type {unknown} */
+    place
+  );
+  return { ...saved, url: formatUrl(parseUrl(saved.url)) };
 }
 
 // src/session/servedsource.js
@@ -6647,10 +6832,16 @@ var Writer = class {
     const expiry = from + this.#genesis.parameters.window;
     const body = buildBody({ network: this.#genesis.networkHex, account: this.account, time, from, expiry }, written);
     const [id, signature] = await Promise.all([operationId(body), signOperation(this.#key, body)]);
-    return { id: toHex(id), body: (
-      /** @type {string} */
-      fromUtf8(body)
-    ), signature: toHex(signature), expiry };
+    return {
+      id: toHex(id),
+      body: (
+        /** @type {string} */
+        fromUtf8(body)
+      ),
+      signature: toHex(signature),
+      expiry,
+      leastHeight: Math.max(from - 1, 0)
+    };
   }
 };
 function checkResult2(result) {
@@ -6818,6 +7009,7 @@ async function findOperation(questions, nodes, operation, height, deadline, unti
 }
 
 // src/session/writing.js
+var HEDGE2 = 3;
 var RECEIPT_SECONDS = 10;
 var Writing = class {
   #questions;
@@ -6861,7 +7053,7 @@ var Writing = class {
       const { answer: submitted, place } = await this.#questions.ask(
         (at2, signal) => this.#submitAt(operation, wait, deadline, at2, signal),
         deadline,
-        { hedges: false }
+        { hedges: true, leastHedge: HEDGE2 }
       );
       const { cursor } = submitted;
       if (!cursor) return submitted;
@@ -6883,10 +7075,11 @@ var Writing = class {
   async #submitAt(operation, wait, deadline, place, signal) {
     const client = await this.#nodes.connect(place);
     const params = { operation: operation.body, signature: operation.signature, wait };
+    const context = operation.leastHeight && !place.isStale ? { min_height: operation.leastHeight } : {};
     const timeout = Math.max(0.05, deadline - this.#clock.now());
     let told;
     try {
-      told = take((await client.call("submit", params, void 0, { timeout, signal })).result, isObject2, "submit");
+      told = take((await client.call("submit", params, context, { timeout, signal })).result, isObject2, "submit");
     } catch (error) {
       const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
       if (isLost && !signal.aborted) this.#nodes.failed(place, error);
@@ -6968,26 +7161,36 @@ var Cloud = class _Cloud {
   /**
    * Begin a session.
    *
-   * @param {Iterable<string>} seeds URLs of some nodes, by any transport; more are learned from them.
+   * @param {Iterable<string>} [seeds] URLs of some nodes, by any transport; more are learned from them.
    * @param {CloudOptions} [options]
    * @returns {Promise<Cloud>}
    * @throws {import("./errors.js").AddressInvalid} A seed is no URL of a node, or of no use here.
    * @throws {RangeError} `verify` or `network` is none, or there is no seed.
+   * @throws {import("./saved.js").StateInvalid} What was saved is damaged, of another format, or of another network.
    * @throws {ConnectionFailed} No seed answers.
    */
-  static async connect(seeds, options = {}) {
-    const { network = null, verify: verify2 = "proof", height = 0, timeout = TIMEOUT, clock = realClock } = options;
+  static async connect(seeds = [], options = {}) {
+    const { verify: verify2 = "proof", timeout = TIMEOUT, clock = realClock } = options;
+    let { network = null, height = 0 } = options;
     const policy = readPolicy(verify2);
     if (network !== null && !/^[0-9a-f]{64}$/.test(network)) {
       throw new RangeError("A network's id is 64 lower-case hex digits.");
     }
     const means = findMeans(options);
     const directory = new Directory(seeds, surroundings(means), options.random);
+    const saved = typeof options.saved === "string" ? await decodeSession(options.saved, clock.unix()) : null;
+    if (saved) {
+      if (network !== null && network !== saved.network) throw new StateInvalid(`it is of network ${saved.network}`);
+      network = saved.network;
+      height = Math.max(height, saved.height);
+      directory.restore(saved.places);
+    }
     if (!directory.size) throw new RangeError("A session needs the URL of a node at least.");
+    const onState = options.onState && { onState: options.onState };
     const nodes = new Nodes(directory, clock, {
       connect: options.connect ?? ((place, signal) => connect(place, means, clock, signal)),
       network,
-      learn: policy.certifies ? (client, id) => Checker.learn(client, id, options.onState) : null,
+      learn: policy.certifies ? (client, id) => Checker.learn(client, id, { saved, ...onState }) : null,
       reader: makeReader(() => nodes.network, clock.unix),
       left: (place) => cloud.#leave(place),
       accused: options.onLiar ?? (() => {
@@ -7146,6 +7349,17 @@ var Cloud = class _Cloud {
     if (this.#isClosed) throw new SessionClosed();
     const source = this.#policy.proves ? new ProvenSource(this.#log, topic, filter, async (signal) => after ?? await this.#endOfLog(signal), (height) => this.#saw(height)) : this.#serve(topic, filter, after);
     return this.#keep(source);
+  }
+  /**
+   * What a later session goes on with (`saved` of `connect`): a text of at most 256 KB, to be kept where nobody else
+   * writes.
+   *
+   * @returns {Promise<string>}
+   */
+  async save() {
+    const { epoch, header } = this.#nodes.checker?.save() ?? { epoch: null, header: null };
+    const places = savePlaces(this.places, this.#clock.unix());
+    return encodeSession({ network: this.network, height: this.height, epoch, header, places });
   }
   /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */
   close() {
@@ -7479,6 +7693,7 @@ export {
   RemoteError,
   SessionClosed,
   SigningKey,
+  StateInvalid,
   TimedOut,
   VERSION,
   Writer,

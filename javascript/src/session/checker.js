@@ -70,10 +70,56 @@ class FinalChain extends EpochChain {
   #final = new Map();
   /** The newest height that is known to be final. */
   newestHeight = 0;
+  /** The number of the epoch that is trusted, and the epochs before it, once they were followed. */
+  #first;
+  /** @type {EpochChain | null} */
+  #older = null;
+
+  /** @param {Epoch} trusted */
+  constructor(trusted) {
+    super(trusted);
+    this.#first = trusted;
+  }
 
   /** @param {number} height @returns {Final | undefined} */
   findFinal(height) {
     return this.#final.get(height);
+  }
+
+  /** @override @param {bigint | number} number */
+  find(number) {
+    return super.find(number) ?? (BigInt(number) < this.#first.number ? this.#older?.find(number) : undefined);
+  }
+
+  /** Whether there are epochs before the trusted one that were not followed yet. */
+  get hasOlder() {
+    return !this.#older && this.#first.number > 0n;
+  }
+
+  /**
+   * Ask a node for the epochs between the genesis and the one that is trusted, and check them: they have to lead there.
+   *
+   * @param {Parameters<EpochChain["follow"]>[0]} ask
+   * @param {import("../formats/genesis.js").Genesis} genesis
+   * @throws {LedgerError} What the node told is not so, or leads elsewhere (`block_validators`).
+   * @throws {ClientError} It did not answer, or does not know of so many epochs.
+   */
+  async followBack(ask, genesis) {
+    const older = EpochChain.ofGenesis(genesis);
+    await older.follow(ask);
+    const [told, {number, base, validators}] = [older.find(this.#first.number), this.#first];
+    if (!told) throw new ConnectionFailed(`The node does not tell of the epochs up to ${number}.`);
+    if (told.base !== base || told.validators.map(toHex).join() !== validators.map(toHex).join()) {
+      throw new LedgerError("block_validators", `Epoch ${number} is told with other validators.`);
+    }
+    this.#older = older;
+  }
+
+  /** A header that an earlier session verified. @param {Header} header */
+  async trust(header) {
+    const height = Number(header.height);
+    this.#final.set(height, {header, hash: toHex(await headerHash(header))});
+    this.newestHeight = Math.max(this.newestHeight, height);
   }
 
   /**
@@ -112,13 +158,14 @@ export class Checker {
 
   /**
    * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
+   * @param {Epoch} trusted The epoch to begin with.
    * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
    */
-  constructor(genesis, onState = () => {}) {
+  constructor(genesis, trusted, onState = () => {}) {
     this.genesis = genesis;
     /** The network's id in hex. */
     this.network = genesis.networkHex;
-    this.#chain = new FinalChain(Epoch.ofGenesis(genesis));
+    this.#chain = new FinalChain(trusted);
     this.#onState = onState;
   }
 
@@ -127,20 +174,27 @@ export class Checker {
    *
    * @param {Client} client
    * @param {string | null} network The id that the genesis must have, in hex; null to trust the node in this alone.
-   * @param {(state: State) => unknown} [onState]
+   * @param {{onState?: (state: State) => unknown, saved?: import("./saved.js").SavedSession | null}} [options] `saved`: what
+   *   an earlier session verified.
    * @returns {Promise<Checker>}
-   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
+   * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from what is believed.
    */
-  static async learn(client, network, onState) {
+  static async learn(client, network, {onState, saved = null} = {}) {
     try {
       const genesis = await fetchGenesis(client, network);
-      const checker = new Checker(genesis, onState);
+      const checker = new Checker(genesis, saved?.epoch ?? Epoch.ofGenesis(genesis), onState);
       await checker.#chain.follow(askOf(client));
+      if (saved?.header) await checker.#chain.trust(saved.header);
       return checker;
     } catch (error) {
       if (!(error instanceof ClientError || error instanceof LedgerError)) throw error;
       throw new ConnectionFailed(`${client.url} brought no genesis with its epochs: ${messageOf(error)}`);
     }
+  }
+
+  /** For a later session: the newest epoch, and the newest header that is known to be final. */
+  save() {
+    return {epoch: this.#chain.newest, header: this.findFinal(this.newest)?.header ?? null};
   }
 
   /** The newest height that is known to be final. */
@@ -362,14 +416,20 @@ export class Checker {
    */
   async #verify(client, verify) {
     const {newest} = this.#chain;
-    try {
-      return await verify();
-    } catch (error) {
-      if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+    const ask = askOf(client);
+    /** @type {(() => Promise<unknown>)[]} */
+    const steps = [
+      async () => this.#chain.newest === newest && this.#chain.follow(ask),
+      async () => this.#chain.hasOlder && this.#chain.followBack(ask, this.genesis),
+    ];
+    for (const step of steps) {
+      try {
+        return await verify();
+      } catch (error) {
+        if (!(error instanceof LedgerError) || error.code !== "header_epoch") throw error;
+      }
+      await this.#following.run(step);
     }
-    await this.#following.run(async () => {
-      if (this.#chain.newest === newest) await this.#chain.follow(askOf(client));
-    });
     return verify();
   }
 }

@@ -26,6 +26,7 @@ import {Nodes} from "./nodes.js";
 import {readPolicy} from "./policy.js";
 import {ProvenSource} from "./provensource.js";
 import {Questions} from "./questions.js";
+import {StateInvalid, decodeSession, encodeSession, savePlaces} from "./saved.js";
 import {ServedSource} from "./servedsource.js";
 import {Session} from "./session.js";
 import {tell} from "./telltales.js";
@@ -53,6 +54,8 @@ const TOPICS = ["records", "ratings", "blocks"];
  *   answers is trusted to say which network it is.
  * @property {string} [verify] `proof`, `certificate`, `quorum:K` or `none`: see docs/client.md.
  * @property {number} [height] Of an earlier session that this one is not to be behind.
+ * @property {string | null} [saved] What `save` gave in an earlier session, which this one goes on with: whom it believed,
+ *   how far it had seen, which places it knew. Seeds may be left out then.
  * @property {number} [timeout] Seconds that a call may take in all.
  * @property {(accusation: Accusation) => unknown} [onLiar] Told of each node that is left because it lied.
  * @property {(censorship: Censorship) => unknown} [onCensorship] Told of each operation that a node took (`wait`
@@ -104,26 +107,36 @@ export class Cloud {
   /**
    * Begin a session.
    *
-   * @param {Iterable<string>} seeds URLs of some nodes, by any transport; more are learned from them.
+   * @param {Iterable<string>} [seeds] URLs of some nodes, by any transport; more are learned from them.
    * @param {CloudOptions} [options]
    * @returns {Promise<Cloud>}
    * @throws {import("./errors.js").AddressInvalid} A seed is no URL of a node, or of no use here.
    * @throws {RangeError} `verify` or `network` is none, or there is no seed.
+   * @throws {import("./saved.js").StateInvalid} What was saved is damaged, of another format, or of another network.
    * @throws {ConnectionFailed} No seed answers.
    */
-  static async connect(seeds, options = {}) {
-    const {network = null, verify = "proof", height = 0, timeout = TIMEOUT, clock = realClock} = options;
+  static async connect(seeds = [], options = {}) {
+    const {verify = "proof", timeout = TIMEOUT, clock = realClock} = options;
+    let {network = null, height = 0} = options;
     const policy = readPolicy(verify);
     if (network !== null && !/^[0-9a-f]{64}$/.test(network)) {
       throw new RangeError("A network's id is 64 lower-case hex digits.");
     }
     const means = findMeans(options);
     const directory = new Directory(seeds, surroundings(means), options.random);
+    const saved = typeof options.saved === "string" ? await decodeSession(options.saved, clock.unix()) : null;
+    if (saved) {
+      if (network !== null && network !== saved.network) throw new StateInvalid(`it is of network ${saved.network}`);
+      network = saved.network;
+      height = Math.max(height, saved.height);
+      directory.restore(saved.places);
+    }
     if (!directory.size) throw new RangeError("A session needs the URL of a node at least.");
+    const onState = options.onState && {onState: options.onState};
     const nodes = new Nodes(directory, clock, {
       connect: options.connect ?? ((place, signal) => connect(place, means, clock, signal)),
       network,
-      learn: policy.certifies ? (client, id) => Checker.learn(client, id, options.onState) : null,
+      learn: policy.certifies ? (client, id) => Checker.learn(client, id, {saved, ...onState}) : null,
       reader: makeReader(() => nodes.network, clock.unix),
       left: (place) => cloud.#leave(place),
       accused: options.onLiar ?? (() => {}),
@@ -299,6 +312,18 @@ export class Cloud {
         this.#saw(height))
       : this.#serve(topic, filter, after);
     return this.#keep(source);
+  }
+
+  /**
+   * What a later session goes on with (`saved` of `connect`): a text of at most 256 KB, to be kept where nobody else
+   * writes.
+   *
+   * @returns {Promise<string>}
+   */
+  async save() {
+    const {epoch, header} = this.#nodes.checker?.save() ?? {epoch: null, header: null};
+    const places = savePlaces(this.places, this.#clock.unix());
+    return encodeSession({network: this.network, height: this.height, epoch, header, places});
   }
 
   /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */

@@ -59,6 +59,8 @@ export class Place {
   retryAt = 0;
   /** What it told that is not so; null as long as nothing was. @type {string | null} */
   lie = null;
+  /** When its lie was saved first, in unix seconds; 0 before that. */
+  liedAt = 0;
   /** What its last failure was. */
   trouble = "";
 
@@ -133,6 +135,20 @@ export class Directory {
       place.isVouched = true;
     }
     return place;
+  }
+
+  /**
+   * Take up what an earlier session saved. A seed that lied is not asked either.
+   *
+   * @param {import("./saved.js").SavedPlace[]} places
+   */
+  restore(places) {
+    for (const {url, node, latency, suspicions, lie, liedAt, certificates} of places) {
+      const place = obstacle(parseUrl(url), this.#surroundings) ? null : this.learn(url);
+      if (!place) continue;
+      if (!place.isVouched) place.certificates = certificates;
+      Object.assign(place, {node, latency, suspicions, lie, liedAt});
+    }
   }
 
   /** @param {string} url In its one form. @param {boolean} [isSeed] @returns {Place | null} Null: there is no room. */

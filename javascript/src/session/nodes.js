@@ -30,6 +30,9 @@ export const PATIENCE = 4;
 /** Connections that are kept ready. */
 export const READY = 3;
 
+/** Places of an earlier session that are visited at once, besides the seeds. */
+const VISITED = 8;
+
 /** Seconds for which another one is kept after it was used. */
 export const IDLE = 15;
 
@@ -83,12 +86,29 @@ export class Nodes {
   // Beginning and end
 
   /**
-   * Visit the seeds; done when the first has answered.
+   * Visit the seeds and the best of the places that an earlier session knew; done when the first has answered.
    *
    * @throws {ConnectionFailed} None does; the message has what each did instead.
    */
   async begin() {
-    const places = [...this.directory];
+    const known = this.ranked().filter((place) => !place.isSeed);
+    const first = [...[...this.directory].filter((place) => place.isSeed && place.lie === null), ...known.slice(0, VISITED)];
+    /** @type {string[]} */
+    const troubles = [];
+    const hasBegun = (await this.#visitAll(first, troubles)) || (await this.#visitAll(known.slice(VISITED), troubles));
+    if (!hasBegun) throw new ConnectionFailed(`No node answers: ${troubles.join(" ")}`);
+    this.#learnAt = this.#clock.now() + LEARN;
+    this.#plan();
+  }
+
+  /**
+   * Visit places all at once.
+   *
+   * @param {Place[]} places
+   * @param {string[]} troubles Takes what each did, if none answered.
+   * @returns {Promise<boolean>} Whether one has answered, as soon as it has.
+   */
+  async #visitAll(places, troubles) {
     const visits = places.map((place) => {
       const visit = this.#visit(place);
       this.#inBackground(visit, place);
@@ -96,12 +116,11 @@ export class Nodes {
     });
     try {
       await Promise.any(visits);
+      return true;
     } catch (error) {
-      const troubles = /** @type {AggregateError} */ (error).errors.map(messageOf);
-      throw new ConnectionFailed(`No node answers: ${troubles.join(" ")}`);
+      troubles.push(.../** @type {AggregateError} */ (error).errors.map(messageOf));
+      return false;
     }
-    this.#learnAt = this.#clock.now() + LEARN;
-    this.#plan();
   }
 
   /** Close all connections. */

@@ -46,6 +46,7 @@ const HEDGE_LATENCIES = 8;
  *
  * @typedef {object} AskOptions
  * @property {boolean} hedges Whether a second place is asked when the first is slow.
+ * @property {number} [leastHedge] Seconds after which it is slow, at least.
  * @property {boolean} [keeping] Whether the place must keep its connection.
  * @property {Set<Place>} [without] Never ask these.
  * @property {AbortSignal} [signal] Gives it up.
@@ -113,14 +114,14 @@ export class Questions {
    * @param {AskOptions} options
    * @returns {Promise<{answer: T, place: Place}>} What `ask` gave, and the place; fails with the last failure.
    */
-  async ask(ask, deadline, {hedges, keeping = false, without = new Set(), signal}) {
+  async ask(ask, deadline, {hedges, leastHedge = HEDGE, keeping = false, without = new Set(), signal}) {
     if (this.#isClosed || signal?.aborted) throw new SessionClosed();
     const choose = (/** @type {Set<Place>} */ tried) =>
       this.#nodes.choose({without: new Set([...tried, ...without]), keeping});
     const latency = choose(new Set())?.latency ?? 0;
     const asking = new Asking(ask, choose, this.#clock, {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
-      hedgeAfter: hedges ? Math.max(HEDGE, HEDGE_LATENCIES * latency) : null,
+      hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
       confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied),
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));

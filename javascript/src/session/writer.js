@@ -19,6 +19,8 @@ import {Rejected} from "./errors.js";
  * @property {string} body Its exact JSON text.
  * @property {string} signature In hex.
  * @property {number} expiry The last height at which it is valid.
+ * @property {number} leastHeight A node that is not at this height yet would refuse it as one of the future, for it was
+ *   made at the height of another one.
  *
  * @typedef {{time?: number}} WriteOptions `time`: milliseconds since 1970, for people; now if left out.
  */
@@ -101,7 +103,10 @@ export class Writer {
     const expiry = from + this.#genesis.parameters.window;
     const body = buildBody({network: this.#genesis.networkHex, account: this.account, time, from, expiry}, written);
     const [id, signature] = await Promise.all([operationId(body), signOperation(this.#key, body)]);
-    return {id: toHex(id), body: /** @type {string} */ (fromUtf8(body)), signature: toHex(signature), expiry};
+    return {
+      id: toHex(id), body: /** @type {string} */ (fromUtf8(body)), signature: toHex(signature), expiry,
+      leastHeight: Math.max(from - 1, 0),
+    };
   }
 }
 

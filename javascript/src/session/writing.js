@@ -7,6 +7,9 @@ import {notShown} from "./questions.js";
 import {isObject, isPlace, isText, take} from "./told.js";
 import {checkResult} from "./writer.js";
 
+/** Seconds, and the least, after which an operation that is not final is sent to a second node as well. */
+const HEDGE = 3;
+
 /** Seconds that a node may take to give a receipt for what another did not pass on. */
 const RECEIPT_SECONDS = 10;
 
@@ -70,7 +73,7 @@ export class Writing {
       const {answer: submitted, place} = await this.#questions.ask(
         (at, signal) => this.#submitAt(operation, wait, deadline, at, signal),
         deadline,
-        {hedges: false},
+        {hedges: true, leastHedge: HEDGE},
       );
       const {cursor} = submitted;
       if (!cursor) return submitted;
@@ -93,10 +96,12 @@ export class Writing {
   async #submitAt(operation, wait, deadline, place, signal) {
     const client = await this.#nodes.connect(place);
     const params = {operation: operation.body, signature: operation.signature, wait};
+    // One that lags refuses an operation made at another's height at once, which is better than waiting for it.
+    const context = operation.leastHeight && !place.isStale ? {min_height: operation.leastHeight} : {};
     const timeout = Math.max(0.05, deadline - this.#clock.now());
     let told;
     try {
-      told = take((await client.call("submit", params, undefined, {timeout, signal})).result, isObject, "submit");
+      told = take((await client.call("submit", params, context, {timeout, signal})).result, isObject, "submit");
     } catch (error) {
       const isLost = error instanceof ConnectionFailed || error instanceof TimedOut;
       if (isLost && !signal.aborted) this.#nodes.failed(place, error);

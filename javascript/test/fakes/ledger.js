@@ -279,7 +279,7 @@ export class LedgerNode extends FakeNode {
     const id = toHex(await sha256(utf8(operation)));
     const {expiry} = JSON.parse(operation);
     const height = ledger.blocks.findIndex(({operations}) => operations.some((each) => each.id === id)) + 1;
-    if (!height && !this.censors && !ledger.waiting.some((each) => each.id === id)) ledger.waiting.push({id, body: operation, signature, expiry});
+    if (!height && !this.censors && !ledger.waiting.some((each) => each.id === id)) ledger.waiting.push({id, body: operation, signature, expiry, leastHeight: 0});
     if (wait === "accepted") {
       const receipt = makeReceipt({
         network: ledger.genesis.network, id: Uint8Array.from(Buffer.from(id, "hex")), node: this.key.publicKey,

@@ -6,6 +6,7 @@
  * An answer without a proof names the block that it holds at, and that block is checked to be final, once for each
  * height: so no node can make a session wait for a height that does not exist, or pass an old state off as a new one.
  */
+import { Epoch } from "../formats/epoch.js";
 export type Checked = "proof" | "partly" | "certificate" | "none";
 export type NodeState = {
     /**
@@ -85,25 +86,37 @@ export declare class Checker {
     network: string;
     /**
      * @param {import("../formats/genesis.js").Genesis} genesis The network's beginning.
+     * @param {Epoch} trusted The epoch to begin with.
      * @param {(state: State) => unknown} [onState] Told of each newer state that is proven.
      */
-    constructor(genesis: import("../formats/genesis.js").Genesis, onState?: (state: State) => unknown);
+    constructor(genesis: import("../formats/genesis.js").Genesis, trusted: Epoch, onState?: (state: State) => unknown);
     /**
      * Begin with what a node brings.
      *
      * @param {Client} client
      * @param {string | null} network The id that the genesis must have, in hex; null to trust the node in this alone.
-     * @param {(state: State) => unknown} [onState]
+     * @param {{onState?: (state: State) => unknown, saved?: import("./saved.js").SavedSession | null}} [options] `saved`: what
+     *   an earlier session verified.
      * @returns {Promise<Checker>}
-     * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from it.
+     * @throws {ConnectionFailed} It brings no genesis with this id, or epochs that do not follow from what is believed.
      */
-    static learn(client: Client, network: string | null, onState?: (state: State) => unknown): Promise<Checker>;
+    static learn(client: Client, network: string | null, { onState, saved }?: {
+        onState?: (state: State) => unknown;
+        saved?: import("./saved.js").SavedSession | null;
+    }): Promise<Checker>;
+    /** For a later session: the newest epoch, and the newest header that is known to be final. */
+    save(): {
+        epoch: Epoch;
+        header: import("../formats/block.js").Header | null;
+    };
     /** The newest height that is known to be final. */
     get newest(): number;
     /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
     findFinal(height: number): Final | undefined;
     /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */
     get state(): State | null;
+    /** It lied: what it proved before counts for nothing. @param {string} node */
+    forgetNode(node: string): void;
     /**
      * Check a result.
      *

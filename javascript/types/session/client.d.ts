@@ -16,6 +16,7 @@
  * @property {boolean} keepsConnection Whether the node can send by itself, which subscriptions need.
  * @property {(receiver: Receiver) => void} start Deliver from now on; called at once when the carrier is there.
  * @property {(id: number, message: string) => void} send Send one request. Does nothing once the connection is lost.
+ * @property {(id: number) => void} [forget] Nobody waits for this request's answer any more.
  * @property {() => void} close Tells nothing any more.
  */
 export type Receiver = {
@@ -45,6 +46,10 @@ export type Carrier = {
      * Send one request. Does nothing once the connection is lost.
      */
     send: (id: number, message: string) => void;
+    /**
+     * Nobody waits for this request's answer any more.
+     */
+    forget?: (id: number) => void;
     /**
      * Tells nothing any more.
      */

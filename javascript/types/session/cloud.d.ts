@@ -38,6 +38,11 @@ export type CloudOptions = {
      */
     height?: number;
     /**
+     * What `save` gave in an earlier session, which this one goes on with: whom it believed,
+     * how far it had seen, which places it knew. Seeds may be left out then.
+     */
+    saved?: string | null;
+    /**
      * Seconds that a call may take in all.
      */
     timeout?: number;
@@ -90,6 +95,8 @@ export type CloudOptions = {
  *   answers is trusted to say which network it is.
  * @property {string} [verify] `proof`, `certificate`, `quorum:K` or `none`: see docs/client.md.
  * @property {number} [height] Of an earlier session that this one is not to be behind.
+ * @property {string | null} [saved] What `save` gave in an earlier session, which this one goes on with: whom it believed,
+ *   how far it had seen, which places it knew. Seeds may be left out then.
  * @property {number} [timeout] Seconds that a call may take in all.
  * @property {(accusation: Accusation) => unknown} [onLiar] Told of each node that is left because it lied.
  * @property {(censorship: Censorship) => unknown} [onCensorship] Told of each operation that a node took (`wait`
@@ -124,14 +131,15 @@ export declare class Cloud {
     /**
      * Begin a session.
      *
-     * @param {Iterable<string>} seeds URLs of some nodes, by any transport; more are learned from them.
+     * @param {Iterable<string>} [seeds] URLs of some nodes, by any transport; more are learned from them.
      * @param {CloudOptions} [options]
      * @returns {Promise<Cloud>}
      * @throws {import("./errors.js").AddressInvalid} A seed is no URL of a node, or of no use here.
      * @throws {RangeError} `verify` or `network` is none, or there is no seed.
+     * @throws {import("./saved.js").StateInvalid} What was saved is damaged, of another format, or of another network.
      * @throws {ConnectionFailed} No seed answers.
      */
-    static connect(seeds: Iterable<string>, options?: CloudOptions): Promise<Cloud>;
+    static connect(seeds?: Iterable<string>, options?: CloudOptions): Promise<Cloud>;
     /** The network's id in hex. */
     get network(): string;
     /**
@@ -231,6 +239,13 @@ export declare class Cloud {
      * @throws {RangeError} There is no such topic, or no such filter of it.
      */
     subscribe(topic: string, wanted?: object, after?: LogPlace | null): CloudSubscription;
+    /**
+     * What a later session goes on with (`saved` of `connect`): a text of at most 256 KB, to be kept where nobody else
+     * writes.
+     *
+     * @returns {Promise<string>}
+     */
+    save(): Promise<string>;
     /** End the session: what is under way fails with `SessionClosed`, and subscriptions end. */
     close(): void;
 }

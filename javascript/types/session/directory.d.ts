@@ -44,6 +44,8 @@ export declare class Place {
     retryAt: number;
     /** What it told that is not so; null as long as nothing was. @type {string | null} */
     lie: string | null;
+    /** When its lie was saved first, in unix seconds; 0 before that. */
+    liedAt: number;
     /** What its last failure was. */
     trouble: string;
     /**
@@ -79,6 +81,12 @@ export declare class Directory {
      * @throws {AddressInvalid} It is no URL of a node, or can't be reached from here.
      */
     name(url: string): Place;
+    /**
+     * Take up what an earlier session saved. A seed that lied is not asked either.
+     *
+     * @param {import("./saved.js").SavedPlace[]} places
+     */
+    restore(places: import("./saved.js").SavedPlace[]): void;
     /** @param {string} url In its one form. @param {boolean} [isSeed] @returns {Place | null} Null: there is no room. */
     learn(url: string, isSeed?: boolean): Place | null;
     /**

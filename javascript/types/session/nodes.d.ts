@@ -60,7 +60,7 @@ export declare class Nodes {
         accused: (accusation: Accusation) => void;
     });
     /**
-     * Visit the seeds; done when the first has answered.
+     * Visit the seeds and the best of the places that an earlier session knew; done when the first has answered.
      *
      * @throws {ConnectionFailed} None does; the message has what each did instead.
      */
@@ -71,6 +71,8 @@ export declare class Nodes {
     get newest(): number;
     /** The newest height whose state was proven; as told if nothing is checked. */
     get newestProven(): number;
+    /** Whether a place failed just now, and there is no connection with it. @param {Place} place */
+    isResting(place: Place): boolean;
     /** All places but those of liars, the best first. */
     ranked(): import("./directory.js").Place[];
     /** The places that there are connections with. */

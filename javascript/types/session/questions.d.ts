@@ -53,6 +53,10 @@ export type AskOptions = {
      */
     hedges: boolean;
     /**
+     * Seconds after which it is slow, at least.
+     */
+    leastHedge?: number;
+    /**
      * Whether the place must keep its connection.
      */
     keeping?: boolean;
@@ -93,6 +97,7 @@ export type AskOptions = {
  *
  * @typedef {object} AskOptions
  * @property {boolean} hedges Whether a second place is asked when the first is slow.
+ * @property {number} [leastHedge] Seconds after which it is slow, at least.
  * @property {boolean} [keeping] Whether the place must keep its connection.
  * @property {Set<Place>} [without] Never ask these.
  * @property {AbortSignal} [signal] Gives it up.
@@ -127,7 +132,7 @@ export declare class Questions {
      * @param {AskOptions} options
      * @returns {Promise<{answer: T, place: Place}>} What `ask` gave, and the place; fails with the last failure.
      */
-    ask<T>(ask: (place: Place, signal: AbortSignal) => Promise<T>, deadline: number | null, { hedges, keeping, without, signal }: AskOptions): Promise<{
+    ask<T>(ask: (place: Place, signal: AbortSignal) => Promise<T>, deadline: number | null, { hedges, leastHedge, keeping, without, signal }: AskOptions): Promise<{
         answer: T;
         place: Place;
     }>;

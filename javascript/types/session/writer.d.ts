@@ -22,6 +22,11 @@ export type SignedOperation = {
      * The last height at which it is valid.
      */
     expiry: number;
+    /**
+     * A node that is not at this height yet would refuse it as one of the future, for it was
+     * made at the height of another one.
+     */
+    leastHeight: number;
 };
 export type WriteOptions = {
     time?: number;
@@ -34,6 +39,8 @@ export type WriteOptions = {
  * @property {string} body Its exact JSON text.
  * @property {string} signature In hex.
  * @property {number} expiry The last height at which it is valid.
+ * @property {number} leastHeight A node that is not at this height yet would refuse it as one of the future, for it was
+ *   made at the height of another one.
  *
  * @typedef {{time?: number}} WriteOptions `time`: milliseconds since 1970, for people; now if left out.
  */
