@@ -147,7 +147,7 @@ def test_transports(network: Network) -> None:
 def test_quorum(network: Network) -> None:
     """With a quorum several nodes give the same answer, byte for byte."""
     found = run_in_node(question("agree", [node.ws_url for node in network], {}, {"verify": "quorum:3"}))
-    assert found == {"page": "certificate", "totals": "proof"}
+    assert found == {"page": "partly", "totals": "proof"}
 
 
 def test_chromium_websocket(network: Network, in_chromium: Callable[..., Any]) -> None:
