@@ -80,6 +80,7 @@ def test_network(films: FilmNetwork, browser: Any) -> None:
         wait_until_true(watched, lambda: page.locator("#map .tie").count() >= NODES, "the links")
         assert page.locator('#map .node[data-state="good"]').count() == NODES
         assert page.locator("#map path.body").count() == 4, "the validators are drawn otherwise"
+        watched.expect_text("#blocks-caption", "each proven here")
         before = number(watched, "#blocks tbody th >> nth=0")
         wait_until_true(watched, lambda: number(watched, "#blocks tbody th >> nth=0") > before, "a block")
 

@@ -3,7 +3,7 @@
 import {byId, el, show, svg} from "./dom.js";
 import {ago, count, number, short} from "./words.js";
 
-/** @typedef {{height: number, hash: string, time: number, operations_count: number}} Block */
+/** @typedef {{height: number, hash: string, time: number, operations_count: number, checked: string}} Block */
 
 const KEPT = 48;
 const LISTED = 7;
@@ -13,7 +13,11 @@ const blocks = new Map();
 
 /** @param {Block[]} told */
 export function addBlocks(told) {
-  for (const {height, hash, time, operations_count} of told) blocks.set(height, {height, hash, time, operations_count});
+  for (const {height, hash, time, operations_count, checked} of told) {
+    if (checked === "proof" || blocks.get(height)?.checked !== "proof") {
+      blocks.set(height, {height, hash, time, operations_count, checked});
+    }
+  }
   const oldest = Math.max(0, ...blocks.keys()) - KEPT;
   for (const height of blocks.keys()) if (height <= oldest) blocks.delete(height);
   showBlocks();
@@ -23,6 +27,8 @@ export function addBlocks(told) {
 export function showBlocks() {
   const newest = [...blocks.values()].sort((one, other) => other.height - one.height);
   if (!newest.length) return;
+  byId("blocks-caption").textContent = newest[0].checked === "proof"
+    ? "as they become final, each proven here" : "as they become final";
   const most = Math.max(1, ...newest.map((each) => each.operations_count));
   const bar = 100 / KEPT;
   show(byId("block-bars"), svg("svg", {viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img",

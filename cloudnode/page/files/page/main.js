@@ -23,16 +23,24 @@ import {count, list} from "./words.js";
 const SCHEMES = {http: "HTTP", https: "HTTPS", ws: "WebSocket", wss: "WebSocket with TLS", "ws+udp": "WebTransport"};
 
 const session = new PageSession();
-let isDrawing = false;
+/** Milliseconds between two drawings: changes come in bursts, one for each node. */
+const PAUSE = 250;
 
-/** Draw what is seen, once for all changes of a frame. */
+/** Milliseconds between two looks at the clock, for what says how long ago something was. */
+const TICK = 1000;
+
+let isDue = false;
+let drawnAt = 0;
+
+/** Draw what is seen, once for all changes of a burst. */
 function changed() {
-  if (isDrawing) return;
-  isDrawing = true;
+  if (isDue) return;
+  isDue = true;
   setTimeout(() => {
-    isDrawing = false;
+    isDue = false;
+    drawnAt = performance.now();
     draw();
-  }, 30);
+  }, Math.max(10, drawnAt + PAUSE - performance.now()));
 }
 
 function draw() {
@@ -122,7 +130,7 @@ async function start() {
   }});
   addView("key", {shown: () => {}});
   addView("proof", {shown: changed});
-  setInterval(changed, 1000);
+  setInterval(() => currentView() === "network" && showBlocks(), TICK);
   if (location.protocol !== "http:" && location.protocol !== "https:") {
     askForSeeds();
     return;

@@ -55,7 +55,8 @@ async function search(isMore) {
     if (number !== asked) return;
     found = isMore ? [...found, ...answer.result.records] : answer.result.records;
     next = answer.result.next;
-    byId("results-caption").textContent = found.length ? `${next ? "the first " : ""}${count(found.length, "record")}` : "";
+    byId("results-caption").textContent = found.length
+      ? `${next ? "the first " : ""}${count(found.length, "record")}${answer.checked === "partly" ? ", each proven here" : ""}` : "";
     announce(found.length ? `${count(found.length, "record")} found.` : "Nothing found.");
     offerCollections();
     showResults();

@@ -106,8 +106,8 @@ export class PageSession {
   }
 
   async #catchUp() {
-    const {result} = await this.cloud.call("getlastblocks", {limit: BLOCKS});
-    this.#tellBlocks(result);
+    const {result, checked} = await this.cloud.call("getlastblocks", {limit: BLOCKS});
+    this.#tellBlocks(result.map((/** @type {any} */ each) => ({...each, checked})));
   }
 
   async #follow() {
