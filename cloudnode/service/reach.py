@@ -33,7 +33,7 @@ from cloudnode.reach.nat.trying import NatTrying
 from cloudnode.reach.nat.watching import NatWatch
 from cloudnode.reach.own import OwnStunData
 from cloudnode.reach.portmapping.keeping import PortMapper
-from cloudnode.reach.portmapping.ways import RouterWays
+from cloudnode.reach.portmapping.ways import FirewallWays, RouterWays
 from cloudnode.reach.settings import PortMappingMode, ReachMode, ReachSettings
 from cloudnode.reach.silence import LifetimeProber
 from cloudnode.reach.stunfile import make_stun_file
@@ -153,7 +153,12 @@ class NodeReach:
             reactor, RouterWays(reactor, run_in_thread, os.urandom), lambda: iter(neighbourhood),
             lambda: [each.hash for each in hashes()], self.exchange.changed, settings.lease,
         )  # fmt: skip
+        self.pinholes = PortMapper(
+            reactor, FirewallWays(reactor, os.urandom), lambda: iter(neighbourhood),
+            lambda: [each.hash for each in hashes()], self.exchange.changed, settings.lease,
+        )  # fmt: skip
         self.own.add_source(self.ports.endpoints)
+        self.own.add_source(self.pinholes.endpoints)
 
     # Life
 
@@ -189,6 +194,9 @@ class NodeReach:
         if self._port_mapping == "auto" and self.keeper.serves_others:
             self.ports.start((each.protocol, each.port) for each in own if each.port)
             shutdown.add("the ports that the router forwards", lambda: Deferred.fromCoroutine(self.ports.stop()))
+            # A node that does not serve IPv6 says nothing of it either.
+            self.pinholes.start((each.protocol, each.port) for each in own if each.port and ":" in each.address)
+            shutdown.add("the ports that the firewall opens", lambda: Deferred.fromCoroutine(self.pinholes.stop()))
         shutdown.add("the mappings", self.keeper.stop_serving)
 
     async def stop(self) -> None:
@@ -198,6 +206,7 @@ class NodeReach:
     def mapping_counters(self) -> MappingCounters:
         """For metrics."""
         kept = [each for each in self.keeper if each.mapping.external is not None]
+        mappers = (self.ports, self.pinholes)
         return MappingCounters(
             udp=sum(each.socket.protocol == "udp" for each in kept),
             tcp=sum(each.socket.protocol == "tcp" for each in kept),
@@ -210,10 +219,10 @@ class NodeReach:
             dialled_back=self._dials_back.reached,
             dial_backs_failed=self._dials_back.failed,
             dial_backs_refused=self._dials_back.refused,
-            forwarded=sum(each.lease is not None for each in self.ports.ports),
-            forwarded_confirmed=sum(self.ports.is_confirmed(each) for each in self.ports.ports),
-            forward_requests=self.ports.requests,
-            forward_failures=self.ports.failures,
+            forwarded=sum(each.lease is not None for mapper in mappers for each in mapper.ports),
+            forwarded_confirmed=sum(mapper.is_confirmed(each) for mapper in mappers for each in mapper.ports),
+            forward_requests=sum(mapper.requests for mapper in mappers),
+            forward_failures=sum(mapper.failures for mapper in mappers),
         )
 
     # The kind of NAT
@@ -231,6 +240,7 @@ class NodeReach:
             # The router may have been restarted, or be another one.
             self._changes = self.keeper.changes
             self.ports.disturb()
+            self.pinholes.disturb()
         self.exchange.changed()
 
     def _nat_found(self, report: NatReport) -> None:

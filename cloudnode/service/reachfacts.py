@@ -23,6 +23,7 @@ from cloudnode.formats.stundata import SignedStunData
 from cloudnode.reach.keeper import KeptMapping
 from cloudnode.reach.mapping import External
 from cloudnode.reach.nat.words import describe_nat
+from cloudnode.reach.portmapping.keeping import PortMapper
 from cloudnode.reach.portmapping.leases import WantedPort
 from cloudnode.reach.sightings import Sighting
 from cloudnode.service.reach import NodeReach
@@ -47,7 +48,11 @@ class ReachFacts:
                 if (external := each.mapping.external) is not None
             ],
             self._nat(),
-            [self._describe_port(each) for each in self._reach.ports.ports],
+            [
+                _describe_port(each, mapper)
+                for mapper in (self._reach.ports, self._reach.pinholes)
+                for each in mapper.ports
+            ],
             StunServerPorts(*self._reach.exchange.server),
             [
                 ReachedInterface(
@@ -57,15 +62,6 @@ class ReachFacts:
             ],
             None if own is None else describe_record(own),
         )
-
-    def _describe_port(self, port: WantedPort) -> ForwardedPort:
-        lease = port.lease
-        confirmed = self._reach.ports.is_confirmed(port)
-        if lease is None:
-            return ForwardedPort(port.protocol, port.port, None, None, None, confirmed, port.trouble)
-        return ForwardedPort(
-            port.protocol, port.port, lease.address, lease.port, lease.method, confirmed, port.trouble
-        )  # fmt: skip
 
     def _nat(self) -> Nat | None:
         report, lifetime = self._reach.nat.report, self._reach.keeper.lifetime
@@ -111,6 +107,13 @@ def describe_record(record: SignedStunData) -> StunRecord:
         ],
         record.encode().hex(),
     )  # fmt: skip
+
+
+def _describe_port(port: WantedPort, mapper: PortMapper) -> ForwardedPort:
+    lease, confirmed = port.lease, mapper.is_confirmed(port)
+    if lease is None:
+        return ForwardedPort(port.protocol, port.port, None, None, None, confirmed, port.trouble)
+    return ForwardedPort(port.protocol, port.port, lease.address, lease.port, lease.method, confirmed, port.trouble)
 
 
 def _describe_mapping(kept: KeptMapping, external: External, offset: float) -> StunMapping:

@@ -14,20 +14,26 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import ROOT, wait_until
+from tests.integration.test_mappings import DualNode, identity, starting
 from tests.natlab import natlab
 from tests.natlab.natkinds import Case, run_behind, run_peers
 
 LEASE = 4
 
 
-@pytest.fixture
-def mapping_lab(lab: natlab.Lab) -> natlab.Lab:
-    """A lab whose routers can map ports."""
+def check_port_mapping() -> None:
+    """Skip the test where routers can't map ports; a build server's have to."""
     reason = natlab.port_mapping_unavailable_reason()
     if reason is not None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture
+def mapping_lab(lab: natlab.Lab) -> natlab.Lab:
+    """A lab whose routers can map ports."""
+    check_port_mapping()
     return lab
 
 
@@ -110,6 +116,42 @@ def test_each_protocol(method: str, mapping_lab: natlab.Lab) -> None:
         asker.stdin.close()
         assert asker.wait(10) == 0
     assert "41000" not in translations(router)
+
+
+def test_firewall(lab6: natlab.Lab, tmp_path: Path) -> None:
+    """Over IPv6 the router's firewall lets others in to a node that asks by PCP, and lets nobody in when it is gone."""
+    check_port_mapping()
+    router = lab6.nat("home", ipv6="firewall", port_mapping="pcp")
+    host, stranger = router.host("node"), lab6.public_host("stranger")
+
+    def is_let_in() -> bool:
+        with stranger.socket(socket.AF_INET6, socket.SOCK_STREAM) as caller:
+            caller.settimeout(0.5)
+            return caller.connect_ex((host.address6, 38_082)) == 0
+
+    with starting(tmp_path) as start:
+        server = start(lab6.public_host("server"), kind=DualNode)
+        node = start(host, server, kind=DualNode)
+
+        def opened() -> set[str]:
+            ports = node.call("getnodeinfo")["stun"]["router"]
+            return {
+                each["transport"] for each in ports
+                if (each["address"], each["method"], each["confirmed"]) == (host.address6, "pcp", True)
+            }  # fmt: skip
+
+        wait_until(lambda: opened() == {"tcp", "udp"}, 30, "the ports, reached by the server")
+        assert is_let_in()
+        key = identity(node)
+
+        def told() -> list[tuple[str, str]]:
+            [record] = server.call("getstuninfo", {"node": key})["nodes"]
+            return sorted((each["address"], each["transport"]) for each in record["mappings"])
+
+        wait_until(lambda: told() == [(host.address6, "tcp"), (host.address6, "udp")], 10, "the STUN data")
+        node.stop()
+        mapped = router.run(["nft", "list", "chain", "inet", "natlab", "mapped"], capture_output=True, text=True)
+        assert "dport" not in str(mapped.stdout)
 
 
 def test_never(mapping_lab: natlab.Lab, tmp_path: Path) -> None:

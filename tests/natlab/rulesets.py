@@ -174,7 +174,7 @@ def _filter_rules(kind, options, family):
                               for protocol in ('udp', 'tcp'))
             for public in (f'ct original {name} daddr . ct original proto-dst',
                            f'{name} daddr . th dport'))
-    if options.port_mapping and family is _IPV4:
+    if options.port_mapping:
         mapped = f'iifname "wan" meta mark != {_NOT_MAPPED} accept'
         from_inside = 'iifname { "lan", "lo" } accept'
     permission = _permission(kind, family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import attrs
@@ -11,14 +12,18 @@ import attrs
 from cloudnode.reach.portmapping.packets import PORT
 
 ROUTES = Path("/proc/net/route")
+ROUTES6 = Path("/proc/net/ipv6_route")
 _GATEWAY_FLAG = 0x2
+_ANYWHERE = "2000::"
+"""The first global address: which address this machine would take towards any other."""
 
 
 @attrs.frozen
 class Gateway:
     """The router of the default route.
 
-    :ivar address: Its IPv4 address. :ivar client: This machine's, towards it.
+    :ivar address: Its IP address; one that holds on a link alone has the link's name behind a ``%``.
+    :ivar client: This machine's, towards it.
     """
 
     address: str
@@ -51,4 +56,33 @@ def read_default_gateway(lines: list[str]) -> str | None:
             continue
         if int(fields[3], 16) & _GATEWAY_FLAG:
             found.append((int(fields[6]), socket.inet_ntoa(struct.pack("=I", int(fields[2], 16)))))
+    return min(found)[1] if found else None
+
+
+def find_gateway6(routes: Path = ROUTES6) -> Gateway | None:
+    """The same over IPv6; the client's address is the one that others on the Internet would see."""
+    try:
+        lines = routes.read_text().splitlines()
+    except OSError:
+        return None
+    address = read_default_gateway6(lines)
+    if address is None:
+        return None
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as trial:
+            trial.connect((_ANYWHERE, PORT))  # sends nothing
+            return Gateway(address, trial.getsockname()[0])
+    except OSError:
+        return None
+
+
+def read_default_gateway6(lines: list[str]) -> str | None:
+    """The gateway in the lines of ``/proc/net/ipv6_route``; the one with the lowest metric."""
+    found = []
+    for line in lines:
+        fields = line.split()
+        if len(fields) < 10 or int(fields[1], 16) or not int(fields[8], 16) & _GATEWAY_FLAG:
+            continue
+        address = IPv6Address(bytes.fromhex(fields[4]))
+        found.append((int(fields[5], 16), f"{address}%{fields[9]}" if address.is_link_local else str(address)))
     return min(found)[1] if found else None

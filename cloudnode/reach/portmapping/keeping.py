@@ -201,7 +201,9 @@ class PortMapper:
             return
         if self._confirm_due.get(port, now) > now:
             return
-        peers = [each for each in self._peers() if port.protocol == "tcp" or not _was_sent_to(each)]
+        # Whoever is linked over the other family sees another address of this node's.
+        peers = [each for each in self._peers() if (":" in each.address) == (":" in lease.address)]
+        peers = [each for each in peers if port.protocol == "tcp" or not _was_sent_to(each)]
         if not peers:
             return
         # Another one each time, for one peer's failure may be its own.

@@ -64,8 +64,8 @@ class PcpClient:
             try:
                 granted = await self._ask_pcp(protocol, port, wished, lifetime)
             except PortMappingError as error:
-                if error.name != "unsupported_version":
-                    raise
+                if error.name != "unsupported_version" or ":" in self._gateway.client:
+                    raise  # NAT-PMP is of IPv4 alone
                 self._speaks_pcp = False
             else:
                 assert granted.address is not None

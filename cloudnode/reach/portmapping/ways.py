@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudnode.formats.stundata import is_local
 from cloudnode.node.threads import RunInThread
-from cloudnode.reach.portmapping.gateway import Gateway, find_gateway
+from cloudnode.reach.portmapping.gateway import Gateway, find_gateway, find_gateway6
 from cloudnode.reach.portmapping.keeping import MapsPorts
 from cloudnode.reach.portmapping.pcp import PcpClient
 from cloudnode.reach.portmapping.upnp import UpnpClient, make_miniupnpc
@@ -42,3 +42,23 @@ class RouterWays:
 
     def _random_port(self) -> int:
         return EPHEMERAL_FIRST + int.from_bytes(self._random(2), "big") % (65_536 - EPHEMERAL_FIRST)
+
+
+class FirewallWays:
+    """The same over IPv6, where a router translates nothing but may let nobody in: PCP, which asks it to."""
+
+    def __init__(self, reactor: Any, random: Callable[[int], bytes]) -> None:
+        """:param random: So many bytes that nobody can guess."""
+        self._reactor = reactor
+        self._random = random
+        self._gateway: Gateway | None = None
+        self._ways: Sequence[MapsPorts] = ()
+
+    def __call__(self) -> Sequence[MapsPorts]:
+        """None where this machine has no public IPv6 address."""
+        gateway = find_gateway6()
+        if gateway != self._gateway:
+            self._gateway = gateway
+            is_public = gateway is not None and not is_local(gateway.client)
+            self._ways = (PcpClient(self._reactor, gateway, self._random),) if gateway and is_public else ()
+        return self._ways

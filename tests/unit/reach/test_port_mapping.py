@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.formats.stundata import Protocol
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.messages import DialBack, DialledBack
-from cloudnode.reach.portmapping.gateway import read_default_gateway
+from cloudnode.reach.portmapping.gateway import read_default_gateway, read_default_gateway6
 from cloudnode.reach.portmapping.keeping import CONFIRM_AGAIN_SECONDS, CONFIRM_SECONDS, LOOK_SECONDS, PortMapper
 from cloudnode.reach.portmapping.leases import RETRY_FIRST, Lease, WantedPort
 from cloudnode.reach.portmapping.packets import (
@@ -107,6 +107,21 @@ class GatewayTest(SynchronousTestCase):
         self.assertEqual(read_default_gateway(lines), "10.0.1.1")
         self.assertIsNone(read_default_gateway(lines[2:]))
 
+    def test_over_ipv6(self) -> None:
+        """Routes to a network, and to nowhere, are none; a gateway on the link has the link's name."""
+        anywhere, link = "0" * 32, "fe80000000000000020000fffe000001"
+        network, router = "20010db8010000000000000000000000", "20010db8010000000000000000000001"
+        lines = [
+            f"{network} 40 {anywhere} 00 {anywhere} 00000100 00000002 00000000 00000001     eth0",
+            f"{anywhere} 00 {anywhere} 00 {link} 00000400 00000001 00000000 00000003     wlan0",
+            f"{anywhere} 00 {anywhere} 00 {router} 00000100 00000001 00000000 00000003     eth0",
+            f"{anywhere} 00 {anywhere} 00 {anywhere} ffffffff 00000001 00000000 00200200       lo",
+            "cut",
+        ]
+        self.assertEqual(read_default_gateway6(lines), "2001:db8:100::1")
+        self.assertEqual(read_default_gateway6(lines[:2]), "fe80::200:ff:fe00:1%wlan0")
+        self.assertIsNone(read_default_gateway6([lines[0], *lines[3:]]))
+
 
 class LeasesTest(SynchronousTestCase):
     def test_renewed_after_half_of_the_lifetime_and_lost_at_its_end(self) -> None:
@@ -156,6 +171,7 @@ class Friend(SimpleNamespace):
     """A peer that dials back."""
 
     id = b"f" * 32
+    address = "203.0.113.9"
     transport = "ws"
     inbound = False
     host = "203.0.113.1"
@@ -209,6 +225,12 @@ class KeepingTest(SynchronousTestCase):
     def test_a_peer_that_was_dialled_from_the_udp_port_is_not_asked_about_it(self) -> None:
         self.friend.transport = "ws-udp"
         self.mapper.start([("udp", 38_083)])
+        self.pass_time(60)
+        self.assertEqual(self.friend.questions, [])
+
+    def test_a_peer_over_the_other_family_is_not_asked(self) -> None:
+        self.friend.address = "2001:db8::9"
+        self.mapper.start([("tcp", 38_082)])
         self.pass_time(60)
         self.assertEqual(self.friend.questions, [])
 
