@@ -22,7 +22,7 @@ const HEX = /^[0-9a-f]{64}$/;
 /**
  * @typedef {object} Measured
  * @property {string} what @property {string} implementation
- * @property {number} median Milliseconds. @property {number} worst Milliseconds, of nine in ten.
+ * @property {number} least Milliseconds, as all below. @property {number} median @property {number} worst Of nine in ten.
  * @property {number} times How many times it was done.
  */
 
@@ -50,7 +50,7 @@ export async function measure({ rows = 20_000, epochs = 1_000, seconds = 2 } = {
       await followed.follow(tellEpochs(made.epochs));
       if (followed.newest.number !== BigInt(epochs - 1)) throw new Error("not followed to the end");
     };
-    add(`start over ${epochs.toLocaleString("en")} epochs`, await repeat(crypto === noble ? 0 : seconds, start));
+    add(`start over ${epochs.toLocaleString("en")} epochs`, await repeat(crypto === noble ? 0 : 2 * seconds, start));
   }
   useCrypto(null);
   return measured;
@@ -72,7 +72,7 @@ async function repeat(seconds, run) {
 function summary(times) {
   const sorted = [...times].sort((one, other) => one - other);
   const at = (/** @type {number} */ share) => /** @type {number} */ (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
-  return { median: at(0.5), worst: at(0.9), times: times.length };
+  return { least: at(0), median: at(0.5), worst: at(0.9), times: times.length };
 }
 
 /** A record that is rated, in a state of so many records and ratings, as a node answers it with its proof. @param {number} rows */
