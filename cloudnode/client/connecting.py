@@ -7,7 +7,7 @@ from typing import Any
 from cloudnode.client.address import NodeAddress, parse_url
 from cloudnode.client.carrier import Carrier
 from cloudnode.client.client import OUTSTANDING, TIMEOUT, Client
-from cloudnode.client.trust import choose_trust
+from cloudnode.client.trust import Trust, choose_trust
 
 CONNECT_TIMEOUT = 5.0
 
@@ -31,7 +31,7 @@ async def connect(
     :raises ConnectionFailed: It can't be reached (over HTTP this shows with the first call).
     """
     address = parse_url(url)
-    carrier = await _carry(reactor, address, certificate_hash, connect_timeout)
+    carrier = await _carry(reactor, address, choose_trust(address.host, certificate_hash), connect_timeout)
     if not carrier.keeps_connection:
         from cloudnode.client.http import BATCH, CONNECTIONS
 
@@ -39,9 +39,18 @@ async def connect(
     return Client(carrier, reactor, url=str(address), outstanding=outstanding, timeout=timeout)
 
 
-async def _carry(reactor: Any, address: NodeAddress, certificate_hash: bytes | None, timeout: float) -> Carrier:
+async def connect_vouched(address: NodeAddress, certificates: frozenset[bytes], reactor: Any) -> Client:
+    """Connect to a node where it says that it is, as the node whose key vouches for some certificates.
+
+    :param certificates: SHA-256 of those that it may show, one at least. :param address: ``wss`` or ``ws+udp``.
+    :raises ConnectionFailed: Nobody answers there, or shows another certificate.
+    """
+    carrier = await _carry(reactor, address, Trust(authorities=False, vouched=certificates), CONNECT_TIMEOUT)
+    return Client(carrier, reactor, url=str(address))
+
+
+async def _carry(reactor: Any, address: NodeAddress, trust: Trust, timeout: float) -> Carrier:
     """Each transport is imported when it is used: together they would double the start of a program."""
-    trust = choose_trust(address.host, certificate_hash)
     if address.scheme in ("http", "https"):
         from cloudnode.client.http import open_http
 

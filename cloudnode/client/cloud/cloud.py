@@ -25,7 +25,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
 from cloudnode.client.cloud.answers import CloudAnswer, Denied
-from cloudnode.client.cloud.bykey import connect_by_key
+from cloudnode.client.cloud.bykey import ByKey
 from cloudnode.client.cloud.censorship import Censorship
 from cloudnode.client.cloud.checking import Checked, Checker
 from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
@@ -133,12 +133,13 @@ class Cloud:
 
         async def dial(url: str) -> Client:
             if url.startswith(BY_KEY):
-                return await connect_by_key(bytes.fromhex(url.removeprefix(BY_KEY)), await nodes.helpers(), reactor)
+                return await by_key.connect(bytes.fromhex(url.removeprefix(BY_KEY)), nodes.helpers)
             return await (connect_to_node(url, reactor) if connect is None else connect(url))
 
         def left(place: Place) -> None:
             cloud._leave(place)
 
+        by_key = ByKey(lambda: nodes.network, reactor)
         nodes = Nodes(
             directory,
             dial,
@@ -146,6 +147,7 @@ class Cloud:
             network=None if network is None else bytes.fromhex(network),
             certifies=policy.certifies,
             saved=saved,
+            sightings=by_key.told,
             left=left,
             accused=on_liar,
         )

@@ -53,6 +53,8 @@ class Place:
     :ivar height: The newest height that it told. :ivar behind: How many heights that was below the newest known then.
     :ivar failures: In a row. :ivar retry_at: Until then it comes last, in seconds of the caller's clock.
     :ivar lie: What it told that is not so; None as long as nothing was. :ivar trouble: What its last failure was.
+    :ivar needs_help: Whether it was learned of and can only be reached through another node: it is the last that is
+        tried.
     :ivar suspicions: How often its node took an operation that the log did not get. :ivar lied_at: When its lie was
         saved first, in unix seconds.
     """
@@ -70,6 +72,7 @@ class Place:
     trouble: str = ""
     suspicions: int = 0
     lied_at: float = 0.0
+    needs_help: bool = False
     taste: float = 1.0
 
     @property
@@ -159,6 +162,17 @@ class Directory:
                 host = peer["addr"].rpartition(":")[0].strip("[]")
                 if host:
                     self._told_interfaces(host, peer.get("interfaces"), None)
+
+    def told_node(self, node: str, *, needs_help: bool) -> None:
+        """Take up a node behind a NAT by its key, unless it was reached in another way.
+
+        :param needs_help: Whether only those are let in whom another node brings.
+        """
+        if any(node in (each.node, each.signer) and each.latency is not None for each in self):
+            return
+        place = self.learn(BY_KEY + node)
+        if place is not None and not place.is_seed:
+            place.node, place.needs_help = node, needs_help
 
     def _told_interfaces(self, host: str, interfaces: Any, seen_at: Place | None) -> None:
         """Clear transports alone: who answers is proven by what it answers, and certificates are not at hand.
@@ -256,12 +270,13 @@ class Directory:
             each for each in self if each.lie is None and each not in without and (each.keeps_connection or not keeping)
         ]
 
-        def rank(place: Place) -> tuple[bool, bool, int, float]:
+        def rank(place: Place) -> tuple[bool, bool, int, bool, float]:
             latency = _UNKNOWN_LATENCY if place.latency is None else place.latency
             # One that keeps its connection tells by itself when it is lost.
             slowness = max(latency, _LEAST_LATENCY) * place.taste * (1 if place.keeps_connection else 1.5)
             if place in favoured:
                 slowness /= FAVOUR
-            return place.retry_at > now, place.is_stale, place.suspicions, slowness
+            is_last = place.needs_help and place.latency is None
+            return place.retry_at > now, place.is_stale, place.suspicions, is_last, slowness
 
         return sorted(usable, key=rank)

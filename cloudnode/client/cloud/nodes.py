@@ -24,6 +24,7 @@ from cloudnode.client.cloud.connections import Connections
 from cloudnode.client.cloud.directory import Directory, Place
 from cloudnode.client.cloud.errors import AnswerFalse
 from cloudnode.client.cloud.saved import SavedSession
+from cloudnode.client.cloud.stunbook import Sighting
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
 from cloudnode.formats.errors import LedgerError
 
@@ -61,11 +62,13 @@ class Nodes:
         network: bytes | None,
         certifies: bool,
         saved: SavedSession | None = None,
+        sightings: Callable[[Any], list[Sighting]] = lambda told: [],
         left: Callable[[Place], object],
         accused: Callable[[Accusation], object],
     ) -> None:
         """
         :param certifies: Whether nodes are checked. :param saved: What an earlier session verified.
+        :param sightings: Reads a node's ``getstuninfo``: what is news in it.
         :param left: Told of each place whose subscriptions are to go elsewhere.
         :param accused: Told of each liar.
         """
@@ -77,6 +80,7 @@ class Nodes:
         self._clock = clock
         self._certifies = certifies
         self._saved = saved
+        self._sightings = sightings
         self._left = left
         self._accused = accused
         self._connections = Connections(connect, self._lost)
@@ -300,6 +304,10 @@ class Nodes:
             self.directory.told_info(place, info)
             await self._look(place, client)
             self.directory.told_peers(place, (await client.call("getpeerinfo", timeout=PATIENCE)).result)
+            told = (await client.call("getstuninfo", timeout=PATIENCE)).result
+            for sighting in self._sightings(told):
+                if sighting.is_behind:
+                    self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
         except (ConnectionFailed, TimedOut) as error:
             self.failed(place, error)
             raise
@@ -359,7 +367,11 @@ class Nodes:
         now = self._clock.seconds()
         ready = self.directory.ready(now, connected, READY)
         wanted = [place for place in ready if place not in connected]
-        unknown = [place for place in self.directory.rank(now) if place.latency is None and place not in wanted]
+        unknown = [
+            place
+            for place in self.directory.rank(now)
+            if place.latency is None and not place.needs_help and place not in wanted
+        ]
         for place in wanted + unknown[:1]:
             if place.retry_at <= now and place not in self._busy:
                 self._in_background(self._visit(place), place)

@@ -121,6 +121,7 @@ def restore_places(directory: Directory, places: Sequence[SavedPlace]) -> None:
         if place is not None:
             place.node, place.latency, place.suspicions = saved.node, saved.latency, saved.suspicions
             place.lie, place.lied_at = saved.lie, saved.lied_at
+            place.needs_help = place.is_by_key and not place.is_seed and saved.latency is None
 
 
 def encode_session(session: SavedSession) -> bytes:

@@ -40,6 +40,19 @@ class DirectoryTests(SynchronousTestCase):
         for wrong in ("node:", "node:ab", "node:" + "AB" * 32, "node:" + "xy" * 32):
             self.assertRaises(AddressInvalid, make, wrong)
 
+    def test_told_node(self) -> None:
+        """A node behind a NAT is taken up by its key, unless it was reached; one that takes a helper comes last."""
+        directory = make("ws://a:1", "ws://b:1")
+        directory.told_info(self.place(directory, "ws://a:1"), {"node": "aa" * 32})
+        directory.answered(self.place(directory, "ws://a:1"), 0.5)
+        for node, needs_help in (("aa", True), ("bb", True), ("cc", False)):
+            directory.told_node(node * 32, needs_help=needs_help)
+        closed, opened = "node:" + "bb" * 32, "node:" + "cc" * 32
+        self.assertEqual(self.ranked(directory), ["ws://b:1", opened, "ws://a:1", closed])
+        self.assertEqual(directory.ready(0.0, (), 3)[-1].url, "ws://a:1")
+        directory.answered(self.place(directory, closed), 0.01)
+        self.assertEqual(self.ranked(directory)[0], closed)
+
     def test_latency(self) -> None:
         """The faster comes first; a place that was not measured is taken to be slow."""
         directory = make("ws://a:1", "ws://b:1", "ws://c:1")
