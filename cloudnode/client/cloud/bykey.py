@@ -5,6 +5,7 @@ with it, directly in the end if there is a way.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from twisted.internet.task import deferLater
 
 from cloudnode.client.address import NodeAddress
 from cloudnode.client.client import Client
-from cloudnode.client.cloud.stunbook import Sighting, StunBook
+from cloudnode.client.cloud.stunbook import NODES_MAX, Sighting, StunBook
 from cloudnode.client.connecting import connect_vouched
 from cloudnode.client.errors import ClientError, ConnectionFailed
 
@@ -22,7 +23,7 @@ ASK_SECONDS = 2.0
 """Seconds that a node may take to tell how it can help: a connection that hangs, as after a change of network, shall
 not keep the others from being asked."""
 
-DIRECT_SECONDS = 3.0
+DIRECT_SECONDS = 2.0
 """Seconds that dialling a node where it says it is may take in all, before it is sought through another one."""
 
 STAGGER = 0.3
@@ -40,6 +41,7 @@ class ByKey:
         self.book = StunBook()
         self._network = network
         self._reactor = reactor
+        self._failed: deque[Sighting] = deque(maxlen=NODES_MAX)
 
     def told(self, told: Any) -> list[Sighting]:
         """Take in a node's ``getstuninfo``; see :meth:`StunBook.told`."""
@@ -74,7 +76,7 @@ class ByKey:
         """Dial it where strangers reach it, if it says that they do anywhere."""
         sighting = self.book.find(node, time.time())
         addresses = [] if sighting is None else sighting.open_to_strangers()
-        if sighting is None or not addresses:
+        if sighting is None or not addresses or sighting in self._failed:
             return None
         dialled = Deferred.fromCoroutine(dial_first(addresses, sighting.certificates, self._reactor))
         try:
@@ -82,7 +84,9 @@ class ByKey:
         except ClientError as error:
             troubles.append(error.message)
         except DeferTimeoutError:
-            troubles.append(f"Nobody answers in time at {', '.join(map(str, addresses))}")
+            troubles.append(f"Nobody answers in time at {', '.join(map(str, addresses))}.")
+        # Not again until the node says something else: its router may have restarted, or its network changed.
+        self._failed.append(sighting)
         return None
 
     async def _ask_for(self, node: bytes, helper: Client) -> bool:

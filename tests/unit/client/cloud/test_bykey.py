@@ -127,6 +127,13 @@ class ByKeyTests(SynchronousTestCase):
                 self.tell(carrier)
         self.assertIs(self.successResultOf(connecting), self.found)
         self.assertEqual(self.asked, self.through[:2])
+        # The same is not dialled again; what the node signs next is.
+        self.dialled.clear()
+        self.assertIs(self.successResultOf(self.connect_through(self.through)), self.found)
+        self.assertEqual(self.dialled, [])
+        self.answers, self.told = True, record(sequence=6)
+        self.assertIs(self.successResultOf(self.connect_through(self.through)), self.found)
+        self.assertEqual(len(self.dialled), 2)
 
     def test_no_way(self) -> None:
         """What each said is told."""
