@@ -143,7 +143,23 @@ class Executor:
         self.heads: dict[bytes, RecordHead | None] = {}
         self._stars: dict[bytes, int | None] = {}
         self._known: set[bytes] = set()
+        self._hashes: dict[str, bytes] = {}
+        self._account_hashes: dict[bytes, bytes] = {}
         self.effects = Effects(height)
+
+    # Each is asked for twice and more often in a block, and takes longer to hash than to find.
+
+    def _hash_of(self, address: str) -> bytes:
+        hashed = self._hashes.get(address)
+        if hashed is None:
+            hashed = self._hashes[address] = record_hash(address)
+        return hashed
+
+    def _hash_of_account(self, account: bytes) -> bytes:
+        hashed = self._account_hashes.get(account)
+        if hashed is None:
+            hashed = self._account_hashes[account] = account_hash(account)
+        return hashed
 
     def expect(self, operations: Iterable[Operation]) -> None:
         """Have the state find what the next operations need."""
@@ -151,11 +167,11 @@ class Executor:
         for operation in operations:
             match operation.action:
                 case Rate(record=address) | Withdraw(record=address):
-                    record = record_hash(address)
+                    record = self._hash_of(address)
                     records.append(record)
-                    ratings.append(record + account_hash(operation.account))
+                    ratings.append(record + self._hash_of_account(operation.account))
                 case Put(collection=collection, key=key) | Delete(collection=collection, key=key):
-                    records.append(record_hash(format_address(operation.account, collection, key)))
+                    records.append(self._hash_of(format_address(operation.account, collection, key)))
         self._state.expect(records, ratings)
 
     def execute(self, operation: Operation) -> int:
@@ -175,7 +191,7 @@ class Executor:
     def _apply(self, operation: Operation, at: int, index: int) -> int:
         if isinstance(operation.action, Appoint):
             return self._appoint(operation.action)
-        sender = account_hash(operation.account)
+        sender = self._hash_of_account(operation.account)
         if not self._admitted(operation.account, sender):
             return errors.ACCOUNT_NOT_ADMITTED
         action = operation.action
@@ -222,7 +238,7 @@ class Executor:
     def _invite(self, inviter: bytes, invited: bytes, index: int) -> int:
         if self._admission.policy != "invited":
             return errors.INVITATION_NOT_USED
-        hashed = account_hash(invited)
+        hashed = self._hash_of_account(invited)
         if invited in self._admission.accounts or self._is_known(hashed):
             return errors.ACCOUNT_KNOWN
         self._add_account(invited, hashed, inviter, index)
@@ -253,7 +269,7 @@ class Executor:
 
     def _put(self, operation: Operation, action: Put, sender: bytes, at: int) -> int:
         address = format_address(operation.account, action.collection, action.key)
-        record = record_hash(address)
+        record = self._hash_of(address)
         before = self._record(record)
         version = before.version if before is not None else 0
         if action.if_version is not None and action.if_version != version:
@@ -275,7 +291,7 @@ class Executor:
 
     def _delete(self, operation: Operation, action: Delete, sender: bytes, at: int) -> int:
         address = format_address(operation.account, action.collection, action.key)
-        record = record_hash(address)
+        record = self._hash_of(address)
         before = self._record(record)
         if before is None:
             return errors.RECORD_UNKNOWN
@@ -319,7 +335,7 @@ class Executor:
             return stars
 
     def _rate(self, account: bytes, sender: bytes, address: str, stars: int, index: int) -> int:
-        record = record_hash(address)
+        record = self._hash_of(address)
         head = self._record(record)
         if head is None:
             return errors.RECORD_UNKNOWN
@@ -335,7 +351,7 @@ class Executor:
         return errors.OK
 
     def _withdraw(self, sender: bytes, address: str) -> int:
-        record = record_hash(address)
+        record = self._hash_of(address)
         head = self._record(record)
         if head is None:
             return errors.RECORD_UNKNOWN
