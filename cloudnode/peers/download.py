@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -29,7 +28,6 @@ from twisted.python.failure import Failure
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.checkpoint import CheckpointMissed
-from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, FinalBlock
 from cloudnode.node.following import CheckedBlock
@@ -54,19 +52,15 @@ from cloudnode.peers.messages import (
     GetOperations,
     Operations,
     SentBlock,
-    SentOperation,
-    Span,
 )
 from cloudnode.peers.peer import Peer
+from cloudnode.peers.wanted import OPERATIONS_ASKED, Asked, Wanted, give_back, next_missing, take
 
 BLOCKS_ASKED = 200
 BLOCKS_AHEAD = 600
-BYTES_AHEAD = 32 * 1024 * 1024
 WRITING_AHEAD = 16
 CHECKS_AT_ONCE = 2
 QUESTIONS_OF_A_PEER = 2
-OPERATIONS_ASKED = 1_000
-SPANS_ASKED = 200
 UNABLE_SECONDS = 10.0
 
 FEW_WANTED = 16
@@ -80,49 +74,6 @@ PATIENCE_SECONDS = 1.0
 
 TAKE_OVER_BLOCKS = 16
 """A validator takes part in consensus once it is no further behind than this; the rest it gets there."""
-
-
-@attrs.define(eq=False)
-class _Wanted:
-    """A block on its way.
-
-    :ivar held: What there is of its operations. :ivar senders: Whom those are from that were fetched, by index.
-    :ivar missing: Indexes that nobody is asked for now, ascending. :ivar coming: How many somebody is asked for.
-    :ivar hoped: Indexes, by id, of what gossip is about to bring. :ivar patient_until: Then it is asked for after all.
-    :ivar is_undivided: Whether all must come from one peer, because what there was had true signatures but others than
-        the block's. :ivar source: That peer, once it is chosen.
-    :ivar checked: Whether the check of the whole is under way or done. :ivar ready: The operations, once it is done.
-    """
-
-    block: Block
-    header: Header
-    epoch: Epoch
-    held: list[Operation | SentOperation | None]
-    missing: list[int]
-    hoped: dict[bytes, int]
-    patient_until: float
-    senders: dict[int, Peer] = attrs.Factory(dict)
-    coming: int = 0
-    size: int = 0
-    is_undivided: bool = False
-    source: Peer | None = None
-    checked: bool = False
-    ready: Sequence[Operation] | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all operations are here."""
-        return not self.missing and not self.coming and not self.hoped
-
-    def forget(self) -> None:
-        """Begin again with no operation; only while nobody is asked for any."""
-        self.held = [None] * len(self.held)
-        self.missing = list(range(len(self.held)))
-        self.hoped = {}
-        self.senders.clear()
-        self.source = None
-        self.size = 0
-        self.checked = False
 
 
 class Download:
@@ -156,7 +107,7 @@ class Download:
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._peers = peers
-        self._wanted: list[_Wanted] = []
+        self._wanted: list[Wanted] = []
         head = ledger.head
         self._epochs = epochs
         self._tip = Tip(head.height, head.hash, head.time, ledger.epoch)
@@ -170,7 +121,7 @@ class Download:
         self._is_stopped = False
         self._is_pumping = False
         self._is_coming = is_coming
-        self._hoped: dict[bytes, _Wanted] = {}
+        self._hoped: dict[bytes, Wanted] = {}
         self._stops = [ledger.watch_blocks(self._written), ledger.watch_pool(self._pooled)]
         if self._validator is not None:
             self._validator.on_final = self._take_final
@@ -293,20 +244,11 @@ class Download:
     def _append(self, block: Block, header: Header) -> None:
         if self._ledger.checkpoint is not None:
             self._ledger.checkpoint.check(block.height, block.hash)
-        held: list[Operation | SentOperation | None] = []
-        held.extend(self._ledger.waiting_operation(each) for each in block.operation_ids)
-        hoped: dict[bytes, int] = {}
-        missing = []
-        for index, operation_id in enumerate(block.operation_ids):
-            if held[index] is None:
-                if self._is_coming(operation_id):
-                    hoped[operation_id] = index
-                else:
-                    missing.append(index)
+        held = [self._ledger.waiting_operation(each) for each in block.operation_ids]
         until = self._clock.seconds() + PATIENCE_SECONDS
-        wanted = _Wanted(block, header, self._tip.epoch, held, missing, hoped, until)
+        wanted = Wanted.begin(block, header, self._tip.epoch, held, self._is_coming, until)
         self._wanted.append(wanted)
-        self._hoped.update(dict.fromkeys(hoped, wanted))
+        self._hoped.update(dict.fromkeys(wanted.hoped, wanted))
         self._tip = self._tip.after(block, header)
         self._epochs.reached(self._tip.epoch)
 
@@ -344,10 +286,8 @@ class Download:
         now = self._clock.seconds()
         for wanted in self._wanted[:WRITING_AHEAD]:
             if wanted.hoped and now >= wanted.patient_until:
-                for operation_id in wanted.hoped:
+                for operation_id in wanted.give_up_hope():
                     self._hoped.pop(operation_id, None)
-                wanted.missing = sorted([*wanted.missing, *wanted.hoped.values()])
-                wanted.hoped = {}
 
     def _choose(self, height: int) -> Peer | None:
         """The peer with the fewest questions of those that have a height.
@@ -370,29 +310,10 @@ class Download:
         for wanted in self._wanted[:WRITING_AHEAD]:
             if wanted.is_undivided and wanted.missing:
                 self._ask_source(wanted)
-        while (asked := self._next_missing()) and (peer := self._choose(asked[-1][0].block.height)) is not None:
+        while (asked := next_missing(self._wanted)) and (peer := self._choose(asked[-1][0].block.height)) is not None:
             self._ask_bodies(peer, asked)
 
-    def _next_missing(self) -> list[tuple[_Wanted, int]]:
-        """What to ask for next: not taken off the list yet."""
-        found: list[tuple[_Wanted, int]] = []
-        size = spans = 0
-        for wanted in self._wanted:
-            size += wanted.size
-            if size > BYTES_AHEAD and wanted is not self._wanted[0]:
-                break
-            if wanted.is_undivided:
-                continue
-            before = -2
-            for index in wanted.missing:
-                spans += index != before + 1
-                if len(found) == OPERATIONS_ASKED or spans > SPANS_ASKED:
-                    return found
-                found.append((wanted, index))
-                before = index
-        return found
-
-    def _ask_source(self, wanted: _Wanted) -> None:
+    def _ask_source(self, wanted: Wanted) -> None:
         source = wanted.source
         is_there = source is not None and source.is_open and source in self._peers()
         if source is None or not is_there or source.unable_until > self._clock.seconds():
@@ -403,25 +324,15 @@ class Download:
         while wanted.missing and source is not None and source.is_open and source.asked < QUESTIONS_OF_A_PEER:
             self._ask_bodies(source, [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
 
-    def _ask_bodies(self, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
-        spans: list[Span] = []
-        for wanted, index in asked:
-            height, last = wanted.block.height, spans[-1] if spans else None
-            if last is not None and last.height == height and last.first + last.count == index:
-                spans[-1] = Span(height, last.first, last.count + 1)
-            else:
-                spans.append(Span(height, index, 1))
-            wanted.coming += 1
-        for wanted in {id(each): each for each, _ in asked}.values():
-            taken = {index for each, index in asked if each is wanted}
-            wanted.missing = [index for index in wanted.missing if index not in taken]
+    def _ask_bodies(self, peer: Peer, asked: Asked) -> None:
+        spans = take(asked)
         peer.asked += 1
-        asking = peer.ask(GetOperations, tuple(spans))
+        asking = peer.ask(GetOperations, spans)
         asking.addCallback(self._bodies_came, peer, asked)
         asking.addErrback(self._bodies_failed, peer, asked)
         asking.addBoth(self._bodies_done, peer)
 
-    def _bodies_came(self, answer: Answer, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
+    def _bodies_came(self, answer: Answer, peer: Peer, asked: Asked) -> None:
         assert isinstance(answer, Operations)
         if len(answer.operations) > len(asked):
             raise PeerFault("unexpected", "it sent more operations than it was asked for")
@@ -430,26 +341,15 @@ class Download:
         for sent, (wanted, index) in zip(answer.operations, list(asked), strict=False):
             check_body(sent, wanted.block.operation_ids[index])
             asked.pop(0)
-            wanted.coming -= 1
-            wanted.held[index] = sent
-            wanted.senders[index] = peer
-            wanted.size += len(sent.body)
-        self._give_back(asked)
+            wanted.take_body(index, sent, peer)
+        give_back(asked)
 
-    def _bodies_failed(self, failure: Failure, peer: Peer, asked: list[tuple[_Wanted, int]]) -> None:
-        self._give_back(asked)
+    def _bodies_failed(self, failure: Failure, peer: Peer, asked: Asked) -> None:
+        give_back(asked)
         if isinstance(failure.value, PeerFault):
             peer.end(failure.value)
         else:
             self._log.failure("Bodies of {peer} could not be taken", failure, peer=peer)
-
-    def _give_back(self, asked: list[tuple[_Wanted, int]]) -> None:
-        for wanted, index in asked:
-            wanted.coming -= 1
-            wanted.missing.append(index)
-        for wanted in {id(each): each for each, _ in asked}.values():
-            wanted.missing.sort()
-        asked.clear()
 
     def _bodies_done(self, _: object, peer: Peer) -> None:
         peer.asked -= 1
@@ -491,7 +391,7 @@ class Download:
         self._resting = None
         self._receiver.rest()
 
-    def _checked(self, checked: CheckedOperations, wanted: _Wanted) -> None:
+    def _checked(self, checked: CheckedOperations, wanted: Wanted) -> None:
         if checked.broken is not None:
             self._stop_for(checked.broken)
             return
@@ -502,14 +402,10 @@ class Download:
             self._signed_otherwise(wanted)
             return
         wanted.checked = False
-        for index, fault in checked.faults.items():
-            sender = wanted.senders.pop(index)
-            wanted.held[index] = None
-            wanted.missing.append(index)
+        for sender, fault in wanted.refuse(checked.faults):
             sender.end(fault)
-        wanted.missing.sort()
 
-    def _signed_otherwise(self, wanted: _Wanted) -> None:
+    def _signed_otherwise(self, wanted: Wanted) -> None:
         """True signatures, but not those in the block: what came from callers, or from several peers, blames nobody.
 
         Who has the block has its signatures, so a peer that sent all of it sent something else than its log holds.
@@ -527,7 +423,7 @@ class Download:
             wanted.forget()
         wanted.is_undivided = True
 
-    def _check_failed(self, failure: Failure, wanted: _Wanted) -> None:
+    def _check_failed(self, failure: Failure, wanted: Wanted) -> None:
         self._log.failure("Block {height} could not be checked", failure, height=wanted.block.height)
         wanted.checked = False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,34 +20,34 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cloudnode import __version__
 from cloudnode.api.answerer import Answerer
 from cloudnode.api.facts import TransportName
 from cloudnode.api.methods import TABLE
 from cloudnode.api.served import ServedNode
 from cloudnode.api.session import ApiSessionOpener
 from cloudnode.api.web.site import make_site
-from cloudnode.formats.block import quorum
 from cloudnode.formats.checkpoint import CheckpointMissed
-from cloudnode.formats.keys import TLS
-from cloudnode.node.datadir import Datadir, DatadirError, PreparedDatadir, lone_genesis
+from cloudnode.node.datadir import Datadir
 from cloudnode.node.evidence import EvidenceStore
-from cloudnode.node.journalfile import JournalError, JournalFile
-from cloudnode.node.ledger import Ledger, LedgerConfig
-from cloudnode.node.ordering import ValidatorIdentity
-from cloudnode.node.pool import PoolLimits
+from cloudnode.node.ledger import Ledger
 from cloudnode.node.receiving import make_receiver
-from cloudnode.node.threads import RunInThread
-from cloudnode.peers.joining import Newcomer
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.places import JoinAddress
 from cloudnode.service.config import Config
 from cloudnode.service.facts import ServiceFacts, make_gauges
-from cloudnode.service.joining import check_joins, learn_genesis, unless_stopped
+from cloudnode.service.joining import unless_stopped
 from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
 from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.mappedports import MappedPorts
+from cloudnode.service.opening import (
+    SOFTWARE,
+    choose_network,
+    open_certificates,
+    open_evidence,
+    open_ledger,
+    prepare_datadir,
+)
 from cloudnode.service.punching import NodePunching, WatchedPort
 from cloudnode.service.reach import NodeReach
 from cloudnode.service.reachfacts import ReachFacts
@@ -56,12 +55,7 @@ from cloudnode.service.relaying import NodeRelaying
 from cloudnode.service.root import Serving
 from cloudnode.service.shutdown import Shutdown, StartError
 from cloudnode.service.stun import StunService
-from cloudnode.store.aside import set_aside
-from cloudnode.store.audit.worker import start_audit_process
-from cloudnode.store.connection import DatabaseDamaged
-from cloudnode.store.creation import WrongDatabase
-from cloudnode.store.sqlite import SqliteStore
-from cloudnode.transports.certificates import CertificateError, CertificateKeeper
+from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.limits import WebSocketLimits
 from cloudnode.transports.peersocket import OVER_TCP
 from cloudnode.transports.quic.listener import QuicSocket
@@ -75,8 +69,6 @@ from cloudnode.transports.websocket import WebSocketFactory
 SESSION_SECONDS = 0.3
 CONNECTION_SECONDS = 0.15
 DRAIN_SECONDS = 0.8
-
-SOFTWARE = f"cloudnode {__version__}"
 
 HTTP = "HTTP"
 WS = "WebSocket"
@@ -94,11 +86,11 @@ async def start_node(
     :param wall_time: Unix seconds.
     :raises StartError: It can't start; one line says why.
     """
-    prepared = _prepare_datadir(config)
+    prepared = prepare_datadir(config)
     shutdown.add("the data directory", prepared.close)
-    joining = Deferred.fromCoroutine(_choose_network(config, prepared, reactor, wall_time))
+    joining = Deferred.fromCoroutine(choose_network(config, prepared, reactor, wall_time))
     datadir, joins = await unless_stopped(joining, shutdown, reactor)
-    ledger = _open_ledger(config, datadir, reactor)
+    ledger = open_ledger(config, datadir, reactor)
     # From here on the store is open: the ledger closes it, started or not.
     shutdown.add("the ledger", ledger.stop)
     try:
@@ -106,7 +98,7 @@ async def start_node(
     except CheckpointMissed as error:
         raise StartError(str(error)) from None
     await ledger.start()
-    evidence = _open_evidence(datadir, ledger, reactor, wall_time)
+    evidence = open_evidence(datadir, ledger, reactor, wall_time)
     shutdown.add("the evidence", evidence.stop)
     sockets: list[QuicSocket] = []
     reaches: list[NodeReach] = []
@@ -120,7 +112,7 @@ async def start_node(
     )
     shutdown.add("the links", neighbourhood.stop)
     shutdown.add("the pool", lambda: _drain(ledger, reactor))
-    certificates = _open_certificates(config, datadir, reactor)
+    certificates = open_certificates(config, datadir, reactor)
     node = _Node(config, reactor, datadir, ledger, evidence, certificates, neighbourhood, wall_time)
     sockets.extend(node.sockets)
     reaches.append(node.reach)
@@ -134,40 +126,6 @@ async def start_node(
         # STUN has one URL for both protocols (RFC 7064).
         urls=list(dict.fromkeys(each.url for each in listening)),
     )
-
-
-def _prepare_datadir(config: Config) -> PreparedDatadir:
-    try:
-        return Datadir.prepare(config.datadir)
-    except DatadirError as error:
-        raise StartError(str(error)) from None
-
-
-async def _choose_network(
-    config: Config, prepared: PreparedDatadir, reactor: Any, wall_time: Callable[[], float]
-) -> tuple[Datadir, list[JoinAddress]]:
-    """The data directory with its network: the one that it holds, that of a node to join, or a new one of its own."""
-    dial = Dialler(reactor, config.peers.dial_timeout)
-    newcomer = Newcomer(reactor, dial, prepared.node_key, os.urandom, wall_time, SOFTWARE)
-    try:
-        if prepared.genesis is not None:
-            joins = await check_joins(config.join, prepared.genesis, newcomer, prepared.path, reactor)
-            datadir = prepared.complete(prepared.genesis)
-        elif config.join:
-            genesis, _ = await learn_genesis(config.join, newcomer, reactor)
-            datadir = prepared.complete(genesis)
-            joins = await check_joins(config.join, genesis, newcomer, prepared.path, reactor)
-        else:
-            return prepared.complete(lone_genesis(prepared.validator_key, wall_time())), []
-    except DatadirError as error:
-        raise StartError(str(error)) from None
-    is_follower = datadir.validator_key.public not in datadir.genesis.validators
-    if is_follower and not config.join and not datadir.address_book.exists():
-        raise StartError(
-            f"{prepared.path / 'validator.key'} is not a key of the validators in genesis.json, so this node "
-            "follows them, but it knows no other node: name one with --join"
-        )
-    return datadir, joins
 
 
 def _make_neighbourhood(
@@ -196,99 +154,6 @@ def _make_neighbourhood(
         evidence=evidence,
         receiver=make_receiver(ledger.genesis),
     )
-
-
-def _open_evidence(
-    datadir: Datadir, ledger: Ledger, reactor: Any, wall_time: Callable[[], float]
-) -> EvidenceStore:
-    return EvidenceStore(
-        datadir.evidence,
-        ledger.network,
-        ledger.find_epoch,
-        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-        wall_time,
-    )
-
-
-def _open_ledger(config: Config, datadir: Datadir, reactor: Any) -> Ledger:
-    settings = config.ledger
-    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    store = _open_store(config, datadir, time.time())
-    try:
-        return Ledger(
-            reactor,
-            run_in_thread,
-            store,
-            datadir.genesis,
-            datadir.node_key,
-            _open_identity(datadir, store, run_in_thread),
-            LedgerConfig(
-                pool=PoolLimits(settings.pool_operations, settings.pool_bytes),
-                audit_interval=settings.audit_interval,
-                audit_share=settings.audit_share,
-                checkpoint=config.checkpoint,
-            ),
-            make_audit=start_audit_process,
-        )
-    except BaseException:
-        store.close()
-        raise
-
-
-def _open_store(config: Config, datadir: Datadir, now: float) -> SqliteStore:
-    """The database; if it is damaged so that it can't be opened, a new one, for which other nodes have the content.
-
-    :param now: Unix seconds, for the name of the damaged one.
-    """
-    path = str(datadir.database)
-    try:
-        try:
-            return SqliteStore.open(path, datadir.genesis, config.keep)
-        except DatabaseDamaged as error:
-            if not config.join and not datadir.address_book.exists():
-                raise
-            aside = set_aside(path, now)
-            _log.critical(
-                "{error}: it is put aside as {aside}, and made anew from other nodes; look whether the disk or the "
-                "memory of this machine is failing", error=error, aside=aside,
-            )  # fmt: skip
-            return SqliteStore.open(path, datadir.genesis, config.keep)
-    except (WrongDatabase, DatabaseDamaged) as error:
-        raise StartError(f"{error}; docs/operations.md says what to do") from None
-    except (sqlite3.Error, OSError) as error:
-        raise StartError(f"cannot open {path}: {error}") from None
-
-
-def _open_identity(datadir: Datadir, store: SqliteStore, run_in_thread: RunInThread) -> ValidatorIdentity | None:
-    """What this node votes with; None if it has no vote now and lacks what it would need to get one."""
-    key, genesis = datadir.validator_key, datadir.genesis
-    try:
-        journal = JournalFile.open(
-            datadir.journal, run_in_thread, genesis.network, key.public, genesis.parameters.max_block_operations
-        )
-    except JournalError as error:
-        if key.public in store.epoch.validators:
-            raise StartError(str(error)) from None
-        _log.warn("{error}", error=error)
-        return None
-    tolerated = len(store.epoch.validators) - quorum(len(store.epoch.validators))
-    if key.public in store.epoch.validators and len(store.epoch.validators) > 1 and not tolerated:
-        _log.warn(
-            "This network's {count} validators tolerate no fault: when one of them is down, nothing becomes final",
-            count=len(store.epoch.validators),
-        )
-    return ValidatorIdentity(key, journal)
-
-
-def _open_certificates(config: Config, datadir: Datadir, reactor: Any) -> CertificateKeeper:
-    key = datadir.node_key
-    # Names are for clients which check them; those which know the certificate by its hash do not.
-    names = [str(address.host) for address in config.ws_udp if address.host not in ("0.0.0.0", "::")]
-    try:
-        # The keeper's messages have the purpose tag already, which the key would put before them.
-        return CertificateKeeper(datadir.tls, names, reactor, lambda text: key.sign(TLS, text.removeprefix(TLS)))
-    except CertificateError as error:
-        raise StartError(str(error)) from None
 
 
 async def _drain(ledger: Ledger, reactor: Any) -> None:
