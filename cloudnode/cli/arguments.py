@@ -8,7 +8,6 @@ from typing import Any
 
 from cloudnode import __version__
 from cloudnode.cli import values
-from cloudnode.cli.demo.actions import parse_script
 from cloudnode.cli.exits import MEANINGS
 
 DEFAULT_URL = "http://127.0.0.1:38081"
@@ -421,6 +420,13 @@ def _audit(add: Add) -> None:
     )
 
 
+def _script(text: str) -> Any:
+    """The demo's script; what reads it is loaded where there is one."""
+    from cloudnode.cli.demo.actions import parse_script
+
+    return parse_script(text)
+
+
 def _demo(add: Add) -> None:
     parser = add(
         "demo",
@@ -450,7 +456,7 @@ def _demo(add: Add) -> None:
     parser.add_argument(
         "--script",
         metavar="STEPS",
-        type=parse_script,
+        type=_script,
         help="'SECONDS kill|revive|stop|continue NODE' or 'SECONDS write|quit', with commas between, or @FILE; "
         "counted from when all nodes serve",
     )

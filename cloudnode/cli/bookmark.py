@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from cloudnode.cli.exits import CommandError
+from cloudnode.cli.seen import state_directory
 from cloudnode.client.places import LogPlace
 
 
@@ -27,18 +28,14 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def default_directory(environment: Mapping[str, str]) -> Path:
-    """``cloudnode/watch`` in ``$XDG_STATE_HOME`` or ``~/.local/state``.
+    """``watch`` in the user's state directory.
 
     :raises CommandError: There is no home directory.
     """
-    base = environment.get("XDG_STATE_HOME", "")
-    # The specification of XDG base directories wants relative paths ignored.
-    if not os.path.isabs(base):
-        home = environment.get("HOME")
-        if not home:
-            raise CommandError("There is no HOME to note in how far a watch is: set $XDG_STATE_HOME, or use --after.")
-        base = os.path.join(home, ".local", "state")
-    return Path(base) / "cloudnode" / "watch"
+    directory = state_directory(environment)
+    if directory is None:
+        raise CommandError("There is no HOME to note in how far a watch is: set $XDG_STATE_HOME, or use --after.")
+    return directory / "watch"
 
 
 class Bookmark:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cloudnode.cli.exits import CommandError, Exit
 from cloudnode.cli.invocation import Invocation
+from cloudnode.cli.seen import SeenHeights
 from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.address import AddressInvalid
@@ -43,7 +44,8 @@ _PARTS = {
 async def open_cloud(
     invocation: Invocation, *, verify: str | None = None, at: Client | None = None
 ) -> AsyncIterator[Cloud]:
-    """A session with the nodes that are named, closed in the end. Liars are told of as they are found.
+    """A session with the nodes that are named, closed in the end. Liars are told of as they are found. It is not behind
+    earlier commands, unless it is for one node alone (``at``).
 
     :param verify: In place of what the user asks for. :param at: A connection with the node to begin
         at, in place of the nodes that the user names.
@@ -79,9 +81,14 @@ async def open_cloud(
         if liars:
             raise CommandError(error.message, Exit.LYING, "answer_false") from error
         raise
+    seen = SeenHeights(invocation.environment)
+    if at is None:
+        cloud.go_on_from(seen.find(cloud.network))
     try:
         yield cloud
     finally:
+        if verify != "none":  # else a node could tell any height, and no later command would find one that is as far
+            seen.note(cloud.network, cloud.height)
         await cloud.reported()
         await cloud.close()
 

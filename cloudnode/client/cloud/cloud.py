@@ -173,6 +173,12 @@ class Cloud:
         """
         return self._session.height
 
+    def go_on_from(self, height: int) -> None:
+        """Not to be behind an earlier session with the same network: as ``height`` of :meth:`connect`, for whoever
+        learns only now which network it is.
+        """
+        self._session.saw(height)
+
     @property
     def proves(self) -> bool:
         """Whether answers are proven where the API offers a proof, and writes before they count as final."""

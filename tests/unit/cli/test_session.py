@@ -86,6 +86,21 @@ class CheckedTests(SessionCase):
         result = self.run_(put, "put", "film", "2", "1", verify="certificate")
         self.assertIn("by the word of the node", result.err)
 
+    def test_read_your_writes(self) -> None:
+        """A later command asks for what an earlier one wrote or saw, and what was not checked does not count."""
+        cursor = json.loads(self.run_(put, "put", "film", "1", "1", "--json").out)["cursor"]
+        for door in self.doors.values():
+            door.asked.clear()
+        result = self.run_(get, "get", "film/1")
+        (request,) = result.asked("getrecord")
+        self.assertGreaterEqual(request["context"]["min_height"], cursor["height"])
+        self.a.lie = self.b.lie = lambda message: message.replace(b'"height":', b'"height":9')
+        self.run_(list_command, "list", verify="none")
+        self.a.lie = self.b.lie = lambda message: message
+        self.assertEqual(self.run_(get, "get", "film/1").status, Exit.OK)
+        # What a node is, is asked of it as it is.
+        self.assertEqual(self.run_(status, "status").status, Exit.OK)
+
     def test_context(self) -> None:
         """The proof that a session asks for itself is shown to whoever asks for it."""
         told = json.loads(self.run_(call, "call", "getdatahash", "--context", "--json").out)
