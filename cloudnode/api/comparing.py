@@ -41,7 +41,10 @@ BEHIND_MILLISECONDS = 10_000
 
 
 class SignedText(Struct, frozen=True):
-    """A signed answer to ``getdatahash``: what is signed (docs/protocol.md, chapter 15) and the exact result."""
+    """A signed answer to ``getdatahash``: what is signed (docs/protocol.md, chapter 15) and the exact result.
+
+    :ivar text: The exact text of the answer that was signed.
+    """
 
     answer: Hex
     signature: Hex64
@@ -49,7 +52,10 @@ class SignedText(Struct, frozen=True):
 
 
 class ComparedNode(Struct, frozen=True):
-    """Another node. ``reason`` says what is wrong, where something is."""
+    """Another node. ``reason`` says what is wrong, where something is.
+
+    :ivar reason: Why it gave no usable answer; null if it did.
+    """
 
     node: NodeId
     addr: Annotated[str, Meta(description="Where it is seen; empty if it is not linked.")]
@@ -73,6 +79,8 @@ class Comparison(Struct, frozen=True):
 
     ``certified`` says whether this node's own root is the one in that header: if not, this node is the one that is
     wrong. All that is said of a node follows from its ``signed`` and the header, which anyone can check.
+
+    :ivar certified: Whether a final header carries the state root of this height.
     """
 
     height: Height

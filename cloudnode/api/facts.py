@@ -14,7 +14,10 @@ TransportName = Literal["http", "ws", "ws-udp", "webtransport", "stun"]
 
 
 class Interface(Struct, frozen=True):
-    """An interface that listens now."""
+    """An interface that listens now.
+
+    :ivar transport: What is spoken there. :ivar protocol: Over TCP or UDP. :ivar port: Where it listens.
+    """
 
     transport: TransportName
     protocol: Literal["tcp", "udp"]
@@ -37,7 +40,10 @@ class Certificate(Struct, frozen=True):
 
 
 class StunEndpoint(Struct, frozen=True):
-    """Where a node says that it is reached from outside: it serves WebSocket there and takes links."""
+    """Where a node says that it is reached from outside: it serves WebSocket there and takes links.
+
+    :ivar transport: Of the port. :ivar port: At that address.
+    """
 
     transport: Literal["tcp", "udp"]
     address: Annotated[str, Meta(description="A public IP address.")]
@@ -50,7 +56,11 @@ class StunEndpoint(Struct, frozen=True):
 
 
 class NatKind(Struct, frozen=True):
-    """The kind of a NAT (RFC 4787, RFC 5382); none: there is no NAT."""
+    """The kind of a NAT (RFC 4787, RFC 5382); none: there is no NAT.
+
+    :ivar mapping: Which port others see, as RFC 4787 names it.
+    :ivar filtering: Whom the NAT lets in, as RFC 4787 names it.
+    """
 
     mapping: Literal["unknown", "none", "endpoint-independent", "address-dependent", "address-and-port-dependent"]
     filtering: Literal["unknown", "none", "endpoint-independent", "address-dependent", "address-and-port-dependent"]
@@ -66,7 +76,10 @@ class NatKind(Struct, frozen=True):
 
 
 class Nat(NatKind, frozen=True):
-    """The kind of NAT or firewall that this node is behind, as it found out together with its peers."""
+    """The kind of NAT or firewall that this node is behind, as it found out together with its peers.
+
+    :ivar mapping: Which port others see, as RFC 4787 names it. :ivar filtering: Whom the NAT lets in, likewise.
+    """
 
     udp: Annotated[Literal["unknown", "works", "blocked"], Meta(description="Whether UDP passes.")]
     allocation: Annotated[
@@ -87,7 +100,11 @@ class Nat(NatKind, frozen=True):
 
 
 class ForwardedPort(Struct, frozen=True):
-    """A port of this node's that the router was asked to forward (PCP, NAT-PMP, UPnP-IGD)."""
+    """A port of this node's that the router was asked to forward (PCP, NAT-PMP, UPnP-IGD).
+
+    :ivar transport: Of the port. :ivar port: The node's own.
+    :ivar external_port: The router's; null if it forwards none.
+    """
 
     transport: Literal["tcp", "udp"]
     port: int
@@ -114,7 +131,10 @@ class StunRecord(Struct, frozen=True):
 
 
 class SeenAddress(Struct, frozen=True):
-    """Where this node's STUN server saw a peer that proved who it is."""
+    """Where this node's STUN server saw a peer that proved who it is.
+
+    :ivar transport: Of the socket. :ivar address: Where it was seen. :ivar port: Where it was seen.
+    """
 
     node: NodeId
     transport: Literal["tcp", "udp"]
@@ -125,7 +145,10 @@ class SeenAddress(Struct, frozen=True):
 
 
 class StunMapping(Struct, frozen=True):
-    """An address that a NAT keeps for one of the node's sockets, as a peer's STUN server sees it."""
+    """An address that a NAT keeps for one of the node's sockets, as a peer's STUN server sees it.
+
+    :ivar transport: Of the socket. :ivar address: On the NAT's outer side. :ivar port: On the NAT's outer side.
+    """
 
     transport: Literal["tcp", "udp"]
     local: Annotated[str, Meta(description="The socket's own address and port.")]
@@ -142,7 +165,10 @@ class StunMapping(Struct, frozen=True):
 
 
 class ReachedInterface(Struct, frozen=True):
-    """An interface of the node's own that another node tried to reach."""
+    """An interface of the node's own that another node tried to reach.
+
+    :ivar transport: Of the port. :ivar port: The node's own. :ivar reached: Whether the observer got through to it.
+    """
 
     transport: Literal["tcp", "udp"]
     port: int
@@ -153,7 +179,10 @@ class ReachedInterface(Struct, frozen=True):
 
 
 class StunServerPorts(Struct, frozen=True):
-    """Where the node answers STUN; 0: nowhere."""
+    """Where the node answers STUN; 0: nowhere.
+
+    :ivar udp: The UDP port. :ivar tcp: The TCP port.
+    """
 
     udp: int
     tcp: int
@@ -176,14 +205,20 @@ PunchMapping = Literal["independent", "dependent", "unknown"]
 
 
 class PunchEndpoint(Struct, frozen=True, forbid_unknown_fields=True):
-    """An IP address and a port."""
+    """An IP address and a port.
+
+    :ivar address: An IP address. :ivar port: At that address.
+    """
 
     address: Annotated[str, Meta(min_length=2, max_length=64)]
     port: Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class PunchCandidate(Struct, frozen=True):
-    """Where the other side of a punch may be reached."""
+    """Where the other side of a punch may be reached.
+
+    :ivar address: An IP address. :ivar port: At that address.
+    """
 
     address: str
     port: int
@@ -195,7 +230,10 @@ class PunchCandidate(Struct, frozen=True):
 
 
 class PunchParams(Struct, frozen=True, forbid_unknown_fields=True):
-    """Parameters of ``requestpunch``."""
+    """Parameters of ``requestpunch``.
+
+    :ivar transport: Of the path that is wanted.
+    """
 
     node: Annotated[NodeId, Meta(description="The node that is to be reached.")]
     username: Annotated[
@@ -217,7 +255,10 @@ class PunchParams(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PunchGranted(Struct, frozen=True):
-    """The caller's part in a punch; the other side is told its own at the same time."""
+    """The caller's part in a punch; the other side is told its own at the same time.
+
+    :ivar strategy: What both sides do: as of `requestpunch`, or what fits the NATs better.
+    """
 
     strategy: PunchStrategy
     candidates: Annotated[list[PunchCandidate], Meta(description="The other side's, the likeliest first.")]
@@ -232,7 +273,10 @@ class PunchGranted(Struct, frozen=True):
 
 
 class PunchAttempt(Struct, frozen=True):
-    """A punch that this node and a peer had a part in."""
+    """A punch that this node and a peer had a part in.
+
+    :ivar transport: Of the sockets. :ivar strategy: As of `requestpunch`. :ivar seconds: How long it took.
+    """
 
     role: Annotated[
         Literal["requester", "coordinator", "target"],
@@ -253,7 +297,10 @@ class PunchAttempt(Struct, frozen=True):
 
 
 class PeerInterface(Struct, frozen=True):
-    """An interface that a peer says it serves."""
+    """An interface that a peer says it serves.
+
+    :ivar port: Where it listens. :ivar secure: Whether TLS is spoken there.
+    """
 
     transport: Annotated[str, Meta(description="http, ws, ws-udp or webtransport.")]
     address: Annotated[str, Meta(description="Empty: whichever address the node is reached at.")]
@@ -262,7 +309,12 @@ class PeerInterface(Struct, frozen=True):
 
 
 class PeerInfo(Struct, frozen=True):
-    """A connected peer: first what Pocketnet's tools read, with their types, then what is our own."""
+    """A connected peer: first what Pocketnet's tools read, with their types, then what is our own.
+
+    :ivar relaytxes: Always true: kept for Pocketnet's tools. :ivar version: Of its software, as it says.
+    :ivar startingheight: Its height when the link began. :ivar whitelisted: Always false: kept for Pocketnet's tools.
+    :ivar bytessent: By the link, since it began. :ivar bytesrecv: By the link, since it began.
+    """
 
     id: NodeId
     addr: Annotated[str, Meta(description="Where it is seen, address:port.")]
@@ -291,7 +343,11 @@ class PeerInfo(Struct, frozen=True):
 
 
 class Peers(Struct, frozen=True):
-    """How many peers there are, by who dialled, and how many addresses of nodes are known."""
+    """How many peers there are, by who dialled, and how many addresses of nodes are known.
+
+    :ivar inbound: Links that others dialled. :ivar outbound: Links that it dialled.
+    :ivar known: Addresses in its book.
+    """
 
     inbound: int
     outbound: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -23,6 +24,13 @@ def document(table: Table) -> dict[str, Any]:
     types = [method.result for method in table.values()]
     types += [field.type for method in table.values() for field in _fields(method)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    for schema in components.values():
+        schema["description"], members = read_docstring(schema.get("description", ""))
+        for name, text in members.items():
+            # A schema that is a mere reference may have a description beside it.
+            schema["properties"][name].setdefault("description", text)
+        if not schema["description"]:
+            del schema["description"]
     results = dict(zip(table, schemas, strict=False))
     fields = iter(schemas[len(table) :])
     params = {name: [next(fields) for _ in _fields(method)] for name, method in table.items()}
@@ -34,7 +42,7 @@ def document(table: Table) -> dict[str, Any]:
             "description": "JSON-RPC 2.0 over HTTP, WebSocket (TCP and HTTP/3) and WebTransport. Bytes are lower-case"
             " hex digits. A request may have a member context (min_height, at, proof, sign); the answer's context tells"
             " network, height, hash and time. Every error has its name in data.code.",
-            "license": {"name": "MIT"},
+            "license": {"name": "Apache-2.0"},
         },
         "methods": [_describe(method, params[name], results[name]) for name, method in table.items()],
         "components": {
@@ -53,8 +61,20 @@ def _fields(method: Method[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
     return msgspec.structs.fields(method.params)
 
 
+def read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
+    """What a docstring says of a type, and what of its members, each after ``:ivar NAME:``."""
+    text, *members = re.split(r"\s*:ivar (\w+): ", docstring)
+    return text.strip(), {
+        name: " ".join(told.split()) for name, told in zip(members[::2], members[1::2], strict=True)
+    }
+
+
 def _describe(method: Method[Any], params: list[Any], result: Any) -> dict[str, Any]:
-    declared = [_parameter(field, schema) for field, schema in zip(_fields(method), params, strict=True)]
+    _, told = read_docstring(method.params.__doc__ or "")
+    declared = [
+        _parameter(field, schema, told.get(field.encode_name))
+        for field, schema in zip(_fields(method), params, strict=True)
+    ]
     return {
         "name": method.name,
         "tags": [{"name": method.group}],
@@ -73,13 +93,17 @@ def _describe(method: Method[Any], params: list[Any], result: Any) -> dict[str, 
     }
 
 
-def _parameter(field: msgspec.structs.FieldInfo, schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter(field: msgspec.structs.FieldInfo, schema: dict[str, Any], told: str | None) -> dict[str, Any]:
+    """
+    :param told: What the docstring says of it, which counts more than what its type says.
+    """
     described = dict(schema)
     if not field.required and field.default is not msgspec.NODEFAULT:
         described["default"] = msgspec.to_builtins(field.default)
     parameter: dict[str, Any] = {"name": field.encode_name, "required": field.required, "schema": described}
-    if "description" in schema:
-        parameter["description"] = schema["description"]
+    description = told or schema.get("description")
+    if description is not None:
+        parameter["description"] = description
     return parameter
 
 

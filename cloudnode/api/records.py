@@ -19,7 +19,14 @@ _NULL = Raw(b"null")
 
 
 class RecordAnswer(Struct, frozen=True, gc=False):
-    """A record at some height. ``data`` is the author's exact JSON text, null once it is deleted."""
+    """A record at some height. ``data`` is the author's exact JSON text, null once it is deleted.
+
+    :ivar collection: Of its author's choice. :ivar key: Its name in the collection.
+    :ivar ref: The address of the record that it refers to; null if to none.
+    :ivar version: 1 when it is made, one more with each change.
+    :ivar deleted: Whether it was deleted; then `data` is null. :ivar ratings_sum: Of all stars that it has.
+    :ivar ratings_count: How many have rated it.
+    """
 
     account: AccountId
     collection: str
@@ -36,7 +43,10 @@ class RecordAnswer(Struct, frozen=True, gc=False):
 
 
 class RatingAnswer(Struct, frozen=True, gc=False):
-    """One account's rating of one record, and the operation that gave it."""
+    """One account's rating of one record, and the operation that gave it.
+
+    :ivar stars: From 1 to 5.
+    """
 
     record: Address
     account: AccountId
@@ -45,7 +55,11 @@ class RatingAnswer(Struct, frozen=True, gc=False):
 
 
 class AccountAnswer(Struct, frozen=True, gc=False):
-    """An account: the operation that made it known, who invited it, and what it has in force."""
+    """An account: the operation that made it known, who invited it, and what it has in force.
+
+    :ivar inviter: Who invited it; null where nobody has to be. :ivar records: How many records of it there are.
+    :ivar ratings_given: How many ratings of it are in force. :ivar ratings_sum: Of the stars in these.
+    """
 
     account: AccountId
     first: Cursor
@@ -56,7 +70,10 @@ class AccountAnswer(Struct, frozen=True, gc=False):
 
 
 class RecordPage(Struct, frozen=True):
-    """Records in order. ``next`` is the ``after`` of the next page, null at the end."""
+    """Records in order. ``next`` is the ``after`` of the next page, null at the end.
+
+    :ivar next: The `after` of the next page; null at the end.
+    """
 
     records: list[RecordAnswer]
     next: list[int] | None

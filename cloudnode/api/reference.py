@@ -52,7 +52,7 @@ def _method(method: Method[Any], described: dict[str, Any]) -> Lines:
         for parameter in described["params"]:
             schema = parameter["schema"]
             default = "" if parameter["required"] else f" Default `{json.dumps(schema.get('default'))}`."
-            text = parameter.get("description") or schema.get("description", "")
+            text = parameter.get("description") or _description(schema)
             yield f"| `{parameter['name']}` | {_type(schema)} | {_cell(text)}{default} |"
         yield ""
     yield f"Result: {_type(described['result']['schema'])}."
@@ -113,13 +113,19 @@ def types() -> Lines:
     for name, schema in sorted(document(TABLE)["components"]["schemas"].items()):
         yield from (f"#### {name}", "")
         if "description" in schema:
-            yield from (_cell(schema["description"].split(":ivar")[0]).strip(), "")
+            yield from (_cell(schema["description"]), "")
         yield from ("| member | type | |", "|---|---|---|")
         required = schema.get("required", [])
         for member, described in schema.get("properties", {}).items():
             optional = "" if member in required else " May be left out."
-            yield f"| `{member}` | {_type(described)} | {_cell(described.get('description', ''))}{optional} |"
+            yield f"| `{member}` | {_type(described)} | {_cell(_description(described))}{optional} |"
         yield ""
+
+
+def _description(schema: dict[str, Any]) -> str:
+    """What a schema says of itself, or of the one thing besides null that it may be."""
+    said = [schema, *schema.get("anyOf", [])]
+    return str(next((one["description"] for one in said if "description" in one), ""))
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -33,7 +33,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Filter(Wanted, frozen=True, forbid_unknown_fields=True):
-    """What a subscriber wants of a topic; all that is given must hold."""
+    """What a subscriber wants of a topic; all that is given must hold.
+
+    :ivar account: Whose operation it is: the record's author, or who rates. :ivar collection: The record's; for
+        ratings, the rated record's. :ivar ref: Records that refer to this one. :ivar record: This record alone, or
+        ratings of it.
+    """
 
     account: AccountId | None = None
     collection: Collection | None = None

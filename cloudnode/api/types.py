@@ -74,7 +74,10 @@ Seconds = Annotated[int, Meta(description="Seconds since 1970.")]
 
 
 class LogCursor(Struct, frozen=True, forbid_unknown_fields=True):
-    """A place in the log, the same on every node: operation ``index`` of block ``height``."""
+    """A place in the log, the same on every node: operation ``index`` of block ``height``.
+
+    :ivar index: Of the operation in the block, from 0.
+    """
 
     height: Height
     index: Annotated[int, Meta(ge=0, le=INDEX_MAX)]

@@ -12,7 +12,10 @@ ListOrder = Literal["newest", "best"]
 
 
 class Cursor(msgspec.Struct, frozen=True, order=True):
-    """A place in the log, the same on every node: the operation ``index`` of block ``height``."""
+    """A place in the log, the same on every node.
+
+    :ivar height: Of the block. :ivar index: Of the operation in it, from 0.
+    """
 
     height: int
     index: int

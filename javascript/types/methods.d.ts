@@ -32,7 +32,7 @@ export interface Methods {
       username: string;
       /** Made up for this punch: the key of its MESSAGE-INTEGRITY-SHA256. */
       key: string;
-      /** Default: "udp". */
+      /** Of the path that is wanted. Default: "udp". */
       transport?: "tcp" | "udp";
       /**
        * direct: both send at once; opener: first packets that end on the way; spread: many ports. Default: "direct".
@@ -87,11 +87,15 @@ export interface Methods {
   /** List live records of an account, of a collection, or that refer to a record: newest or best rated first. */
   listrecords: {
     params: {
+      /** Records of this account. */
       account?: string | null;
+      /** Of this collection. */
       collection?: string | null;
+      /** That refer to the record at this address. */
       ref?: string | null;
       /** By last change, or by rating. Default: "newest". */
       order?: "best" | "newest";
+      /** The page before's `next`. */
       after?: number[] | null;
       /** The most items to answer with. Default: 50. */
       limit?: number;
@@ -101,7 +105,9 @@ export interface Methods {
   /** List the ratings of a record, those by an account, or the one of a record by an account. */
   getratings: {
     params: {
+      /** Ratings of the record at this address. */
       record?: string | null;
+      /** By this account; with `record` its one rating of it. */
       account?: string | null;
       /** The page before's next: an account for a record's ratings, a cursor for an account's. */
       after?: string | LogCursor | null;
@@ -123,6 +129,7 @@ export interface Methods {
     params: {
       /** Words; the last one may be begun only. */
       text: string;
+      /** In this collection alone. */
       collection?: string | null;
       /** The page before's next. */
       after?: LogCursor | null;
@@ -147,9 +154,13 @@ export interface Methods {
        * and expiry), datahash (nothing).
        */
       of: "account" | "datahash" | "operation" | "rating" | "ratings" | "record";
+      /** The record's address. */
       record?: string | null;
+      /** The account, or who rated. */
       account?: string | null;
+      /** The operation's id. */
       id?: string | null;
+      /** The last height at which the operation is valid. */
       expiry?: number | null;
     };
     result: ProofAnswer;
@@ -215,6 +226,7 @@ export interface Methods {
     params: {
       /** How many linked nodes to ask. Default: 8. */
       count?: number;
+      /** Ask these linked nodes, in place of `count` that are chosen. */
       nodes?: string[] | null;
       /** Where to compare; by default the newest height that all can answer at. */
       height?: number | null;
@@ -244,7 +256,9 @@ export interface Methods {
     params: {
       /** What to be told of. */
       topic: "blocks" | "peers" | "ratings" | "records";
-      /** Default: {"account": null, "collection": null, "ref": null, "record": null}. */
+      /**
+       * What of it; all of it if left out. Default: {"account": null, "collection": null, "ref": null, "record": null}.
+       */
       filter?: Filter;
       /** Go on after this cursor, of whichever node; from now on where it is left out. */
       after?: LogCursor | null;
@@ -254,6 +268,7 @@ export interface Methods {
   /** End a subscription of this connection. */
   unsubscribe: {
     params: {
+      /** Its id, as `subscribe` answered it. */
       subscription: string;
     };
     result: Unsubscribed;
@@ -272,19 +287,29 @@ export interface AccountAnswer {
   /** An account: an Ed25519 public key, 64 lower-case hex digits. */
   account: string;
   first: Cursor;
+  /** Who invited it; null where nobody has to be. */
   inviter: string | null;
+  /** How many records of it there are. */
   records: number;
+  /** How many ratings of it are in force. */
   ratings_given: number;
+  /** Of the stars in these. */
   ratings_sum: number;
 }
 
 /** What the node knows of its own database; `findings` name what is wrong with it. */
 export interface Audit {
+  /** never, running, ok or corrupt. */
   state: "corrupt" | "never" | "ok" | "running";
+  /** At which the last audit found all sound; null if none has. */
   height: number | null;
+  /** When that was, in seconds since 1970. */
   finished: number | null;
+  /** How many rows that audit checked. */
   rows: number;
+  /** Of the audit under way, from 0 to 1. */
   progress: number;
+  /** What is wrong, in words. */
   findings: string[];
 }
 
@@ -305,8 +330,10 @@ export interface BlockAnswer {
   descendants: string[];
   /** Those that the block appoints; most appoint none. */
   validators: string[];
+  /** How many operations it has, on all pages. */
   operations_count: number;
   operations: OperationAnswer[];
+  /** The `after` of the next page; null at the end. */
   next: number | null;
 }
 
@@ -328,6 +355,7 @@ export interface BlockSummary {
   hash: string;
   /** Milliseconds since 1970. */
   time: number;
+  /** How many operations it has. */
   operations_count: number;
 }
 
@@ -375,6 +403,7 @@ export interface ComparedNode {
   behind: number;
   /** The time of the first block that it lacks. */
   since: number | null;
+  /** Why it gave no usable answer; null if it did. */
   reason: string | null;
   signed: SignedText | null;
   /** Shows anyone that it lies: see submitevidence. */
@@ -391,6 +420,7 @@ export interface Comparison {
   height: number;
   /** This node's own. */
   root: string;
+  /** Whether a final header carries the state root of this height. */
   certified: boolean;
   /** The one in the header. */
   certified_root: string;
@@ -413,7 +443,7 @@ export interface Comparison {
   nodes: ComparedNode[];
 }
 
-/** A place in the log, the same on every node: the operation `index` of block `height`. */
+/** A place in the log, the same on every node. */
 export interface Cursor {
   height: number;
   index: number;
@@ -425,18 +455,25 @@ export interface DataHashAnswer {
   height: number;
   /** 32 bytes, lower-case hex. */
   root: string;
+  /** Of the stars of all ratings. */
   ratings_sum: number;
+  /** Of all ratings. */
   ratings_count: number;
+  /** How many live records there are. */
   records: number;
+  /** How many accounts have written anything. */
   accounts: number;
 }
 
 /** A span of heights with one set of validators. */
 export interface EpochAnswer {
+  /** Its number, from 0. */
   epoch: number;
   /** The first block that this set makes. */
   first_height: number;
+  /** Their keys, in the order of their indexes. */
   validators: string[];
+  /** How many of them decide. */
   quorum: number;
   /** How it ended; null for the present one. */
   end: EpochEndAnswer | null;
@@ -465,6 +502,7 @@ export interface EpochEndAnswer {
 /** Epochs in order, from the first one on. `next` is the `after` of the next page, null at the present one. */
 export interface EpochsAnswer {
   epochs: EpochAnswer[];
+  /** The `after` of the next page; null at the end. */
   next: number | null;
 }
 
@@ -483,6 +521,7 @@ export interface EvidenceAnswer {
   epoch: number;
   /** False for a suspicion: a receipt alone does not say who left it out. */
   is_proof: boolean;
+  /** What it shows, in words. */
   summary: string;
   /** Seconds since 1970. */
   received: number;
@@ -493,23 +532,31 @@ export interface EvidenceAnswer {
 /** Evidence in the order in which it came. `next` is the `after` of the next page, null at the end. */
 export interface EvidencePage {
   evidence: EvidenceAnswer[];
+  /** The `after` of the next page; null at the end. */
   next: number | null;
 }
 
 /** What a subscriber wants of a topic; all that is given must hold. */
 export interface Filter {
+  /** Whose operation it is: the record's author, or who rates. */
   account?: string | null;
+  /** The record's; for ratings, the rated record's. */
   collection?: string | null;
+  /** Records that refer to this one. */
   ref?: string | null;
+  /** This record alone, or ratings of it. */
   record?: string | null;
 }
 
 /** A port of this node's that the router was asked to forward (PCP, NAT-PMP, UPnP-IGD). */
 export interface ForwardedPort {
+  /** Of the port. */
   transport: "tcp" | "udp";
+  /** The node's own. */
   port: number;
   /** The external address; null while it is not forwarded. */
   address: string | null;
+  /** The router's; null if it forwards none. */
   external_port: number | null;
   /** By what the router was asked. */
   method: "nat-pmp" | "pcp" | "upnp" | null;
@@ -529,6 +576,7 @@ export interface FoundPage {
 export interface GenesisAnswer {
   /** 32 bytes, lower-case hex. */
   network: string;
+  /** Of the network, for people. */
   name: string;
   /** The exact text. */
   genesis: string;
@@ -542,7 +590,9 @@ export interface HeaderAnswer {
   hash: string;
   /** Bytes, lower-case hex. */
   header: string;
+  /** Whose validators made it. */
   epoch: number;
+  /** Of the consensus, in which it was proposed. */
   view: number;
   /** Milliseconds since 1970. */
   time: number;
@@ -550,6 +600,7 @@ export interface HeaderAnswer {
   parent: string;
   /** 32 bytes, lower-case hex. */
   operations_hash: string;
+  /** How many operations it has. */
   operations_count: number;
   /** A height; 0 is the genesis state. */
   root_height: number;
@@ -563,10 +614,13 @@ export interface HeaderAnswer {
 
 /** An interface that listens now. */
 export interface Interface {
+  /** What is spoken there. */
   transport: "http" | "stun" | "webtransport" | "ws" | "ws-udp";
+  /** Over TCP or UDP. */
   protocol: "tcp" | "udp";
   /** The local address that is listened on. */
   address: string;
+  /** Where it listens. */
   port: number;
   /** Whether TLS or QUIC is spoken there (besides the clear on TCP). */
   secure: boolean;
@@ -574,6 +628,7 @@ export interface Interface {
 
 /** The newest final block, as Pocketnet's tools read it. */
 export interface LastBlock {
+  /** Of the block. */
   height: number;
   /** 32 bytes, lower-case hex. */
   hash: string;
@@ -585,14 +640,23 @@ export interface LastBlock {
 
 /** The limits that a caller may meet. */
 export interface LimitsAnswer {
+  /** Of one message. */
   message_bytes: number;
+  /** Requests in one batch. */
   batch_length: number;
+  /** Items on one page. */
   page_length: number;
+  /** Requests of a connection that wait at once. */
   outstanding: number;
+  /** How long a request waits for a height, or for a final operation. */
   wait_seconds: number;
+  /** Of one connection. */
   subscriptions: number;
+  /** Connections of one address. */
   connections_address: number;
+  /** Of one address, in the long run. */
   requests_second: number;
+  /** How many of them may come at once. */
   requests_burst: number;
 }
 
@@ -600,12 +664,15 @@ export interface LimitsAnswer {
 export interface LogCursor {
   /** A height; 0 is the genesis state. */
   height: number;
+  /** Of the operation in the block, from 0. */
   index: number;
 }
 
 /** The kind of NAT or firewall that this node is behind, as it found out together with its peers. */
 export interface Nat {
+  /** Which port others see, as RFC 4787 names it. */
   mapping: "address-and-port-dependent" | "address-dependent" | "endpoint-independent" | "none" | "unknown";
+  /** Whom the NAT lets in, likewise. */
   filtering: "address-and-port-dependent" | "address-dependent" | "endpoint-independent" | "none" | "unknown";
   /** Whether port numbers are kept. */
   ports: "no" | "unknown" | "yes";
@@ -639,7 +706,9 @@ export interface Nat {
 
 /** The kind of a NAT (RFC 4787, RFC 5382); none: there is no NAT. */
 export interface NatKind {
+  /** Which port others see, as RFC 4787 names it. */
   mapping: "address-and-port-dependent" | "address-dependent" | "endpoint-independent" | "none" | "unknown";
+  /** Whom the NAT lets in, as RFC 4787 names it. */
   filtering: "address-and-port-dependent" | "address-dependent" | "endpoint-independent" | "none" | "unknown";
   /** Whether port numbers are kept. */
   ports: "no" | "unknown" | "yes";
@@ -651,15 +720,18 @@ export interface NatKind {
 
 /** The node: first what Pocketnet's tools read, with their types, then what is our own. */
 export interface NodeInfo {
+  /** Of the software. */
   version: string;
   /** Seconds since 1970. */
   time: number;
   /** The network's name. */
   chain: string;
+  /** Always false: kept for Pocketnet's tools. */
   proxy: boolean;
   /** 0: there is no stake here. */
   netstakeweight: number;
   lastblock: LastBlock;
+  /** Always empty, likewise. */
   proxies: string[];
   ports: Ports;
   /** A node's Ed25519 public key, lower-case hex. */
@@ -681,12 +753,15 @@ export interface NodeInfo {
 
 /** An operation in the log: its exact text, and what the ledger's rules made of it. */
 export interface OperationAnswer {
+  /** In the block, from 0. */
   index: number;
   /** 32 bytes, lower-case hex. */
   id: string;
+  /** Its JSON text as it was signed. */
   operation: string;
   /** 64 bytes, lower-case hex. */
   signature: string;
+  /** What the ledger's rules made of it: `ok`, or a name. */
   result: string;
 }
 
@@ -698,6 +773,7 @@ export interface PeerInfo {
   addr: string;
   /** The transports that it serves, separated by commas. */
   services: string;
+  /** Always true: kept for Pocketnet's tools. */
   relaytxes: boolean;
   /** Seconds since 1970. */
   lastsend: number;
@@ -711,10 +787,13 @@ export interface PeerInfo {
   pingtime: number;
   /** What the link goes over: ws (TCP) or ws-udp (QUIC). */
   protocol: string;
+  /** Of its software, as it says. */
   version: string;
   /** Whether the peer dialled. */
   inbound: boolean;
+  /** Its height when the link began. */
   startingheight: number;
+  /** Always false: kept for Pocketnet's tools. */
   whitelisted: boolean;
   /** How often it was banned. */
   banscore: number;
@@ -722,7 +801,9 @@ export interface PeerInfo {
   synced_headers: number;
   /** The height that both have. */
   synced_blocks: number;
+  /** By the link, since it began. */
   bytessent: number;
+  /** By the link, since it began. */
   bytesrecv: number;
   interfaces: PeerInterface[];
   /** The validator key that it has proven, or null. */
@@ -741,24 +822,35 @@ export interface PeerInterface {
   transport: string;
   /** Empty: whichever address the node is reached at. */
   address: string;
+  /** Where it listens. */
   port: number;
+  /** Whether TLS is spoken there. */
   secure: boolean;
 }
 
 /** How many peers there are, by who dialled, and how many addresses of nodes are known. */
 export interface Peers {
+  /** Links that others dialled. */
   inbound: number;
+  /** Links that it dialled. */
   outbound: number;
+  /** Addresses in its book. */
   known: number;
 }
 
 /** Ports as Pocketnet's tools read them; 0 where there is none. */
 export interface Ports {
+  /** WebSocket, on which nodes link too. */
   node: number;
+  /** HTTP. */
   api: number;
+  /** HTTP. */
   rest: number;
+  /** WebSocket in TLS. */
   wss: number;
+  /** HTTP. */
   http: number;
+  /** HTTP in TLS, which the node itself does not serve. */
   https: number;
 }
 
@@ -771,6 +863,7 @@ export interface ProofAnswer {
   height: number;
   /** 32 bytes, lower-case hex. */
   root: string;
+  /** Of the trie, in hex; each is found by its SHA-256 from the root down. */
   nodes: string[];
   /** Bytes, lower-case hex. */
   header: string;
@@ -787,12 +880,15 @@ export interface ProofAnswer {
 export interface PunchAttempt {
   /** This node's; the peer is the target, or for a target the coordinator. */
   role: "coordinator" | "requester" | "target";
+  /** Of the sockets. */
   transport: "tcp" | "udp";
+  /** As of `requestpunch`. */
   strategy: "direct" | "opener" | "spread";
   /** Seconds since 1970. */
   began: number;
   /** told: both sides have their orders, which is all that a coordinator learns. */
   outcome: "failed" | "open" | "told" | "under way";
+  /** How long it took. */
   seconds: number;
   /** Probes, or over TCP connections, that this node sent. */
   packets: number;
@@ -805,7 +901,9 @@ export interface PunchAttempt {
 
 /** Where the other side of a punch may be reached. */
 export interface PunchCandidate {
+  /** An IP address. */
   address: string;
+  /** At that address. */
   port: number;
   /**
    * Seen by the coordinator; in the private network of both; following the one that was seen; where a probe came from;
@@ -816,12 +914,15 @@ export interface PunchCandidate {
 
 /** An IP address and a port. */
 export interface PunchEndpoint {
+  /** An IP address. */
   address: string;
+  /** At that address. */
   port: number;
 }
 
 /** The caller's part in a punch; the other side is told its own at the same time. */
 export interface PunchGranted {
+  /** What both sides do: as of `requestpunch`, or what fits the NATs better. */
   strategy: "direct" | "opener" | "spread";
   /** The other side's, the likeliest first. */
   candidates: PunchCandidate[];
@@ -841,6 +942,7 @@ export interface RatingAnswer {
   record: string;
   /** An account: an Ed25519 public key, 64 lower-case hex digits. */
   account: string;
+  /** From 1 to 5. */
   stars: number;
   given: Cursor;
 }
@@ -859,17 +961,22 @@ export interface RatingItem {
 /** Ratings in order, with the sum and number of all of them and not of this page alone. */
 export interface RatingPage {
   ratings: RatingAnswer[];
+  /** Of all stars, on all pages. */
   sum: number;
+  /** Of all ratings, on all pages. */
   count: number;
   next: string | Cursor | null;
 }
 
 /** An interface of the node's own that another node tried to reach. */
 export interface ReachedInterface {
+  /** Of the port. */
   transport: "tcp" | "udp";
+  /** The node's own. */
   port: number;
   /** The address that was tried. */
   address: string;
+  /** Whether the observer got through to it. */
   reached: boolean;
   /** A node's Ed25519 public key, lower-case hex. */
   observer: string;
@@ -897,18 +1004,25 @@ export interface ReceiptAnswer {
 export interface RecordAnswer {
   /** An account: an Ed25519 public key, 64 lower-case hex digits. */
   account: string;
+  /** Of its author's choice. */
   collection: string;
+  /** Its name in the collection. */
   key: string;
   /** Any JSON value. */
   data: Json;
+  /** The address of the record that it refers to; null if to none. */
   ref: string | null;
+  /** 1 when it is made, one more with each change. */
   version: number;
+  /** Whether it was deleted; then `data` is null. */
   deleted: boolean;
   created: Cursor;
   updated: Cursor;
   /** Milliseconds since 1970. */
   time: number;
+  /** Of all stars that it has. */
   ratings_sum: number;
+  /** How many have rated it. */
   ratings_count: number;
 }
 
@@ -928,6 +1042,7 @@ export interface RecordItem {
 /** Records in order. `next` is the `after` of the next page, null at the end. */
 export interface RecordPage {
   records: RecordAnswer[];
+  /** The `after` of the next page; null at the end. */
   next: number[] | null;
 }
 
@@ -943,6 +1058,7 @@ export interface Repair {
   repairs: number;
   /** What the last one did. */
   last: string | null;
+  /** When the last one ended, in seconds since 1970; null if there was none. */
   finished: number | null;
 }
 
@@ -958,8 +1074,11 @@ export interface RequestContext {
 export interface SeenAddress {
   /** A node's Ed25519 public key, lower-case hex. */
   node: string;
+  /** Of the socket. */
   transport: "tcp" | "udp";
+  /** Where it was seen. */
   address: string;
+  /** Where it was seen. */
   port: number;
   /** Seconds since 1970. */
   first_seen: number;
@@ -973,13 +1092,17 @@ export interface SignedText {
   answer: string;
   /** 64 bytes, lower-case hex. */
   signature: string;
+  /** The exact text of the answer that was signed. */
   text: string;
 }
 
 /** What runs here. */
 export interface Software {
+  /** Of the program. */
   name: string;
+  /** Of the program. */
   version: string;
+  /** Grows when an answer changes in a way that a client could stumble over. */
   api: number;
 }
 
@@ -996,9 +1119,11 @@ export interface Stun {
 
 /** Where a node says that it is reached from outside: it serves WebSocket there and takes links. */
 export interface StunEndpoint {
+  /** Of the port. */
   transport: "tcp" | "udp";
   /** A public IP address. */
   address: string;
+  /** At that address. */
   port: number;
   /** The node that saw or reached it there. */
   observer: string;
@@ -1021,10 +1146,13 @@ export interface StunInfo {
 
 /** An address that a NAT keeps for one of the node's sockets, as a peer's STUN server sees it. */
 export interface StunMapping {
+  /** Of the socket. */
   transport: "tcp" | "udp";
   /** The socket's own address and port. */
   local: string;
+  /** On the NAT's outer side. */
   address: string;
+  /** On the NAT's outer side. */
   port: number;
   /** A node's Ed25519 public key, lower-case hex. */
   observer: string;
@@ -1058,7 +1186,9 @@ export interface StunRecord {
 
 /** Where the node answers STUN; 0: nowhere. */
 export interface StunServerPorts {
+  /** The UDP port. */
   udp: number;
+  /** The TCP port. */
   tcp: number;
 }
 
@@ -1071,26 +1201,31 @@ export interface Submitted {
   id: string;
   receipt?: ReceiptAnswer | null;
   cursor?: Cursor | null;
+  /** What the ledger's rules made of it, `ok` or a name; null as long as it is not final. */
   result?: string | null;
 }
 
 /** What this node keeps about the same thing: the evidence given, or what was there before. */
 export interface SubmittedEvidence {
+  /** Whether this node did not have it. */
   is_new: boolean;
   kept: EvidenceAnswer;
 }
 
 /** A subscription, and the cursor after which its notifications begin. */
 export interface Subscribed {
+  /** Its id, on this connection alone. */
   subscription: string;
   cursor: Cursor;
 }
 
 /** How far this node is. `state` is `serving` once it answers data calls. */
 export interface Sync {
+  /** What it does: data is answered while it is `serving`. */
   state: "corrupt" | "diverged" | "repairing" | "serving" | "starting" | "stopped" | "syncing";
   /** Whether it makes blocks or follows those who do. */
   role: "follower" | "validator";
+  /** Of the newest block that it has. */
   height: number;
   /** The newest height that proofs can be given for. */
   provable_height: number;
@@ -1122,6 +1257,7 @@ export interface Time {
 
 /** A subscription that was ended, and the cursor up to which everything was told. */
 export interface Unsubscribed {
+  /** Its id. */
   subscription: string;
   cursor: Cursor;
 }

@@ -64,6 +64,9 @@ def _prove_record(reading: Reading, params: GetRecord, answer: RecordAnswer | No
 
 
 class ListRecords(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar account: Records of this account. :ivar collection: Of this collection. :ivar ref: That refer to the record
+    at this address. :ivar after: The page before's ``next``."""
+
     account: AccountId | None = None
     collection: Collection | None = None
     ref: Address | None = None
@@ -100,6 +103,8 @@ def _prove_page(reading: Reading, params: Any, page: RecordPage | FoundPage) -> 
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar collection: In this collection alone."""
+
     text: Annotated[str, Meta(min_length=1, max_length=256, description="Words; the last one may be begun only.")]
     collection: Collection | None = None
     after: Annotated[LogCursor | None, Meta(description="The page before's next.")] = None
@@ -125,6 +130,9 @@ def _search(reading: Reading, params: Search) -> FoundPage:
 
 
 class GetRatings(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar record: Ratings of the record at this address. :ivar account: By this account; with ``record`` its one
+    rating of it."""
+
     record: Address | None = None
     account: AccountId | None = None
     after: Annotated[
@@ -135,7 +143,10 @@ class GetRatings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RatingPage(Struct, frozen=True):
-    """Ratings in order, with the sum and number of all of them and not of this page alone."""
+    """Ratings in order, with the sum and number of all of them and not of this page alone.
+
+    :ivar sum: Of all stars, on all pages. :ivar count: Of all ratings, on all pages.
+    """
 
     ratings: list[RatingAnswer]
     sum: int
@@ -237,6 +248,8 @@ class Submitted(Struct, frozen=True, omit_defaults=True, gc=False):
 
     With ``wait`` ``accepted`` it comes with a receipt; once it is final with its place in the log and what the
     ledger's rules made of it (``ok``, or the name of an executor result).
+
+    :ivar result: What the ledger's rules made of it, `ok` or a name; null as long as it is not final.
     """
 
     id: Hex32

@@ -37,7 +37,10 @@ class GetEvidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EvidenceAnswer(Struct, frozen=True):
-    """What shows anyone that a validator or a node did what no correct one does; ``evidence`` alone is what counts."""
+    """What shows anyone that a validator or a node did what no correct one does; ``evidence`` alone is what counts.
+
+    :ivar summary: What it shows, in words.
+    """
 
     number: Annotated[int, Meta(description="Of this node's, growing.")]
     kind: Annotated[
@@ -56,7 +59,10 @@ class EvidenceAnswer(Struct, frozen=True):
 
 
 class EvidencePage(Struct, frozen=True):
-    """Evidence in the order in which it came. ``next`` is the ``after`` of the next page, null at the end."""
+    """Evidence in the order in which it came. ``next`` is the ``after`` of the next page, null at the end.
+
+    :ivar next: The `after` of the next page; null at the end.
+    """
 
     evidence: list[EvidenceAnswer]
     next: int | None
@@ -67,7 +73,10 @@ class SubmitEvidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SubmittedEvidence(Struct, frozen=True):
-    """What this node keeps about the same thing: the evidence given, or what was there before."""
+    """What this node keeps about the same thing: the evidence given, or what was there before.
+
+    :ivar is_new: Whether this node did not have it.
+    """
 
     is_new: bool
     kept: EvidenceAnswer
@@ -130,6 +139,8 @@ NodeList = Annotated[
 
 
 class Compare(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar nodes: Ask these linked nodes, in place of ``count`` that are chosen."""
+
     count: Annotated[int, Meta(ge=1, le=NODES_MAX, description="How many linked nodes to ask.")] = 8
     nodes: NodeList | None = None
     height: Annotated[

@@ -15,6 +15,8 @@ from cloudnode.ledger.reading import Cursor
 
 
 class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar filter: What of it; all of it if left out."""
+
     topic: Annotated[Topic, Meta(description="What to be told of.")]
     filter: Filter = Filter()
     after: Annotated[
@@ -24,18 +26,26 @@ class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Subscribed(Struct, frozen=True):
-    """A subscription, and the cursor after which its notifications begin."""
+    """A subscription, and the cursor after which its notifications begin.
+
+    :ivar subscription: Its id, on this connection alone.
+    """
 
     subscription: str
     cursor: Cursor
 
 
 class Unsubscribe(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar subscription: Its id, as ``subscribe`` answered it."""
+
     subscription: Annotated[str, Meta(max_length=32)]
 
 
 class Unsubscribed(Struct, frozen=True):
-    """A subscription that was ended, and the cursor up to which everything was told."""
+    """A subscription that was ended, and the cursor up to which everything was told.
+
+    :ivar subscription: Its id.
+    """
 
     subscription: str
     cursor: Cursor

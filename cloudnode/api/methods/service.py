@@ -37,7 +37,10 @@ API_VERSION = 1
 
 
 class LastBlock(Struct, frozen=True):
-    """The newest final block, as Pocketnet's tools read it."""
+    """The newest final block, as Pocketnet's tools read it.
+
+    :ivar height: Of the block.
+    """
 
     height: int
     hash: Hex32
@@ -46,7 +49,11 @@ class LastBlock(Struct, frozen=True):
 
 
 class Ports(Struct, frozen=True):
-    """Ports as Pocketnet's tools read them; 0 where there is none."""
+    """Ports as Pocketnet's tools read them; 0 where there is none.
+
+    :ivar node: WebSocket, on which nodes link too. :ivar api: HTTP. :ivar rest: HTTP. :ivar wss: WebSocket in TLS.
+    :ivar http: HTTP. :ivar https: HTTP in TLS, which the node itself does not serve.
+    """
 
     node: int
     api: int
@@ -57,7 +64,11 @@ class Ports(Struct, frozen=True):
 
 
 class Software(Struct, frozen=True):
-    """What runs here."""
+    """What runs here.
+
+    :ivar name: Of the program. :ivar version: Of the program.
+    :ivar api: Grows when an answer changes in a way that a client could stumble over.
+    """
 
     name: str
     version: str
@@ -65,7 +76,11 @@ class Software(Struct, frozen=True):
 
 
 class Sync(Struct, frozen=True):
-    """How far this node is. ``state`` is ``serving`` once it answers data calls."""
+    """How far this node is. ``state`` is ``serving`` once it answers data calls.
+
+    :ivar state: What it does: data is answered while it is `serving`.
+    :ivar height: Of the newest block that it has.
+    """
 
     state: Literal["starting", "serving", "syncing", "corrupt", "diverged", "repairing", "stopped"]
     role: Annotated[
@@ -89,7 +104,13 @@ class Sync(Struct, frozen=True):
 
 
 class Audit(Struct, frozen=True):
-    """What the node knows of its own database; ``findings`` name what is wrong with it."""
+    """What the node knows of its own database; ``findings`` name what is wrong with it.
+
+    :ivar state: never, running, ok or corrupt.
+    :ivar height: At which the last audit found all sound; null if none has.
+    :ivar finished: When that was, in seconds since 1970. :ivar rows: How many rows that audit checked.
+    :ivar progress: Of the audit under way, from 0 to 1. :ivar findings: What is wrong, in words.
+    """
 
     state: Literal["never", "running", "ok", "corrupt"]
     height: int | None
@@ -100,7 +121,10 @@ class Audit(Struct, frozen=True):
 
 
 class Repair(Struct, frozen=True):
-    """What the node does about damage of its database."""
+    """What the node does about damage of its database.
+
+    :ivar finished: When the last one ended, in seconds since 1970; null if there was none.
+    """
 
     doing: Annotated[str | None, Meta(description="What it does now; null if there is nothing to do.")]
     progress: Annotated[float, Meta(description="0 to 1 of that.")]
@@ -129,7 +153,14 @@ class StunInfo(Struct, frozen=True):
 
 
 class LimitsAnswer(Struct, frozen=True):
-    """The limits that a caller may meet."""
+    """The limits that a caller may meet.
+
+    :ivar message_bytes: Of one message. :ivar batch_length: Requests in one batch.
+    :ivar page_length: Items on one page. :ivar outstanding: Requests of a connection that wait at once.
+    :ivar wait_seconds: How long a request waits for a height, or for a final operation.
+    :ivar subscriptions: Of one connection. :ivar connections_address: Connections of one address.
+    :ivar requests_second: Of one address, in the long run. :ivar requests_burst: How many of them may come at once.
+    """
 
     message_bytes: int
     batch_length: int
@@ -143,7 +174,11 @@ class LimitsAnswer(Struct, frozen=True):
 
 
 class NodeInfo(Struct, frozen=True):
-    """The node: first what Pocketnet's tools read, with their types, then what is our own."""
+    """The node: first what Pocketnet's tools read, with their types, then what is our own.
+
+    :ivar version: Of the software. :ivar proxy: Always false: kept for Pocketnet's tools.
+    :ivar proxies: Always empty, likewise.
+    """
 
     version: str
     time: Seconds

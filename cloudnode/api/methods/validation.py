@@ -38,7 +38,11 @@ PAGE_BYTES = 1_048_576
 
 
 class DataHashAnswer(Struct, frozen=True):
-    """The state at one height in one value: ``root`` binds all the others."""
+    """The state at one height in one value: ``root`` binds all the others.
+
+    :ivar ratings_sum: Of the stars of all ratings. :ivar ratings_count: Of all ratings.
+    :ivar records: How many live records there are. :ivar accounts: How many accounts have written anything.
+    """
 
     height: Height
     root: Hex32
@@ -68,6 +72,9 @@ def _prove_data_hash(reading: Reading, params: NoParams, answer: DataHashAnswer 
 
 
 class GetProof(Struct, frozen=True, forbid_unknown_fields=True):
+    """:ivar record: The record's address. :ivar account: The account, or who rated. :ivar id: The operation's id.
+    :ivar expiry: The last height at which the operation is valid."""
+
     of: Annotated[
         Literal["record", "ratings", "rating", "account", "operation", "datahash"],
         Meta(
@@ -85,6 +92,8 @@ class ProofAnswer(Struct, frozen=True):
     """The trie's nodes from a state root down to rows, and the final header that carries the root.
 
     A verifier finds each next node by its SHA-256 (docs/protocol.md).
+
+    :ivar nodes: Of the trie, in hex; each is found by its SHA-256 from the root down.
     """
 
     height: Height
@@ -133,7 +142,11 @@ class AtHeight(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeaderAnswer(Struct, frozen=True):
-    """A block's header: its exact 236 bytes and what they say."""
+    """A block's header: its exact 236 bytes and what they say.
+
+    :ivar epoch: Whose validators made it. :ivar view: Of the consensus, in which it was proposed.
+    :ivar operations_count: How many operations it has.
+    """
 
     height: Height
     hash: Hex32
@@ -166,7 +179,11 @@ class GetBlock(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperationAnswer(Struct, frozen=True):
-    """An operation in the log: its exact text, and what the ledger's rules made of it."""
+    """An operation in the log: its exact text, and what the ledger's rules made of it.
+
+    :ivar index: In the block, from 0. :ivar operation: Its JSON text as it was signed.
+    :ivar result: What the ledger's rules made of it: `ok`, or a name.
+    """
 
     index: int
     id: Hex32
@@ -176,7 +193,11 @@ class OperationAnswer(Struct, frozen=True):
 
 
 class BlockAnswer(Struct, frozen=True):
-    """A final block. ``next`` is the ``after`` of the next page of operations, null at the end."""
+    """A final block. ``next`` is the ``after`` of the next page of operations, null at the end.
+
+    :ivar operations_count: How many operations it has, on all pages.
+    :ivar next: The `after` of the next page; null at the end.
+    """
 
     height: Height
     hash: Hex32
@@ -195,7 +216,10 @@ class GetLastBlocks(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BlockSummary(Struct, frozen=True):
-    """A final block in short."""
+    """A final block in short.
+
+    :ivar operations_count: How many operations it has.
+    """
 
     height: Height
     hash: Hex32
@@ -317,7 +341,11 @@ class EpochEndAnswer(Struct, frozen=True):
 
 
 class EpochAnswer(Struct, frozen=True):
-    """A span of heights with one set of validators."""
+    """A span of heights with one set of validators.
+
+    :ivar epoch: Its number, from 0. :ivar validators: Their keys, in the order of their indexes.
+    :ivar quorum: How many of them decide.
+    """
 
     epoch: int
     first_height: Annotated[Height, Meta(description="The first block that this set makes.")]
@@ -327,14 +355,20 @@ class EpochAnswer(Struct, frozen=True):
 
 
 class EpochsAnswer(Struct, frozen=True):
-    """Epochs in order, from the first one on. ``next`` is the ``after`` of the next page, null at the present one."""
+    """Epochs in order, from the first one on. ``next`` is the ``after`` of the next page, null at the present one.
+
+    :ivar next: The `after` of the next page; null at the end.
+    """
 
     epochs: list[EpochAnswer]
     next: int | None
 
 
 class GenesisAnswer(Struct, frozen=True):
-    """The network's beginning: the SHA-256 of tag and text is the network's id (docs/protocol.md)."""
+    """The network's beginning: the SHA-256 of tag and text is the network's id (docs/protocol.md).
+
+    :ivar name: Of the network, for people.
+    """
 
     network: Hex32
     name: str

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from cloudnode.api.methods import TABLE
+from cloudnode.api.openrpc import read_docstring
 from cloudnode.cli.text import pad
 
 
@@ -47,6 +48,7 @@ def _fields(struct: type[msgspec.Struct], show_default: bool = True) -> list[str
     fields = msgspec.structs.fields(struct)
     if not fields:
         return ["  none"]
+    _, told = read_docstring(struct.__doc__ or "")
     longest = max(len(field.name) for field in fields)
     lines = []
     for field in fields:
@@ -55,7 +57,7 @@ def _fields(struct: type[msgspec.Struct], show_default: bool = True) -> list[str
             notes.append(f"default {msgspec.json.encode(field.default).decode()}")
         elif show_default and not field.required:
             notes.append("optional")
-        description = _description(field.type)
+        description = told.get(field.name) or _description(field.type)
         text = ", ".join(notes) + (f": {description}" if description else "")
         lines.append(f"  {pad(field.name, longest)}  {text}")
     return lines

@@ -87,6 +87,12 @@ OPENRPC_SCHEMA: dict[str, Any] = {
 """What the OpenRPC specification 1.3 requires of the objects that are used."""
 
 
+def is_described(schema: dict[str, Any]) -> bool:
+    """Whether a schema says what it is, or is of a type that does."""
+    parts = [schema, schema.get("items") or {}, *schema.get("anyOf", [])]
+    return any("description" in part or "$ref" in part for part in parts)
+
+
 class OpenRpcTests(SynchronousTestCase):
     """The document."""
 
@@ -122,6 +128,20 @@ class OpenRpcTests(SynchronousTestCase):
         for part in ("schemas", "errors"):
             for pointer in set(text.split(f'"#/components/{part}/')[1:]):
                 self.assertIn(pointer.split('"')[0], self.document["components"][part])
+
+    def test_described(self) -> None:
+        """Every type, and every member and parameter whose type does not say it, is described in a sentence."""
+        wrong = []
+        for name, schema in self.document["components"]["schemas"].items():
+            wrong += [name] * ("description" not in schema or ":ivar" in schema["description"])
+            wrong += [f"{name}.{member}" for member, told in schema["properties"].items() if not is_described(told)]
+        for method in self.document["methods"]:
+            wrong += [
+                f"{method['name']} {parameter['name']}"
+                for parameter in method["params"]
+                if "description" not in parameter and not is_described(parameter["schema"])
+            ]
+        self.assertEqual(wrong, [])
 
     def test_examples_fit(self) -> None:
         """Each example's parameters and result are of the types declared."""
