@@ -63,7 +63,7 @@ def _fields(method: Method[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
 
 def read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
     """What a docstring says of a type, and what of its members, each after ``:ivar NAME:``."""
-    text, *members = re.split(r"\s*:ivar (\w+): ", docstring)
+    text, *members = re.split(r"\s*:ivar (\w+): ", docstring.replace("``", "`"))
     return text.strip(), {
         name: " ".join(told.split()) for name, told in zip(members[::2], members[1::2], strict=True)
     }
