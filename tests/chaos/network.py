@@ -54,9 +54,12 @@ class Clients(Protocol):
         network is to be calm. :ivar errors: The file with its standard error.
     """
 
-    process: subprocess.Popen[bytes]
     told: dict[str, Any]
     errors: Path
+
+    @property
+    def status(self) -> int | None:
+        """How it ended; None while it runs."""
 
     def read(self) -> bool:
         """Take what it has told; whether it still runs."""
@@ -159,9 +162,9 @@ class DisturbedNetwork:
             time.sleep(TICK_SECONDS)
         clients.read()
         self._tell_progress(clients.told)
-        if clients.process.returncode or clients.told["phase"] != "done":
+        if clients.status or clients.told["phase"] != "done":
             said = clients.errors.read_text(errors="replace")[-2000:]
-            self._finding(f"the clients ended with status {clients.process.returncode}: {said}")
+            self._finding(f"the clients ended with status {clients.status}: {said}")
 
     def _begin_fault(self, fault: Fault) -> None:
         node = self.nodes[fault.node]

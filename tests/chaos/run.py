@@ -63,6 +63,11 @@ class Clients:
         os.set_blocking(self.process.stdout.fileno(), False)
         self._rest = b""
 
+    @property
+    def status(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self.process.returncode
+
     def read(self) -> bool:
         """Take what it has told; whether it still runs."""
         assert self.process.stdout is not None

@@ -11,6 +11,7 @@ liar named each time.
 ``judging.py``   the one against the other (pure)
 ``liar.py``      a real node that lies in one of several ways
 ``lives.py``     who lies how when, and what happens to whom (pure)
-``load.py``      the process with all clients
+``publisher.py`` who writes besides, so that there is something to be told
+``load.py``      a process with clients, of which ``processes.py`` runs some
 ``run.py``       one run: nodes, faults, clients, verdict
 """

@@ -37,6 +37,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     add = parser.add_argument
     add("--clients", type=int, default=50, help="how many (default: %(default)s)")
+    add("--processes", type=int, default=2, help="over which they are spread (default: %(default)s)")
     add("--events", type=int, default=1_000_000, help="go on until there were so many (default: %(default)s)")
     add("--seconds", type=float, default=0.0, help="and for so long at least (default: %(default)s)")
     text = "how many times as long as usual nodes are well between two faults (default: %(default)s)"
@@ -50,8 +51,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
     add("--keep", type=Path, metavar="DIR", help="keep data directories, logs and the trace there")
     options = parser.parse_args(arguments)
-    if options.clients < 1 or options.events < 1 or options.pause <= 0 or options.calm <= 0:
-        parser.error("there is at least one client, one event, some pause and some calm")
+    if not 1 <= options.processes <= options.clients or options.events < 1 or options.pause <= 0 or options.calm <= 0:
+        parser.error("there is at least one process, a client for each, one event, some pause and some calm")
     return options
 
 
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Out
     faults = plan_lives(random, cast, options.limit, options.calm)
     lies = ((name, random.randrange(1 << 32)) for name in draw_lies(Random(options.seed), options.lies))
     settings = Settings(
-        options.clients, options.events, options.seconds, options.seed, options.pause, options.rate,
+        options.clients, options.processes, options.events, options.seconds, options.seed, options.pause, options.rate,
         options.pace, options.limit,
     )  # fmt: skip
     timeline.tell(f"seed {options.seed}: {options.events:,} events, {options.clients} clients")

@@ -121,6 +121,8 @@ STREAMS: Sequence[tuple[str, dict[str, Any]]] = (
     ("records", {}), ("ratings", {}), ("records", {"collection": "note"}), ("ratings", {"collection": "film"}),
     ("blocks", {}),
 )  # fmt: skip
+"""What is subscribed to: the first four by each client, and the blocks as well by one in five."""
+
 COLLECTIONS = ("film", "note")
 
 
@@ -141,8 +143,8 @@ class Wanderer:
     ) -> None:
         """
         :param began: When the clients began, by the clock. :param connect: Connects to a URL.
-        :param make: Makes a session, as :meth:`Cloud.connect`. :param streams: What it subscribes to; records and
-            ratings if None, the blocks as well for one client in five.
+        :param make: Makes a session, as :meth:`Cloud.connect`. :param streams: What it subscribes to; by
+            :data:`STREAMS` if None.
         """
         self._number = number
         self._random = random
@@ -165,8 +167,7 @@ class Wanderer:
         self._is_quorum = False
         self._is_closed = False
         if streams is None:
-            streams = [STREAMS[random.choice((0, 0, 0, 2))], STREAMS[random.choice((1, 1, 1, 3))]]
-            streams += [STREAMS[4]] * (number % 5 == 0)
+            streams = STREAMS if number % 5 == 0 else STREAMS[:4]
         self._streams = [_Stream(each, topic, wanted) for each, (topic, wanted) in enumerate(streams)]
 
     @property

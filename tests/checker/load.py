@@ -1,4 +1,4 @@
-"""All clients of a run, in a process of their own: ``python -m tests.checker.load PLAN TRACE``.
+"""Some clients of a run, in a process of their own: ``python -m tests.checker.load PLAN TRACE``.
 
 PLAN is a file of JSON with the members of :class:`Plan`. How far they are goes to standard output, an object a line.
 """
@@ -28,18 +28,22 @@ from tests.checker.trace import Recorder
 
 TELL_SECONDS = 1.0
 
+PUBLISHER = 1000
+"""The number of whoever writes besides the clients."""
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What a process of clients is told.
 
-    :ivar events: :ivar seconds: It ends after so many events, and not before this time. The rest is as of
-        :class:`World`.
-    :ivar rate: Operations a second that are written besides what clients write.
+    :ivar first: The number of its first client. :ivar over: Once there is this file, clients finish.
+    :ivar began: When the run began, in seconds of the wall clock.
+    :ivar rate: Operations a second that are written besides what clients write. The rest is as of :class:`World`.
     """
 
+    first: int
     clients: int
-    events: int
-    seconds: float
+    over: str
+    began: float
     seed: int
     network: str
     seeds: list[str]
@@ -51,45 +55,43 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Load:
-    """All clients."""
+    """All clients of the process."""
 
     def __init__(self, plan: Plan, reactor: Any, recorder: Recorder) -> None:
-        self._plan = plan
+        self._over = Path(plan.over)
         self._reactor = reactor
         self._recorder = recorder
         self._world = World(plan.network, plan.seeds, plan.others, plan.by_key, plan.liar, plan.pause)
-        self._began = reactor.seconds()
-        self._began_at = time.time()
+        self._began = reactor.seconds() - (time.time() - plan.began)
         self._phase = "running"
-        dial: Callable[[str], Awaitable[Client]] = partial(connect, reactor=reactor, connect_timeout=2.0)
-        random = Random(plan.seed)
-        self._clients = [
+        dial: Callable[[str], Awaitable[Client]] = partial(connect, reactor=reactor)
+        random = Random(plan.seed + plan.first)
+        self._clients: list[Wanderer | Publisher] = [
             Wanderer(number, Random(random.random()), self._world, recorder, reactor, self._began, dial)
-            for number in range(plan.clients)
+            for number in range(plan.first, plan.first + plan.clients)
         ]
-        self._publisher = Publisher(
-            plan.clients, Random(random.random()), self._world, recorder, reactor, self._began, dial, plan.rate
-        )
+        if plan.rate:
+            chance = Random(random.random())
+            publisher = Publisher(PUBLISHER, chance, self._world, recorder, reactor, self._began, dial, plan.rate)
+            self._clients.append(publisher)
 
     async def run(self) -> None:
-        """Until there were events enough and all clients have read to the end."""
+        """Until they are to finish and all have read to the end."""
         loop = LoopingCall(self.tell)
         loop.clock = self._reactor
         loop.start(TELL_SECONDS)
-        running = [*self._clients, self._publisher]
-        await gatherResults([Deferred.fromCoroutine(each.run()) for each in running], consumeErrors=True)
+        await gatherResults([Deferred.fromCoroutine(client.run()) for client in self._clients], consumeErrors=True)
         self._phase = "done"
         loop.stop()
         self.tell()
 
     def tell(self) -> None:
         """Say how far it is."""
-        plan, seconds = self._plan, self._reactor.seconds() - self._began
-        if self._phase == "running" and self._recorder.counted >= plan.events and seconds >= plan.seconds:
+        if self._phase == "running" and self._over.exists():
             self._world.is_over = True
             self._phase = "draining"
-        told = {"phase": self._phase, "began": self._began_at, "seconds": round(seconds, 2), "cpu": sum(os.times()[:2])}
-        print(json.dumps(told | {"events": self._recorder.counted} | self._world.counts), flush=True)
+        told = {"phase": self._phase, "cpu": sum(os.times()[:2]), "events": self._recorder.counted}
+        print(json.dumps(told | self._world.counts), flush=True)
 
 
 def main(plan: str, trace: str) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import sqlite3
-import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,20 @@ from tests.checker import trace
 from tests.checker.judging import Judge, Verdict
 from tests.checker.lives import Cast
 from tests.checker.load import Plan
+from tests.checker.processes import Clients
 from tests.checker.truth import Block, Log, Logged
-from tests.integration.conftest import ROOT, NodeProcess
+from tests.integration.conftest import NodeProcess
 from tests.natlab import natlab
 from tests.natlab.nodes import LabNode
 
 NATS = ("full-cone", "port-restricted")
 """In turn, for the nodes that are behind one."""
 
-END_SECONDS = 10.0
+_CONFIG = """
+[ledger]
+# What it takes of the processors is better spent on clients.
+audit_interval = 86400
+"""
 
 _INDEX_BITS = 20  # of a position in the log (docs/ledger.md)
 _TOLD, _BEFORE, _AFTER = 10, 15.0, 2.0
@@ -83,48 +87,10 @@ class Stage(Namespaces):
             node = LabNode(router.host(f"node-{number + 1}"), home, joins)
         else:
             node = LabNode(self._lab.public_host(f"node-{number + 1}"), home, joins)
+        config = node.home / "config.toml"
+        config.write_text(config.read_text() + _CONFIG)
         self.nodes.append(node)
         return node
-
-
-class Clients:
-    """The process of the clients. :ivar told: What it told last. :ivar trace: The file with what they saw."""
-
-    def __init__(self, stage: Stage, plan: Plan, directory: Path) -> None:
-        self.trace = directory / "trace"
-        self.errors = directory / "clients.err"
-        self.told: dict[str, Any] = {"phase": "start", "events": 0, "seconds": 0.0}
-        path = directory / "plan.json"
-        path.write_bytes(msgspec.json.encode(plan))
-        command = [sys.executable, "-m", "tests.checker.load", str(path), str(self.trace)]
-        with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                stage.client_command(command), cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=errors, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self._rest = b""
-
-    def read(self) -> bool:
-        """Take what it has told; whether it still runs."""
-        assert self.process.stdout is not None
-        running = self.process.poll() is None
-        while data := self.process.stdout.read(65_536) or b"":
-            self._rest += data
-        *lines, self._rest = self._rest.split(b"\n")
-        if lines:
-            self.told = json.loads(lines[-1])
-        return running
-
-    def close(self) -> None:
-        """End it; it writes down what it has first."""
-        self.process.terminate()
-        try:
-            self.process.communicate(timeout=END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
 
 
 @attrs.frozen
@@ -132,6 +98,7 @@ class Settings:
     """What is asked for; see ``--help``. :ivar limit: Seconds that the clients may take at most."""
 
     clients: int
+    processes: int
     events: int
     seconds: float
     seed: int
@@ -175,8 +142,11 @@ class Run:
         network = self._network
         with contextlib.ExitStack() as stack:
             network.start(stack)
-            plan = self._plan()
-            clients = Clients(self._stage, plan, self._directory)
+            plans = self._plans()
+            settings = self._settings
+            clients = Clients(
+                self._stage.client_command, plans, self._directory, settings.events, settings.seconds
+            )
             stack.callback(clients.close)
             self._timeline.begin()
             network.disturb(clients)
@@ -184,15 +154,17 @@ class Run:
             self._timeline.tell("all faults are over; waiting until all nodes agree")
             network.settle()
             clients.close()
-            return self._judge(plan, clients)
+            return self._judge(plans[0], clients)
 
-    def _plan(self) -> Plan:
+    def _plans(self) -> list[Plan]:
+        """A plan for each process of clients; who writes besides is in the first."""
         cast, nodes, settings = self._cast, self._network.nodes, self._settings
         public = [*nodes[: cast.validators], nodes[cast.liar]]
         liar = nodes[cast.liar]
         hidden = [node.call("getnodeinfo")["node"] for node in nodes[cast.validators : cast.liar]]
-        return Plan(
-            settings.clients, settings.events, settings.seconds, settings.seed, nodes[0].call("getnodeinfo")["network"],
+        plan = Plan(
+            0, settings.clients, str(self._directory / "over"), time.time(), settings.seed,
+            nodes[0].call("getnodeinfo")["network"],
             seeds=[node.ws_url for node in public],
             others=[url for node in public for url in (node.http_url, node.wss_url, node.ws_udp_url)],
             by_key=[f"node:{key}" for key in hidden],
@@ -200,9 +172,14 @@ class Run:
             pause=settings.pause,
             rate=settings.rate,
         )  # fmt: skip
+        bounds = [settings.clients * number // settings.processes for number in range(settings.processes + 1)]
+        return [
+            msgspec.structs.replace(plan, first=first, clients=end - first, rate=0.0 if first else plan.rate)
+            for first, end in pairwise(bounds)
+        ]
 
     def _progress(self, told: dict[str, Any]) -> str:
-        now, events = told["seconds"], told["events"]
+        now, events = self._timeline.seconds, told["events"]
         before, count = self._told
         rate = (events - count) / max(now - before, 1e-3)
         self._told = (now, events)
@@ -222,14 +199,14 @@ class Run:
         with contextlib.ExitStack() as stack:
             findings += judge_rows(open_snapshots(nodes, stack))
         judge = Judge(read_log(nodes[0].datadir / "ledger.sqlite3"), plan.liar)
-        verdict = judge.judge(trace.read(clients.trace))
+        verdict = judge.judge(clients.events())
         return Outcome(findings, verdict, [*self._summary(verdict, clients), *self._show(verdict, clients)])
 
     def _summary(self, verdict: Verdict, clients: Clients) -> Iterator[str]:
         counts = verdict.counts
-        events, seconds = counts["items"] + counts["answers"], clients.told["seconds"]
+        events, seconds = counts["items"] + counts["answers"], clients.seconds
         yield f"{events:,} events in {seconds:,.1f} s, {events / max(seconds, 1e-3):,.0f} a second:"
-        yield f"of that the clients' process took {clients.told.get('cpu', 0.0):,.1f} s of a processor"
+        yield f"of that the clients took {clients.told['cpu']:,.1f} s of a processor"
         for name, count in sorted(counts.items()):
             yield f"  {count:11,}  {name}"
         liar = self._network.nodes[self._cast.liar]
@@ -240,12 +217,11 @@ class Run:
         """The first faults, each with what its client saw about then and what happened to nodes."""
         if verdict.is_good:
             return
-        yield f"{len(verdict.faults)} faults; python -m tests.checker.trace {clients.trace} tells all"
-        began = clients.told.get("began", 0.0)
-        notes = [trace.Noted(round(at - began, 3), text) for at, text in self._timeline.notes]
-        with clients.trace.open("ab") as file:
-            for note in notes:
-                file.write(msgspec.json.encode(note) + b"\n")
+        files = " ".join(str(path) for path in clients.traces)
+        yield f"{len(verdict.faults)} faults; python -m tests.checker.trace {files} tells all"
+        with clients.traces[0].open("ab") as file:
+            for at, text in self._timeline.notes:
+                file.write(msgspec.json.encode(trace.Noted(round(at - clients.began, 3), text)) + b"\n")
         for fault in verdict.faults[:_TOLD]:
             yield ""
             yield f"FAIL  {fault}"
@@ -253,7 +229,7 @@ class Run:
                 continue
             near = [
                 event
-                for event in trace.read(clients.trace)
+                for event in clients.events()
                 if fault.at - _BEFORE <= event.at <= fault.at + _AFTER
                 and (isinstance(event, trace.Noted) or event.client == fault.client)
             ]

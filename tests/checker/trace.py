@@ -1,6 +1,6 @@
 """What clients saw, an event a line: written as it happens, judged at the end, read by people when it is wrong.
 
-``python -m tests.checker.trace FILE [--client N] [--from S] [--to S]`` prints it in words.
+``python -m tests.checker.trace FILE... [--client N] [--from S] [--to S]`` prints it in words.
 
 ``at`` is the time in seconds since the clients began; ``client`` is a number from 0. A client has one *session* after
 the other, and *streams*: subscriptions that go on from one session to the next.
@@ -257,12 +257,12 @@ def _short(text: bytes) -> str:
 def main() -> None:
     """Print a trace in words."""
     parser = argparse.ArgumentParser("python -m tests.checker.trace", description="Print a trace in words.")
-    parser.add_argument("file", type=Path)
+    parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--client", type=int, metavar="N", help="of this client alone")
     parser.add_argument("--from", type=float, default=0.0, dest="begin", metavar="SECONDS")
     parser.add_argument("--to", type=float, default=float("inf"), dest="end", metavar="SECONDS")
     options = parser.parse_args()
-    events = sorted(read(options.file), key=lambda event: event.at)
+    events = sorted((event for path in options.files for event in read(path)), key=lambda event: event.at)
     for line in tell(events, options.client, options.begin, options.end):
         sys.stdout.write(f"{line}\n")
 
