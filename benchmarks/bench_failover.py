@@ -90,7 +90,12 @@ def network(directory: Path) -> Iterator[Network]:
 def measure(of: Network, node: LabNode, urls: tuple[str, str], rounds: int) -> list[dict[str, Any]]:
     """Kill a node some times; what each time took."""
     identity = of.validator.call("getnodeinfo")["network"]
-    command = [sys.executable, "-m", "benchmarks.failing_over", identity, *urls, of.validator.ws_url]
+    certificates = {
+        url: each.call("getnodeinfo")["certificates"][-1]["hash"]
+        for each in (of.first, of.second) for url in (each.wss_url, each.ws_udp_url)
+    }  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.failing_over", identity, json.dumps(certificates)]
+    command += [*urls, of.validator.ws_url]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
     process = of.client.popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=str(ROOT), env=environment
@@ -134,6 +139,7 @@ def main() -> None:
         }
         for name, (node, urls) in transports.items():
             measured = measure(of, node, urls, options.rounds)
+            print(f"{name}: {json.dumps(measured)}", file=sys.stderr, flush=True)
             read, answered, anew = (median(each[what] for each in measured) for what in ("read", "answered", "anew"))
             told = [each for each in measured if each["noticed"] is not None]
             noticed = median(each["noticed"] for each in told) if told else None

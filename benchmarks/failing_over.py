@@ -1,10 +1,11 @@
 """A session whose node is killed, as a process on a host of a laboratory: how soon another node answers.
 
-``python -m benchmarks.failing_over NETWORK URL URL SEED...`` asks the two places alone. For each line on standard input
-with a process id it sees that it asks the first place, begins a read, kills the process while the read is on its way,
-and prints one object, with milliseconds: of a read before (``read``), from the kill until the session noticed, which
-is null if it did not until then (``noticed``), and until the read was answered by the second place (``answered``); and
-of a read by a new connection to that one, without a session (``anew``).
+``python -m benchmarks.failing_over NETWORK CERTIFICATES URL URL SEED...`` asks the two places alone (CERTIFICATES: an
+object of the hashes of those that nobody vouches for, by URL). For each line on standard input, a process id, it sees
+that it asks the first place, begins a read, kills the process while the read is on its way, and prints one object, with
+milliseconds: of a read before (``read``), from the kill until the session noticed, which is null if it did not until
+then (``noticed``), and until the read was answered by the second place (``answered``); and of a read by a new
+connection to that one, without a session (``anew``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.protocols.basic import LineReceiver
 
+from cloudnode.client.client import Client
 from cloudnode.client.cloud import Cloud
 from cloudnode.client.connecting import connect
 from cloudnode.client.errors import ClientError
@@ -37,20 +39,28 @@ LOOK = 0.001
 class Session:
     """The session, and what it notices."""
 
-    def __init__(self, reactor: Any, network: str, urls: list[str], seeds: list[str]) -> None:
+    def __init__(
+        self, reactor: Any, network: str, certificates: dict[str, str], urls: list[str], seeds: list[str]
+    ) -> None:
         self._reactor = reactor
         self._network = network
+        self._certificates = certificates
         self._urls = urls
         self._seeds = seeds
         self._cloud: Cloud | None = None
         self._noticed: float | None = None
 
+    async def _connect(self, url: str) -> Client:
+        trusted = self._certificates.get(url)
+        return await connect(url, self._reactor, certificate_hash=None if trusted is None else bytes.fromhex(trusted))
+
     async def measure(self, pid: int) -> dict[str, Any]:
         """Kill the process behind the first place while a read is on its way there."""
         if self._cloud is None:
             self._cloud = await Cloud.connect(
-                [*self._urls, *self._seeds], self._reactor, network=self._network, random_fraction=lambda: 0.0
-            )
+                [*self._urls, *self._seeds], self._reactor, network=self._network, connect=self._connect,
+                random_fraction=lambda: 0.0,
+            )  # fmt: skip
         cloud, (url, other) = self._cloud, self._urls
         cloud.pin(other)
         await cloud.call("getdatahash", timeout=PATIENCE)
@@ -87,7 +97,7 @@ class Session:
     async def _read_anew(self, url: str) -> float:
         """Seconds of what a program does that has no session."""
         began = time.monotonic()
-        client = await connect(url, self._reactor)
+        client = await self._connect(url)
         await client.call("getdatahash", {}, {"proof": True})
         took = time.monotonic() - began
         await client.close()
@@ -121,12 +131,12 @@ def tell(measured: dict[str, Any]) -> None:
     print(json.dumps(measured), flush=True)
 
 
-def main(network: str, first: str, second: str, *seeds: str) -> None:
+def main(network: str, certificates: str, first: str, second: str, *seeds: str) -> None:
     """Measure until standard input ends."""
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
-    StandardIO(Lines(reactor, Session(reactor, network, [first, second], list(seeds))))
+    StandardIO(Lines(reactor, Session(reactor, network, json.loads(certificates), [first, second], list(seeds))))
     reactor.run()
 
 

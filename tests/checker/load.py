@@ -9,8 +9,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What a process of clients is told.
 
     :ivar first: The number of its first client. :ivar over: Once there is this file, clients finish.
+    :ivar certificates: SHA-256 of what the nodes at some URLs show, which nobody vouches for.
     :ivar began: When the run began, in seconds of the wall clock.
     :ivar rate: Operations a second that are written besides what clients write. The rest is as of :class:`World`.
     """
@@ -50,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
     others: list[str]
     by_key: list[str]
     liar: list[str]
+    certificates: dict[str, str]
     pause: float
     rate: float
 
@@ -64,7 +64,11 @@ class Load:
         self._world = World(plan.network, plan.seeds, plan.others, plan.by_key, plan.liar, plan.pause)
         self._began = reactor.seconds() - (time.time() - plan.began)
         self._phase = "running"
-        dial: Callable[[str], Awaitable[Client]] = partial(connect, reactor=reactor)
+
+        async def dial(url: str) -> Client:
+            trusted = plan.certificates.get(url)
+            return await connect(url, reactor, certificate_hash=None if trusted is None else bytes.fromhex(trusted))
+
         random = Random(plan.seed + plan.first)
         self._clients: list[Wanderer | Publisher] = [
             Wanderer(number, Random(random.random()), self._world, recorder, reactor, self._began, dial)

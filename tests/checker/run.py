@@ -167,6 +167,10 @@ class Run:
             nodes[0].call("getnodeinfo")["network"],
             seeds=[node.ws_url for node in public],
             others=[url for node in public for url in (node.http_url, node.wss_url, node.ws_udp_url)],
+            certificates={
+                url: certificate for node in public for certificate in [_certificate(node)]
+                for url in (node.wss_url, node.ws_udp_url)
+            },
             by_key=[f"node:{key}" for key in hidden],
             liar=[liar.ws_url, liar.http_url, liar.wss_url, liar.ws_udp_url],
             pause=settings.pause,
@@ -235,6 +239,12 @@ class Run:
             ]
             near.sort(key=lambda event: event.at)
             yield from trace.tell(near[-60:])
+
+
+def _certificate(node: NodeProcess) -> str:
+    """The hash of the certificate that a node shows now."""
+    told: str = node.call("getnodeinfo")["certificates"][-1]["hash"]
+    return told
 
 
 def read_log(path: Path) -> Log:
