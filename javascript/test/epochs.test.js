@@ -3,11 +3,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { toHex } from "../src/bytes.js";
 import { decodeHeader } from "../src/formats/block.js";
+import { decodeGenesis } from "../src/formats/genesis.js";
 import { EpochChain } from "../src/trust/epochchain.js";
 import { readFinal } from "../src/trust/told.js";
 import { makeEpochs, makeFinal, makeKeys, tellEpochs } from "./network.js";
-import { assertRefused, testWithBoth } from "./vectors.js";
+import { assertRefused, load, testWithBoth } from "./vectors.js";
+
+testWithBoth("the vectors' epochs", async () => {
+  const vectors = load("epochs.json");
+  const genesis = await decodeGenesis(vectors.genesis);
+  const chain = EpochChain.ofGenesis(genesis);
+  await chain.follow(tellEpochs(vectors.epochs));
+  for (const [number, { validators }] of vectors.epochs.entries()) {
+    const epoch = chain.find(number);
+    assert.deepEqual(epoch?.validators.map(toHex), validators);
+    assert.equal(epoch?.base, BigInt(vectors.bases[number]));
+  }
+  const verify = (/** @type {unknown} */ told) => {
+    const { header, finality } = readFinal(told);
+    return chain.verify(header, finality);
+  };
+  for (const told of vectors.headers) await verify(told);
+  for (const told of vectors.refused_headers) await assertRefused(told.code, () => verify(told), told.name);
+  for (const { name, code, epochs } of vectors.refused) {
+    const tell = async () => ({ epochs, next: null });
+    await assertRefused(code, () => EpochChain.ofGenesis(genesis).follow(tell), name);
+  }
+});
 
 testWithBoth("epochs are followed from the genesis, and headers of each are verified", async () => {
   const { genesis, epochs, newest } = await makeEpochs(3);

@@ -54,7 +54,7 @@ def tree() -> Iterator[int]:
 def test_in_chromium(tree: int, host: str) -> None:
     """A browser judges the vectors rightly, and in time: by WebCrypto, and without a secure context by noble."""
     call = "async () => (await import('/javascript/test/live/in_browser.js')).check()"
-    size = "{rows: 2000, epochs: 20, seconds: 0.5}"
+    size = "{rows: 2000, epochs: 20, seconds: 1}"
     measure = f"async () => (await import('/javascript/bench/verify.js')).measure({size})"
     flags = [f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1"]
     with open_chromium(find_chromium(), flags) as browser, open_page(browser, f"http://{host}:{tree}/") as watched:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.vectors import (
     make_blocks,
+    make_epochs,
     make_evidence,
     make_genesis,
     make_json,
@@ -28,6 +29,7 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "answers.json": make_blocks.answers,
     "blocks.json": make_blocks.blocks,
     "canonical.json": make_json.canonical_texts,
+    "epochs.json": make_epochs.epochs,
     "evidence.json": make_evidence.evidence,
     "genesis.json": make_genesis.geneses,
     "json.json": make_json.strict_texts,

@@ -7,14 +7,17 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.client.client import Client
 from cloudnode.client.epochs import EpochChain
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import decode_genesis
 from tests.unit.api.network import MemoryNode, NodeTestCase
 from tests.unit.client.fakes import MemoryCarrier
 from tests.unit.store.network import make_key
+from tests.vectors.generate import DIRECTORY
 
 
 class NodeCarrier(MemoryCarrier):
@@ -139,3 +142,52 @@ class EpochChainTests(NodeTestCase):
         self.chain = EpochChain.of_genesis(self.node.genesis)
         self.carrier.lie = lambda result: {"epochs": [], "next": 7}
         self.assertEqual(self.follow().number, 0)
+
+
+class ToldCarrier(MemoryCarrier):
+    """Tells epochs that were made elsewhere."""
+
+    def __init__(self, epochs: list[Any]) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def send(self, request_id: int, message: bytes) -> None:
+        super().send(request_id, message)
+        self.answer(self.sent[-1], {"epochs": self.epochs, "next": None})
+
+
+class VectorTests(SynchronousTestCase):
+    """The vectors' epochs are followed, and headers of each are verified or refused."""
+
+    def setUp(self) -> None:
+        self.vectors = json.loads((DIRECTORY / "epochs.json").read_text())
+        self.chain = EpochChain.of_genesis(decode_genesis(self.vectors["genesis"].encode()))
+
+    def follow(self, epochs: list[Any]) -> Deferred[Epoch]:
+        return Deferred.fromCoroutine(self.chain.follow(Client(ToldCarrier(epochs), Clock())))
+
+    def verify(self, told: dict[str, Any]) -> None:
+        descendants = [bytes.fromhex(each) for each in told["descendants"]]
+        self.chain.verify_header(bytes.fromhex(told["header"]), bytes.fromhex(told["certificate"]), descendants)
+
+    def test_accepted(self) -> None:
+        """All epochs with their validators and beginnings, and a header of each."""
+        newest = self.successResultOf(self.follow(self.vectors["epochs"]))
+        self.assertEqual(newest.number, len(self.vectors["epochs"]) - 1)
+        for told, base in zip(self.vectors["epochs"], self.vectors["bases"], strict=True):
+            epoch = self.chain.find(told["epoch"])
+            assert epoch is not None
+            self.assertEqual([key.hex() for key in epoch.validators], told["validators"])
+            self.assertEqual(epoch.base, base)
+        for told in self.vectors["headers"]:
+            self.verify(told)
+        for told in self.vectors["refused_headers"]:
+            error = self.assertRaises(LedgerError, self.verify, told)
+            self.assertEqual(error.code, told["code"], told["name"])
+
+    def test_refused(self) -> None:
+        """What does not follow is refused by name."""
+        for vector in self.vectors["refused"]:
+            self.setUp()
+            failure = self.failureResultOf(self.follow(vector["epochs"]), LedgerError)
+            self.assertEqual(failure.value.code, vector["code"], vector["name"])  # type: ignore[attr-defined]
