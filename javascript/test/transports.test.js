@@ -305,3 +305,11 @@ test("a WebTransport stream that ends, and a session that does not begin, say so
   }
   await assert.rejects(openWebTransport(parseUrl("ws+udp://a"), [HASH], Failing, limits(clock)), /Opening handshake/);
 });
+
+test("of a node's error no more is kept than people read", async () => {
+  const {socket, client} = await openSocket();
+  const call = client.call("one");
+  const error = {code: -8, message: "m".repeat(100_000), data: {code: "c".repeat(100_000)}};
+  socket.onmessage?.({data: JSON.stringify({jsonrpc: "2.0", id: 1, error})});
+  await assert.rejects(call, (told) => told instanceof RemoteError && told.message.length === 1000 && told.code.length === 64);
+});

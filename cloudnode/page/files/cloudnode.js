@@ -2451,10 +2451,13 @@ function decodeIncoming(message) {
   }
   throw new AnswerMalformed("The answer is not JSON-RPC: is it a cloudnode that listens there?");
 }
+var CODE_MAX = 64;
+var SENTENCE_MAX = 1e3;
 function readError(error, message) {
   const data = isObject2(error.data) ? error.data : {};
-  const code = typeof data.code === "string" ? data.code : "";
-  const text = typeof error.message === "string" ? error.message : "The node answered with an error.";
+  const code = typeof data.code === "string" ? data.code.slice(0, CODE_MAX) : "";
+  const told = typeof error.message === "string" ? error.message : "The node answered with an error.";
+  const text = told.slice(0, SENTENCE_MAX);
   const number2 = Number.isSafeInteger(error.code) ? Number(error.code) : 0;
   return new RemoteError(number2, code, text, data, message ? memberTexts(message).get("context") ?? "" : "");
 }
@@ -4551,6 +4554,7 @@ var TOLD_MAX = 32;
 var LAG = 5;
 var FIRST_PENALTY = 0.5;
 var LONGEST_PENALTY = 60;
+var SENTENCE_MAX2 = 512;
 var UNKNOWN_LATENCY = 0.1;
 var LEAST_LATENCY = 5e-3;
 var WEIGHT = 0.2;
@@ -4725,11 +4729,11 @@ var Directory = class {
   failed(place, now, trouble) {
     place.retryAt = now + Math.min(FIRST_PENALTY * 2 ** Math.min(place.failures, 16), LONGEST_PENALTY);
     place.failures += 1;
-    place.trouble = trouble;
+    place.trouble = trouble.slice(0, SENTENCE_MAX2);
   }
   /** @param {Place} place It answered what is not so, and is not asked again. @param {string} lie */
   lied(place, lie) {
-    place.lie = lie;
+    place.lie = lie.slice(0, SENTENCE_MAX2);
   }
   /** A place's node took an operation that the log did not get. @param {Place} place */
   suspected(place) {

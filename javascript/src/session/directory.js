@@ -26,6 +26,9 @@ export const LAG = 5;
 const FIRST_PENALTY = 0.5;
 const LONGEST_PENALTY = 60;
 
+/** Characters that are kept of what went wrong at a place. */
+const SENTENCE_MAX = 512;
+
 const UNKNOWN_LATENCY = 0.1;
 const LEAST_LATENCY = 0.005;
 const WEIGHT = 0.2;
@@ -220,12 +223,12 @@ export class Directory {
   failed(place, now, trouble) {
     place.retryAt = now + Math.min(FIRST_PENALTY * 2 ** Math.min(place.failures, 16), LONGEST_PENALTY);
     place.failures += 1;
-    place.trouble = trouble;
+    place.trouble = trouble.slice(0, SENTENCE_MAX);
   }
 
   /** @param {Place} place It answered what is not so, and is not asked again. @param {string} lie */
   lied(place, lie) {
-    place.lie = lie;
+    place.lie = lie.slice(0, SENTENCE_MAX);
   }
 
   /** A place's node took an operation that the log did not get. @param {Place} place */

@@ -72,11 +72,16 @@ export function decodeIncoming(message) {
   throw new AnswerMalformed("The answer is not JSON-RPC: is it a cloudnode that listens there?");
 }
 
+/** Characters that are taken of a node's error's name, and of its sentence. */
+const CODE_MAX = 64;
+const SENTENCE_MAX = 1000;
+
 /** @param {import("./told.js").Told} error @param {string} [message] The whole answer, if it is one. */
 export function readError(error, message) {
   const data = isObject(error.data) ? error.data : {};
-  const code = typeof data.code === "string" ? data.code : "";
-  const text = typeof error.message === "string" ? error.message : "The node answered with an error.";
+  const code = typeof data.code === "string" ? data.code.slice(0, CODE_MAX) : "";
+  const told = typeof error.message === "string" ? error.message : "The node answered with an error.";
+  const text = told.slice(0, SENTENCE_MAX);
   const number = Number.isSafeInteger(error.code) ? Number(error.code) : 0;
   return new RemoteError(number, code, text, data, message ? memberTexts(message).get("context") ?? "" : "");
 }

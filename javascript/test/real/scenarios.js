@@ -37,6 +37,8 @@ export const scenarios = {
     const writer = await cloud.writer(await SigningKey.generate());
     const heights = [];
     const behind = [];
+    /** Seconds to an answer after the node that served was killed. */
+    const recovered = [];
     /** @type {string[]} */
     const served = [];
     /** @type {string[]} */
@@ -45,7 +47,14 @@ export const scenarios = {
       for await (const item of subscription) if (told.push(item.key) === wanted.writes) return;
     })();
     for (let number = 0; number < wanted.writes; number += 1) {
-      if (number % 8 === 3) await tell({kill: subscription.url});
+      if (number % 8 === 3) {
+        // The one that answers calls, or the one that tells of news: mostly they are the same.
+        const serving = number === 3 ? (await cloud.call("getdatahash")).url : subscription.url;
+        await tell({kill: serving});
+        const begin = performance.now();
+        await cloud.call("getdatahash");
+        recovered.push((performance.now() - begin) / 1000);
+      }
       if (number % 8 === 7) await tell({revive: true});
       const {cursor, checked} = await cloud.submit(await writer.put(wanted.collection, `${number}`, number));
       const {height, url} = await cloud.call("getdatahash");
@@ -60,7 +69,7 @@ export const scenarios = {
     const denied = await cloud.call("getrecord", {...record, key: "none"}).catch((/** @type {any} */ error) => error);
     cloud.close();
     return {
-      told, heights, behind, served, accusations, state,
+      told, heights, behind, recovered, served, accusations, state,
       record: {data: answer.result.data, checked: answer.checked},
       denied: {name: denied.name, code: denied.code, checked: denied.checked},
     };
