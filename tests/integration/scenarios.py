@@ -16,16 +16,14 @@ from typing import Any
 
 import pytest
 
+from tests.integration.chromium import FLAGS
 from tests.integration.conftest import ROOT, NodeProcess
 from tests.integration.npm import MODULE
 
 SECONDS = 90
 """That a scenario may take."""
 
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
+HEADLESS = ("--headless", "--no-first-run", "--disable-component-update", "--disable-sync", *FLAGS)
 
 FILES = {
     "/": (Path(__file__).with_name("cloud_page.html"), "text/html"),
@@ -152,7 +150,7 @@ def run_in_chromium(
     rules = f"--host-resolver-rules=MAP {host} 127.0.0.1"
     with (profile.parent / "chromium.log").open("ab") as log:
         browser = subprocess.Popen(
-            [*prefix, chromium, *FLAGS, rules, f"--user-data-dir={profile}", url],
+            [*prefix, chromium, *HEADLESS, rules, f"--user-data-dir={profile}", url],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

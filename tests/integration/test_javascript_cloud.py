@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.chromium import find_chromium
 from tests.integration.conftest import NodeProcess, wait_until
 from tests.integration.npm import need_npm
 from tests.integration.scenarios import Killer, question, run_in_chromium, run_in_node
@@ -75,12 +74,7 @@ def network(started: Network) -> Network:
 @pytest.fixture
 def in_chromium(tmp_path: Path) -> Callable[..., Any]:
     """Runs a scenario in a real browser; skipped where there is none, but never on a build server."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium; the checks need one")
-        pytest.skip("there is no Chromium on this machine (set CHROMIUM to its path)")
-    return partial(run_in_chromium, path, tmp_path / "profile")
+    return partial(run_in_chromium, find_chromium(), tmp_path / "profile")
 
 
 def identity(network: Network) -> str:
