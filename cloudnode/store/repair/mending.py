@@ -34,6 +34,7 @@ from cloudnode.ledger.system import system_row
 from cloudnode.ledger.trie import InnerNode, empty_prefixes, entry_rows, key_range
 from cloudnode.store.audit.records import record_is_sound
 from cloudnode.store.checks import row_check
+from cloudnode.store.loading import SORTING_THREADS
 from cloudnode.store.repair.affected import Affected
 from cloudnode.store.repair.consequences import mend_affected, mend_consequences, write_nodes
 from cloudnode.store.repair.failure import MendingFailed
@@ -122,6 +123,7 @@ class StateMending:
         :param remake_indexes: Whether indexes may not have what their tables have, or which of them have not.
         :raises MendingFailed: Blocks above the height are damaged. :raises sqlite3.Error: See :meth:`abandon`.
         """
+        self._connection.execute(f"PRAGMA threads = {SORTING_THREADS}")
         self._connection.execute("BEGIN IMMEDIATE")
         if remake_indexes is True:
             self._connection.execute("REINDEX")
