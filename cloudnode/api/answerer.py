@@ -41,12 +41,13 @@ from cloudnode.api.jsonrpc import (
     is_batch,
     split_batch,
 )
+from cloudnode.api.recent import RecentAnswers
 from cloudnode.api.served import ServedNode
 from cloudnode.api.table import Method
 from cloudnode.api.unready import not_serving
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.evidence import SignedAnswer
-from cloudnode.ledger.reading import Proof
+from cloudnode.ledger.reading import Proof, Reading
 from cloudnode.store.connection import DatabaseDamaged
 
 Answer = bytes | None
@@ -73,6 +74,7 @@ class Answerer:
         self._methods = dict(served.table)
         self._timer = timer
         self._context = ContextWriter(served.ledger)
+        self._recent: RecentAnswers[_Outcome] = RecentAnswers(served.ledger)
 
     def answer(self, message: bytes, scope: Scope) -> Answer | Deferred[Answer]:
         """Answer one message: a request or a batch of them."""
@@ -233,6 +235,19 @@ class Answerer:
 
     def _run_reading(self, method: Method[Any], params: Struct, context: RequestContext | None) -> _Outcome:
         reading = choose_reading(self._ledger, method, context)
+        if not method.shared:
+            return self._make_reading(method, params, context, reading)
+        # Nothing else of the context bears on these answers: they are not signed.
+        asked = (method.name, params, reading.height, context is not None and context.proof)
+        outcome = self._recent.find(asked)
+        if outcome is None:
+            outcome = self._make_reading(method, params, context, reading)
+            self._recent.keep(asked, outcome, len(outcome[2]) + len(outcome[3] or b""))
+        return outcome
+
+    def _make_reading(
+        self, method: Method[Any], params: Struct, context: RequestContext | None, reading: Reading
+    ) -> _Outcome:
         assert method.read is not None
         name, member, result = "ok", b"result", None
         try:

@@ -41,6 +41,7 @@ class Method(Generic[P]):
     :ivar provable_height: Whether it answers at the newest provable height where the caller names none.
     :ivar deterministic: Whether all nodes answer byte for byte alike at one height, so that an answer may be signed.
         Not so are certificates (any quorum of signatures will do) and search (libraries divide words differently).
+    :ivar shared: Whether many callers want the same answer at once, so that it is kept for a moment. Never signed.
     :ivar errors: Names of the errors that are its own; those of any call are left out.
     :ivar refusals: Names of those that are told with the number of a refusal by the ledger's rules.
     """
@@ -56,6 +57,7 @@ class Method(Generic[P]):
     always: bool = False
     provable_height: bool = False
     deterministic: bool = False
+    shared: bool = False
     errors: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     by_name: Callable[[Any], P] = attrs.field(init=False)

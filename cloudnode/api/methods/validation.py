@@ -446,6 +446,7 @@ METHODS: tuple[Method[Any], ...] = (
         BlockAnswer,
         read=_getblock,
         prove=_prove_results,
+        shared=True,
         errors=("block_unknown", "block_pruned", "page_too_long"),
     ),
     Method(

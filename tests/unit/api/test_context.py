@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from typing import Any
+
+import attrs
 
 from cloudnode.api.limits import Limits
+from cloudnode.api.methods import TABLE
+from cloudnode.api.methods.validation import GetBlock
+from cloudnode.api.recent import RecentAnswers
 from cloudnode.formats.block import Certificate, Header, header_hash
 from cloudnode.formats.errors import VERSION_MISMATCH
 from cloudnode.formats.nodes import WindowValue
 from cloudnode.formats.receipt import Answer, verify_answer
 from cloudnode.formats.verify import ProvenState
+from cloudnode.ledger.reading import Reading, RepairState
 from tests.unit.api.network import NodeTestCase
 
 
@@ -157,6 +164,43 @@ class ProofTests(NodeTestCase):
             [shown] = answer["result"]["operations"]
             found = state.operation(bytes.fromhex(shown["id"]), json.loads(shown["operation"])["expiry"])
             self.assertEqual(found, WindowValue(wanted, 0, result))
+
+    def test_shared(self) -> None:
+        """Those who follow the log all ask for the same block: it is read and proven once, until the next one comes."""
+        height = self.node.put("1")["cursor"]["height"]
+        self.node.pass_time(0.5)
+        method = TABLE["getblock"]
+        read: list[int] = []
+
+        def count(reading: Reading, params: GetBlock) -> Any:
+            read.append(params.height)
+            assert method.read is not None
+            return method.read(reading, params)
+
+        self.node.answerer._methods["getblock"] = attrs.evolve(method, read=count)
+        asked = ({"height": height}, {"proof": True})
+        first = [self.node.ask("getblock", *asked) for _ in range(3)]
+        self.assertEqual((first[1], read), (first[0], [height]))
+        self.check_proof(first[2]["context"]["proof"])
+        # What differs in anything that the answer depends on is another question.
+        self.node.ask("getblock", {"height": height})
+        self.node.ask("getblock", {"height": height, "limit": 1}, {"proof": True})
+        self.assertEqual(len(read), 3)
+        at = self.node.ask("getblock", {"height": height}, {"proof": True, "at": height})
+        self.assertEqual((at, len(read)), (first[0], 3))  # which is where the others were answered
+        self.node.put("2")
+        self.assertNotEqual(self.node.ask("getblock", *asked)["context"], first[0]["context"])
+        self.assertEqual(len(read), 4)
+
+    def test_shared_bounds(self) -> None:
+        """What is kept is bounded, and forgotten when the database was repaired."""
+        recent: RecentAnswers[int] = RecentAnswers(self.node.ledger, bytes_max=10)
+        for number in range(5):
+            self.assertIsNone(recent.find(number))
+            recent.keep(number, number, 4)
+        self.assertEqual((len(recent), recent.find(1)), (2, 1))
+        self.node.ledger.repair = RepairState(repairs=1)
+        self.assertIsNone(recent.find(1))
 
     def test_no_block(self) -> None:
         """That there is no such block is told with a proof of the state alone."""
