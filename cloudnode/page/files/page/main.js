@@ -135,9 +135,10 @@ async function start() {
     askForSeeds();
     return;
   }
+  const origin = new URL(".", location.href).href; // with the path below which a proxy may serve the node
   for (;;) {
     try {
-      await begin([location.origin], null, location.origin);
+      await begin([origin], null, origin);
       return;
     } catch (error) {
       byId("connection").textContent = `${plainText(/** @type {Error} */ (error).message, 300)} Trying again.`;

@@ -7,7 +7,7 @@ import {duration, number, short} from "./words.js";
 
 /** @param {import("./network.js").NetworkNode[]} nodes @param {import("./network.js").Link[]} links */
 export function showNodes(nodes, links) {
-  show(byId("nodes"), el("table", {},
+  show(byId("nodes"), el("table", {class: "stack"},
     el("caption", {class: "unseen"}, "Nodes, whether they agree, how they are reached, and their links"),
     el("thead", {}, el("tr", {}, ["Node", "Verdict", "Height", "From here", "Interfaces", "NAT", "Links"].map((title) =>
       el("th", {scope: "col"}, title)))),

@@ -97,12 +97,12 @@ function interfaces(node) {
 function reach(node) {
   if (!node.interfaces.length) return el("p", {class: "soft"}, "Nobody has told which interfaces it serves.");
   return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of interfaces, which scrolls"},
-    el("table", {}, el("caption", {class: "unseen"}, "Interfaces and how they are reached"),
+    el("table", {class: "stack"}, el("caption", {class: "unseen"}, "Interfaces and how they are reached"),
     el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Interface"), el("th", {scope: "col"}, "Where"), el("th", {scope: "col"}, "Reached"))),
     el("tbody", {}, node.interfaces.map((each) => el("tr", {key: `${each.transport} ${each.port}`},
       el("th", {scope: "row"}, plainText(transportName(each.transport), 40)),
-      el("td", {}, el("code", {}, plainText(each.address ? endpoint(each.address, each.port) : `port ${each.port}`, 80)), each.secure && el("span", {class: "small"}, each.protocol === "tcp" ? "in the clear or TLS" : "QUIC")),
-      el("td", {}, each.reached ? [mark("good", each.reached), each.at && el("span", {class: "small"}, `at ${plainText(each.at, 80)}`)] : each.failed ? mark("bad", "a node tried in vain") : mark("idle", "not tried")))))));
+      el("td", {"data-label": "Where"}, el("code", {}, plainText(each.address ? endpoint(each.address, each.port) : `port ${each.port}`, 80)), each.secure && el("span", {class: "small"}, each.protocol === "tcp" ? "in the clear or TLS" : "QUIC")),
+      el("td", {"data-label": "Reached"}, each.reached ? [mark("good", each.reached), each.at && el("span", {class: "small"}, `at ${plainText(each.at, 80)}`)] : each.failed ? mark("bad", "a node tried in vain") : mark("idle", "not tried")))))));
 }
 
 /** @param {import("./network.js").NetworkNode} node @param {any} info */
@@ -139,11 +139,26 @@ function punches(peers) {
 
 /** @param {any[]} peers */
 function links(peers) {
-  return card("wide", "Links with other nodes", peers.length ? el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of links, which scrolls"},
-    el("table", {}, el("caption", {class: "unseen"}, "Links with other nodes"),
-      el("thead", {}, el("tr", {}, ["Node", "Address", "Over", "Dialled by", "Round trip", "Height", "Since"].map((title) => el("th", {scope: "col"}, title)))),
-      el("tbody", {}, peers.map((peer) => el("tr", {key: peer.id},
-        el("th", {scope: "row"}, el("a", {href: /^[0-9a-f]{64}$/.test(peer.id) ? `#node/${peer.id}` : "#node"}, el("code", {}, plainText(short(peer.id), 8)))),
-        el("td", {}, plainText(peer.addr, 60)), el("td", {}, peer.protocol === "ws" ? "TCP" : "QUIC"), el("td", {}, peer.inbound ? "the other" : "this one"),
-        el("td", {}, peer.pingtime ? duration(peer.pingtime / 1e6) : "–"), el("td", {}, number(peer.synced_blocks)), el("td", {}, ago(peer.conntime))))))) : el("p", {class: "soft"}, "None."));
+  if (!peers.length) return card("wide", "Links with other nodes", el("p", {class: "soft"}, "None."));
+  const titles = ["Node", ...linkCells(peers[0]).map(([label]) => label)];
+  const rows = peers.map((peer) => el("tr", {key: peer.id},
+    el("th", {scope: "row"}, el("a", {href: /^[0-9a-f]{64}$/.test(peer.id) ? `#node/${peer.id}` : "#node"},
+      el("code", {}, plainText(short(peer.id), 8)))),
+    linkCells(peer).map(([label, value]) => el("td", {"data-label": label}, value))));
+  const name = "Table of links, which scrolls";
+  return card("wide", "Links with other nodes", el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": name},
+    el("table", {class: "stack"}, el("caption", {class: "unseen"}, "Links with other nodes"),
+      el("thead", {}, el("tr", {}, titles.map((title) => el("th", {scope: "col"}, title)))), el("tbody", {}, rows))));
+}
+
+/** @param {any} peer @returns {[string, string][]} What each column has of it. */
+function linkCells(peer) {
+  return [
+    ["Address", plainText(peer.addr, 60)],
+    ["Over", peer.protocol === "ws" ? "TCP" : "QUIC"],
+    ["Dialled by", peer.inbound ? "the other" : "this one"],
+    ["Round trip", peer.pingtime ? duration(peer.pingtime / 1e6) : "–"],
+    ["Height", number(peer.synced_blocks)],
+    ["Since", ago(peer.conntime)],
+  ];
 }

@@ -62,7 +62,7 @@ export class PageSession {
     });
     this.isNamed = network !== null;
     this.#change();
-    if (origin) this.own = await this.cloud.ask(origin, "getnodeinfo").then((/** @type {any} */ info) => String(info.node), () => "");
+    if (origin) this.#findOwn(origin);
     repeat(COMPARE, () => this.#compare());
     repeat(ASK, () => this.#askAll());
     repeat(SILENCE, () => this.#catchUp());
@@ -71,6 +71,16 @@ export class PageSession {
 
   #change() {
     for (const told of this.#told) told();
+  }
+
+  /** Learn which node served the page. @param {string} origin */
+  async #findOwn(origin) {
+    try {
+      this.own = String((await this.cloud.ask(origin, "getnodeinfo")).node);
+      this.#change();
+    } catch {
+      // It is gone already; nothing depends on it.
+    }
   }
 
   async #compare() {
