@@ -25,8 +25,8 @@ from tests.movielens import Data, find_real_data, make_data
 
 NODES = 7
 VALIDATORS = 4
-FILMS = 120
-RATINGS = 1_200
+FILMS = 100
+RATINGS = 800
 
 
 def choose_films(directory: Path, films: int = FILMS, ratings: int = RATINGS) -> Data:
