@@ -186,11 +186,12 @@ def test_changes(lab: natlab.Lab, start: Start) -> None:
     first = observed(second)
 
     lab.reboot(home)
-    wait_until(
-        lambda: len(observed(second)) == 2 and not set(observed(second).values()) & set(first.values()),
-        5, "news of the mappings after the router's restart",
-    )  # fmt: skip
-    assert {address for address, _ in observed(second).values()} == {home.public_address}
+
+    def are_new(seen: dict[str, tuple[str, int]]) -> bool:
+        at_home = {address for address, _ in seen.values()} == {home.public_address}
+        return len(seen) == 2 and at_home and not set(seen.values()) & set(first.values())
+
+    wait_until(lambda: are_new(observed(second)), 5, "news of the mappings after the router's restart")
     assert ask(stranger, second, key, "tcp")["node"] == key
 
     # The server's own memory of all that outlives its restart.

@@ -20,11 +20,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from tests.integration.conftest import ROOT
 from tests.natlab import natlab
@@ -32,6 +33,7 @@ from tests.natlab.nodes import LabNode
 
 Build = Callable[[natlab.Lab], tuple[Any, Any]]
 MAPPED_SECONDS = 30.0
+START_TRIES = 3
 
 
 @attrs.frozen
@@ -269,15 +271,33 @@ class Choice:
     loss: float
 
 
+@contextmanager
+def begin_bench(pair: Pair, choice: Choice) -> Iterator[Bench]:
+    """A bench; on a machine that is so busy that its nodes take too long to start, another one.
+
+    :raises RuntimeError: None of them started.
+    """
+    for tries_left in reversed(range(START_TRIES)):
+        with ExitStack() as stack:
+            try:
+                bench = stack.enter_context(open_bench(pair, choice.delay, choice.loss))
+            except (RuntimeError, pytest.fail.Exception) as error:
+                if not tries_left:
+                    raise RuntimeError(f"no bench came about: {error}") from error
+                continue
+            yield bench
+            return
+
+
 def measure(pair: Pair, choice: Choice) -> list[Cell]:
     """Run all cells of a pair, and print them; a pair that can't be run has one cell, which is bad."""
     cells = []
     try:
-        with open_bench(pair, choice.delay, choice.loss) as bench:
+        with begin_bench(pair, choice) as bench:
             for each in choice.transports:
                 cells.append(Cell(pair, each, [bench.run(each) for _ in range(choice.runs)]))
                 print(cells[-1].row(), flush=True)
-    except RuntimeError as error:
+    except (RuntimeError, natlab.LabError) as error:
         print(f"{pair.name:30} failed: {error}", flush=True)
         cells.append(Cell(pair, choice.transports[len(cells)], [{"path": None, "packets": 0, "error": str(error)}]))
     return cells
