@@ -300,24 +300,61 @@ async def connect_node(
         carrier, url = _carry(path)
         return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), path)
     assert mutual.relay is not None
+    relaying = Deferred.fromCoroutine(_await(mutual.relay(node, timeout, outstanding)))
+    found = await _first_of(punching, relaying)
+    if isinstance(found, Path):
+        carrier, url = _carry(found)
+        return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), found)
+    if isinstance(found, Client):
+        relayed = NodeClient(found, None)
+        relayed.go_on(punching)
+        return relayed
+    punch_error, refused = found
+    raise ConnectionFailed(
+        f"Cannot reach the node {node.hex()} through {mutual.via.host}: {punch_error}; relay: {refused}"
+    ) from punch_error
+
+
+async def _await(waiting: Awaitable[Client]) -> Client:
+    return await waiting
+
+
+async def _first_of(
+    punching: Deferred[Path], relaying: Deferred[Client]
+) -> Path | Client | tuple[BaseException, BaseException]:
+    """What came about first, a direct path or a relayed session, or why neither did.
+
+    A path ends the relaying, for over a long way there are many round trips until a relayed session is open. A relayed
+    session leaves the punching under way, and its outcome to whoever has the session.
+    """
+    race: Deferred[Path | Client | tuple[BaseException, BaseException]] = Deferred()
+    failed: dict[int, Any] = {}
+
+    def came(outcome: Any, place: int) -> Any:
+        if isinstance(outcome, Failure):
+            failed[place] = outcome.value
+        if not race.called and place not in failed:
+            race.callback(outcome)
+        elif not race.called and len(failed) == 2:
+            race.callback((failed[0], failed[1]))
+        return outcome
+
+    punching.addBoth(came, 0)
+    relaying.addBoth(came, 1)
     try:
-        relayed = NodeClient(await mutual.relay(node, timeout, outstanding), None)
-    except ConnectionFailed as refused:
-        # There is no relay: what is under way is all there is.
-        try:
-            path = await punching
-        except PunchFailed as error:
-            raise ConnectionFailed(
-                f"Cannot reach the node {node.hex()} through {mutual.via.host}: {error}; relay: {refused}"
-            ) from error
-        carrier, url = _carry(path)
-        return NodeClient(Client(carrier, reactor, url=url, outstanding=outstanding, timeout=timeout), path)
+        found = await race
     except BaseException:
-        punching.addErrback(lambda _: None)
-        punching.cancel()
+        for each in (punching, relaying):
+            each.addErrback(lambda _: None)
+            each.cancel()
         raise
-    relayed.go_on(punching)
-    return relayed
+    if isinstance(found, Path):
+        relaying.addCallbacks(lambda client: client.close(), lambda _: None)
+        relaying.cancel()
+    elif not isinstance(found, Client):
+        punching.addErrback(lambda _: None)
+        relaying.addErrback(lambda _: None)
+    return found
 
 
 async def _wait(punching: Deferred[Path], seconds: float | None, reactor: Any) -> Path | None:
