@@ -1,10 +1,10 @@
 """The nodes behind a session: visited, watched, left when they are slow, stale or lie.
 
 Theory of operation. Each seed is visited: which network it is of, what other places it knows. Every few seconds each
-connection is tried by the question that tells most: the node's signed and proven state. Its answer measures latency,
-proves how far the node is, and is evidence if the node signed another state than the validators. A node that gives none
-in time is dropped, which moves all that waits for it elsewhere. A few connections are kept ready for that, to the best
-places known.
+connection that is used, and more seldom each other one, is tried by the question that tells most: the node's signed and
+proven state. Its answer measures latency, proves how far the node is, and is evidence if the node signed another state
+than the validators. A node that gives none in time is dropped, which moves all that waits for it elsewhere. A few
+connections are kept ready for that, to the best places known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, 
 from cloudnode.formats.errors import LedgerError
 
 REFRESH = 2.0
-"""Seconds between two looks at each connection."""
+"""Seconds between two looks at each connection that is used."""
+
+REST = 10.0
+"""The same of one that is only kept ready: many sessions that do nothing else would be a burden to their nodes."""
 
 PATIENCE = 4.0
 """Seconds that a node may take to tell its state before its connection is dropped."""
@@ -86,6 +89,8 @@ class Nodes:
         self._connections = Connections(connect, self._lost)
         self._learning = DeferredLock()
         self._busy: set[Place] = set()
+        self._asked: set[Place] = set()
+        self._looked_at: dict[Place, float] = {}
         self._reports: set[Deferred[None]] = set()
         self._loop = LoopingCall(self._refresh)
         self._loop.clock = clock
@@ -195,6 +200,7 @@ class Nodes:
 
         :raises ConnectionFailed: It can't be reached.
         """
+        self._asked.add(place)
         try:
             return await self._connections.get(place)
         except ClientError as error:
@@ -360,11 +366,15 @@ class Nodes:
             self._left(place)
 
     def _refresh(self) -> None:
-        connected = self._connections.open
+        connected, now = self._connections.open, self._clock.seconds()
         for place, client in connected.items():
-            if place not in self._busy:
+            is_used = place in self._asked or not client.is_idle
+            if place not in self._busy and (is_used or now - self._looked_at.get(place, -REST) >= REST):
+                self._asked.discard(place)
+                self._looked_at[place] = now
                 self._in_background(self._watch(place, client), place)
-        now = self._clock.seconds()
+        for place in self._looked_at.keys() - connected.keys():
+            del self._looked_at[place]
         ready = self.directory.ready(now, connected, READY)
         wanted = [place for place in ready if place not in connected]
         unknown = [

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cloudnode.client.cloud.cloud import Denied
 from cloudnode.client.cloud.errors import AnswerFalse, NotEnoughNodes, SessionClosed
-from cloudnode.client.cloud.nodes import PATIENCE, REFRESH
+from cloudnode.client.cloud.nodes import PATIENCE, REFRESH, REST
 from cloudnode.client.cloud.subscription import CloudItem
 from cloudnode.client.errors import ConnectionFailed, Rejected, RemoteError
 from cloudnode.client.places import LogPlace
@@ -128,6 +128,19 @@ class CallTests(CloudTestCase):
         [hanging] = [place for place in cloud.places if place.url == "ws://a:1"]
         self.assertIn("does not answer", hanging.trouble)
         self.assertEqual(self.run_now(cloud.call("getdatahash"), 0.1).url, "ws://b:1")
+
+    def test_looks(self) -> None:
+        """A connection that is used is looked at every other second, one that is only kept ready more seldom."""
+        cloud = self.connect()
+        self.node.clock.pump([0.1] * 30)
+        looks = [door.methods().count("getdatahash") for door in (self.a, self.b)]
+        for _ in range(round(2 * REST)):
+            self.node.clock.pump([0.1] * 10)
+            self.failure(cloud.call("getaccount", {"account": "ab" * 32}), RemoteError)
+        used, kept = (
+            door.methods().count("getdatahash") - before for door, before in zip((self.a, self.b), looks, strict=True)
+        )
+        self.assertTrue(used >= 8 and 1 <= kept <= 3, (used, kept))
 
     def test_comes_back(self) -> None:
         """A node that was killed is asked again once it is there."""
