@@ -32,7 +32,7 @@ WARM = 12
 
 PATIENCE = 40.0
 
-LOOK = 0.001
+LOOK = 0.002
 """Seconds between two looks at whether the session has noticed."""
 
 
@@ -91,7 +91,9 @@ class Session:
         }  # fmt: skip
 
     def _look(self, cloud: Cloud, url: str) -> None:
-        if self._noticed is None and url not in cloud.routes:
+        if self._noticed is None and (
+            url not in cloud.routes or any(place.failures for place in cloud.places if place.url == url)
+        ):
             self._noticed = time.monotonic()
 
     async def _read_anew(self, url: str) -> float:
