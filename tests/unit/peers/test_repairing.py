@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -10,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.node.ledger import LedgerConfig
 from cloudnode.peers.messages import GetState, State
 from cloudnode.store.connection import connect
+from cloudnode.store.repair.mending import StateMending
+from cloudnode.store.states import StateRoot
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.store.network import make_key
 from tests.unit.store.test_repair import contents
@@ -85,6 +88,45 @@ class RepairingTests(SynchronousTestCase):
             self.alter(node, statement)
             self.check_repaired(node, other)
         self.assertEqual(self.follower.ledger.repair.repairs, 4)
+
+    def count_whole(self) -> list[int]:
+        """Note each repair that compares all rows, by how many there are."""
+        whole: list[int] = []
+        compare = StateMending.compare
+
+        def count(mending: StateMending, true: StateRoot) -> Iterator[float]:
+            whole.append(len(whole))
+            return compare(mending, true)
+
+        self.patch(StateMending, "compare", count)
+        return whole
+
+    def test_one_place(self) -> None:
+        """In a database that was sound only the place of the finding is looked at, again and again."""
+        whole = self.count_whole()
+        for statement in (
+            "DELETE FROM records WHERE key = 'film7'",
+            "UPDATE trie SET node = zeroblob(9) WHERE slot = (SELECT max(slot) FROM trie)",
+            "UPDATE operations SET body = 'x' WHERE position = (SELECT min(position) FROM operations)",
+        ):
+            self.alter(self.follower, statement)
+            self.check_repaired(self.follower, self.validator)
+            self.network.advance(3)
+            self.assertEqual(self.follower.ledger.audit.state, "ok")
+        self.assertEqual(whole, [])
+
+    def test_more_than_one_place(self) -> None:
+        """What the first repair did not look at is found by the audit after it, and then all rows are compared."""
+        whole = self.count_whole()
+        with closing(connect(self.follower.store.path)) as connection:
+            connection.execute("BEGIN")
+            connection.execute("UPDATE records SET data = '{}' WHERE key = 'film9'")
+            connection.execute("UPDATE scores SET sum = 3 WHERE created = (SELECT max(created) FROM scores)")
+            connection.execute("COMMIT")
+        self.network.advance(10)
+        self.assertEqual((self.follower.ledger.repair.repairs, whole), (2, [0]))
+        self.assertEqual((self.follower.ledger.state, self.follower.ledger.audit.state), ("serving", "ok"))
+        self.assertEqual(same_rows(self.follower), same_rows(self.validator))
 
     def test_diverged(self) -> None:
         """A follower whose state is wrong, though it agrees with itself, is made right by itself."""
