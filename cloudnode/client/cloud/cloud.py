@@ -284,6 +284,8 @@ class Cloud:
             raise ValueError(f"{topic!r} is not what all nodes tell alike: give one of {', '.join(TOPICS)}.")
         if self._policy.proves:
             filtered = _read_filter(topic, wanted)
+            if after is not None:
+                await self._log.check_kept(after, self._clock.seconds() + self._timeout)
             cursor = await self._end_of_log() if after is None else after
             subscription: CloudSubscription = ProvenSubscription(
                 self._log, topic, filtered, cursor, self._saw, self._subscriptions.discard, moved

@@ -130,6 +130,16 @@ class ProvenLog:
         header = self._checker().find_final(cursor.height)
         return not cursor.height or (header is not None and cursor.index + 1 >= header.operations_count)
 
+    async def check_kept(self, cursor: LogPlace, deadline: float) -> None:
+        """See that a node still has the block after a cursor.
+
+        :param deadline: In seconds of the clock.
+        :raises RemoteError: ``cursor_pruned``. :raises ClientError: No node answers in time.
+        """
+        height = cursor.height + 1
+        if height <= self._newest and self._checker().find_final(height) is None:
+            await self._ask_header(height, deadline)
+
     async def items(self, height: int, topic: Topic) -> tuple[list[Item], frozenset[int]]:
         """What subscribers of a topic are told of a block, as soon as it can be proven, and the indexes of those whose
         effect is a node's word.
@@ -165,12 +175,12 @@ class ProvenLog:
             if shared.is_done and self._headers.get(height) is shared:
                 del self._headers[height]
 
-    async def _ask_header(self, height: int) -> Header:
+    async def _ask_header(self, height: int, deadline: float | None = None) -> Header:
         async def show(client: Client) -> Header:
             return await self._checker().learn_final(client, height, waits=True)
 
         try:
-            header, _ = await self._questions.ask(partial(self._at, show, height), None, hedges=False)
+            header, _ = await self._questions.ask(partial(self._at, show, height), deadline, hedges=False)
         except RemoteError as error:
             raise _cursor_pruned(error) from error
         return header

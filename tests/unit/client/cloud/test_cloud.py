@@ -685,9 +685,10 @@ class ProvenItemTests(CloudTestCase):
 
         for door in self.doors.values():
             door.lie = lie
-        subscription = self.run_now(self.cloud.subscribe("records", None, LogPlace(0, 0)))
-        refused = self.failure(anext(subscription), RemoteError)
+        refused = self.failure(self.cloud.subscribe("records", None, LogPlace(1, 0)), RemoteError)
         self.assertEqual((refused.name, refused.data["start"]), ("cursor_pruned", {"height": 2, "index": 0}))
+        subscription = self.run_now(self.cloud.subscribe("records", None, LogPlace(0, 0)))
+        self.assertEqual(self.failure(anext(subscription), RemoteError).name, "cursor_pruned")
         again = self.run_now(self.cloud.subscribe("records", None, LogPlace(2, 0)))
         self.assertEqual(json.loads(bytes(self.run_now(anext(again)).raw))["key"], "3")
 
