@@ -14,13 +14,15 @@ import pytest
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
 SECONDS = 20.0
 """How long a page may take to show what a test waits for."""
 
 
 def find_chromium() -> str:
     """The browser's path; where there is none the test is skipped, but never on a build server."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no Chromium; the checks need one")

@@ -91,6 +91,9 @@ def test_page_reaches_nodes(lab: natlab.Lab, start: Start, tmp_path: Path) -> No
             watched.expect_text(f'{row} td[data-label="Interfaces"]', "UDP reached")
             watched.expect_text("#connection", "WebTransport")
             watched.expect_text(row, "full-cone NAT")
+            page.get_by_role("navigation").get_by_role("link", name="Proof").click()
+            watched.expect_text("#proof-parts", "computed by the browser's WebCrypto")
+            page.go_back()
             assert page.locator("#map .wall").count() == 1
             page.locator(row).get_by_role("link").first.click()
             watched.expect_text("#node-parts", "is seen from outside as")

@@ -1,6 +1,6 @@
 /** The page's beginning: whom to ask, and which part of the page shows what. */
 
-import {cryptoName} from "./crypto.js";
+import {describeCrypto} from "./crypto.js";
 import {addBlocks, showBlocks} from "./blocks.js";
 import {byId} from "./dom.js";
 import {startKeys} from "./keys.js";
@@ -29,6 +29,7 @@ const PAUSE = 250;
 /** Milliseconds between two looks at the clock, for what says how long ago something was. */
 const TICK = 1000;
 
+let cryptoSentence = "";
 let isDue = false;
 let drawnAt = 0;
 
@@ -55,7 +56,7 @@ function draw() {
     showBlocks();
   }
   if (view === "node") showNode(network.nodes);
-  if (view === "proof") showProof(session, cryptoName());
+  if (view === "proof") showProof(session, cryptoSentence);
   showConnection(network.nodes);
 }
 
@@ -119,6 +120,7 @@ async function start() {
   startRecord(session);
   startRecords(session);
   await startKeys();
+  cryptoSentence = await describeCrypto();
   addView("network", {shown: changed});
   addView("records", {shown: (rest) => {
     openRecord(rest);
