@@ -57,6 +57,22 @@ test("places that answered come first, then those that keep up, then the near on
   assert.ok(places.rank(0.1).indexOf(stale) < 2);
 });
 
+test("connections are kept with different nodes, and not given up for little", () => {
+  const places = directory("ws://a", "http://a", "ws://b", "ws://c", "ws://d");
+  const [a, same, b, c, d] = places;
+  for (const [place, node, latency] of /** @type {const} */ ([[a, NODE, 0.01], [same, NODE, 0.01], [b, OTHER, 0.03], [c, "", 0.04], [d, "", 0.05]])) {
+    place.node = node;
+    places.answered(place, latency);
+  }
+  assert.deepEqual([...places.ready(0, [], 3)], [a, b, c]);
+  assert.deepEqual([...places.ready(0, [d], 3)], [a, d, b], "the one that is connected stays");
+  places.answered(c, -0.1);
+  assert.ok(places.ready(0, [d], 3).has(c));
+  places.failed(a, 0, "lost");
+  assert.deepEqual([...places.ready(1, [], 2)].includes(a), true, "it is tried again");
+  assert.ok([...places.ready(1, [], 2)].filter((each) => !each.failures).length === 2);
+});
+
 test("a place that fails comes last for a time that doubles, and a minute at most", () => {
   const places = directory("ws://a");
   const [place] = places;

@@ -4555,6 +4555,7 @@ var LAG = 5;
 var FIRST_PENALTY = 0.5;
 var LONGEST_PENALTY = 60;
 var SENTENCE_MAX2 = 512;
+var FAVOUR = 3;
 var UNKNOWN_LATENCY = 0.1;
 var LEAST_LATENCY = 5e-3;
 var WEIGHT = 0.2;
@@ -4741,20 +4742,45 @@ var Directory = class {
   }
   // Choice
   /**
+   * The places that there should be a connection with: of different nodes as far as there are, since each may be killed.
+   * Those that fail are among them, to be tried again, and count for nothing meanwhile.
+   *
+   * One that there is a connection with stays among them unless another is clearly better: where latencies are nearly
+   * equal, each new one would change the order, and so the connections, for ever.
+   *
+   * @param {number} now
+   * @param {Iterable<Place>} connected
+   * @param {number} count
+   * @returns {Set<Place>}
+   */
+  ready(now, connected, count) {
+    const ranked = this.rank(now, { favoured: new Set(connected) });
+    const nodes = /* @__PURE__ */ new Set();
+    const first = [];
+    const further = [];
+    for (const place of ranked) {
+      const node = place.node || place.url;
+      (nodes.has(node) ? further : first).push(place);
+      nodes.add(node);
+    }
+    const all = [...first, ...further];
+    return /* @__PURE__ */ new Set([...all.slice(0, count), ...all.filter((each) => !each.failures).slice(0, count)]);
+  }
+  /**
    * The places that may be asked, the best first.
    *
    * @param {number} now
-   * @param {{without?: Set<Place>, keeping?: boolean}} [options] `without`: leave these out. `keeping`: only those
-   *   where subscriptions are possible.
+   * @param {{without?: Set<Place>, keeping?: boolean, favoured?: Set<Place>}} [options] `without`: leave these out.
+   *   `keeping`: only those where subscriptions are possible. `favoured`: these count as several times as fast.
    * @returns {Place[]}
    */
-  rank(now, { without = /* @__PURE__ */ new Set(), keeping = false } = {}) {
+  rank(now, { without = /* @__PURE__ */ new Set(), keeping = false, favoured = /* @__PURE__ */ new Set() } = {}) {
     const usable = [...this].filter(
       (each) => each.lie === null && !without.has(each) && (each.keepsConnection || !keeping)
     );
     const rank2 = (place) => {
       const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
-      const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
+      const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5) / (favoured.has(place) ? FAVOUR : 1);
       return { place, fails: Number(place.retryAt > now), lags: Number(place.isStale), breaks: place.suspicions, slowness };
     };
     return usable.map(rank2).sort((one, other) => one.fails - other.fails || one.lags - other.lags || one.breaks - other.breaks || one.slowness - other.slowness).map((each) => each.place);
@@ -5720,9 +5746,8 @@ var Nodes = class {
   }
   #refresh() {
     const now = this.#clock.now();
-    const ranked = this.directory.rank(now);
-    const good = ranked.filter((each) => !each.failures).slice(0, READY);
-    const wanted = /* @__PURE__ */ new Set([...ranked.slice(0, READY), ...good]);
+    const ranked = this.ranked();
+    const wanted = this.directory.ready(now, this.#connections.open.keys(), READY);
     for (const [place, client] of this.#connections.open) {
       const isUnwanted = !wanted.has(place) && place.latency !== null && !this.#busy.has(place);
       if (isUnwanted && client.isIdle && now >= place.usedAt + IDLE) this.#connections.closeOne(place);

@@ -29,6 +29,9 @@ const LONGEST_PENALTY = 60;
 /** Characters that are kept of what went wrong at a place. */
 const SENTENCE_MAX = 512;
 
+/** How many times as fast another place has to be for a connection to be given up for it. */
+const FAVOUR = 3;
+
 const UNKNOWN_LATENCY = 0.1;
 const LEAST_LATENCY = 0.005;
 const WEIGHT = 0.2;
@@ -239,21 +242,49 @@ export class Directory {
   // Choice
 
   /**
+   * The places that there should be a connection with: of different nodes as far as there are, since each may be killed.
+   * Those that fail are among them, to be tried again, and count for nothing meanwhile.
+   *
+   * One that there is a connection with stays among them unless another is clearly better: where latencies are nearly
+   * equal, each new one would change the order, and so the connections, for ever.
+   *
+   * @param {number} now
+   * @param {Iterable<Place>} connected
+   * @param {number} count
+   * @returns {Set<Place>}
+   */
+  ready(now, connected, count) {
+    const ranked = this.rank(now, {favoured: new Set(connected)});
+    const nodes = new Set();
+    /** @type {Place[]} */
+    const first = [];
+    /** @type {Place[]} */
+    const further = [];
+    for (const place of ranked) {
+      const node = place.node || place.url;
+      (nodes.has(node) ? further : first).push(place);
+      nodes.add(node);
+    }
+    const all = [...first, ...further];
+    return new Set([...all.slice(0, count), ...all.filter((each) => !each.failures).slice(0, count)]);
+  }
+
+  /**
    * The places that may be asked, the best first.
    *
    * @param {number} now
-   * @param {{without?: Set<Place>, keeping?: boolean}} [options] `without`: leave these out. `keeping`: only those
-   *   where subscriptions are possible.
+   * @param {{without?: Set<Place>, keeping?: boolean, favoured?: Set<Place>}} [options] `without`: leave these out.
+   *   `keeping`: only those where subscriptions are possible. `favoured`: these count as several times as fast.
    * @returns {Place[]}
    */
-  rank(now, {without = new Set(), keeping = false} = {}) {
+  rank(now, {without = new Set(), keeping = false, favoured = new Set()} = {}) {
     const usable = [...this].filter(
       (each) => each.lie === null && !without.has(each) && (each.keepsConnection || !keeping),
     );
     const rank = (/** @type {Place} */ place) => {
       const latency = Math.max(place.latency ?? UNKNOWN_LATENCY, LEAST_LATENCY);
       // One that keeps its connection tells by itself when it is lost.
-      const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5);
+      const slowness = latency * place.taste * (place.keepsConnection ? 1 : 1.5) / (favoured.has(place) ? FAVOUR : 1);
       return {place, fails: Number(place.retryAt > now), lags: Number(place.isStale), breaks: place.suspicions, slowness};
     };
     return usable

@@ -384,10 +384,8 @@ export class Nodes {
 
   #refresh() {
     const now = this.#clock.now();
-    const ranked = this.directory.rank(now);
-    // Those that fail are tried again, and count for nothing meanwhile.
-    const good = ranked.filter((each) => !each.failures).slice(0, READY);
-    const wanted = new Set([...ranked.slice(0, READY), ...good]);
+    const ranked = this.ranked();
+    const wanted = this.directory.ready(now, this.#connections.open.keys(), READY);
     for (const [place, client] of this.#connections.open) {
       const isUnwanted = !wanted.has(place) && place.latency !== null && !this.#busy.has(place);
       if (isUnwanted && client.isIdle && now >= place.usedAt + IDLE) this.#connections.closeOne(place);

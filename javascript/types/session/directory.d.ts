@@ -117,16 +117,30 @@ export declare class Directory {
     /** A place's node took an operation that the log did not get. @param {Place} place */
     suspected(place: Place): void;
     /**
+     * The places that there should be a connection with: of different nodes as far as there are, since each may be killed.
+     * Those that fail are among them, to be tried again, and count for nothing meanwhile.
+     *
+     * One that there is a connection with stays among them unless another is clearly better: where latencies are nearly
+     * equal, each new one would change the order, and so the connections, for ever.
+     *
+     * @param {number} now
+     * @param {Iterable<Place>} connected
+     * @param {number} count
+     * @returns {Set<Place>}
+     */
+    ready(now: number, connected: Iterable<Place>, count: number): Set<Place>;
+    /**
      * The places that may be asked, the best first.
      *
      * @param {number} now
-     * @param {{without?: Set<Place>, keeping?: boolean}} [options] `without`: leave these out. `keeping`: only those
-     *   where subscriptions are possible.
+     * @param {{without?: Set<Place>, keeping?: boolean, favoured?: Set<Place>}} [options] `without`: leave these out.
+     *   `keeping`: only those where subscriptions are possible. `favoured`: these count as several times as fast.
      * @returns {Place[]}
      */
-    rank(now: number, { without, keeping }?: {
+    rank(now: number, { without, keeping, favoured }?: {
         without?: Set<Place>;
         keeping?: boolean;
+        favoured?: Set<Place>;
     }): Place[];
 }
 /**
