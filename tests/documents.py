@@ -19,9 +19,10 @@ import attrs
 ROOT = Path(__file__).resolve().parents[1]
 
 KINDS = frozenset({"shell", "console", "python", "javascript", "calls", "configuration"})
-"""``shell``: by bash, in order, all of one document in one directory (``shell for N s``: then Ctrl-C). ``console``: the
-lines after ``$`` likewise, and they print the rest. ``python``, ``javascript``: a program (``python twice``: then once
-more). ``calls``: ``->`` is sent to a node and ``<-`` comes back. ``configuration``: a node's.
+"""``shell``: by bash, in order, all of one document in one directory (``shell until Ctrl-C``: which comes once it has
+said something). ``console``: the lines after ``$`` likewise, and they print the rest. ``python``, ``javascript``: a
+program (``python twice``: then once more). ``calls``: ``->`` is sent to a node and ``<-`` comes back.
+``configuration``: a node's.
 """
 
 

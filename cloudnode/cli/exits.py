@@ -64,16 +64,27 @@ _BY_NUMBER = {
     503: Exit.NO_ANSWER,
 }
 
+_BY_NAME = {
+    "data_corrupt": Exit.DAMAGED,
+    "height_not_reached": Exit.NO_ANSWER,
+    "not_final_yet": Exit.NO_ANSWER,
+    "not_provable": Exit.NO_ANSWER,
+}
+"""Errors that mean another thing here than others of their number."""
+
+
 def explain(error: Exception) -> CommandError:
     """The line and the status for an error of the layers below; others are raised again: they are our own bugs."""
     if isinstance(error, CommandError):
         return error
     if isinstance(error, RemoteError):
-        status = Exit.DAMAGED if error.name == "data_corrupt" else _BY_NUMBER.get(error.code, Exit.REFUSED)
+        status = _BY_NAME.get(error.name) or _BY_NUMBER.get(error.code, Exit.REFUSED)
         told = CommandError(str(error), status, error.name or "remote_error")
         if status is Exit.NOT_FOUND:
             told.data["checked"] = checked = getattr(error, "checked", "none")
             told.message += " This is not proven." if checked == "none" else " This is proven."
+        if error.name == "height_not_reached":
+            told.message += " An earlier command saw it, or --min-height asks for it: name nodes that have come as far."
         return told
     if isinstance(error, Rejected):
         return CommandError(str(error), Exit.REFUSED, error.name)

@@ -91,32 +91,41 @@ class Reader:
         usual = "|".join(map(re.escape, self._places))
         return re.sub(usual, lambda found: self._places[found[0]], text)
 
-    def run(self, *command: str, seconds: float | None = None) -> str:
-        """Run a command, which must end well, and give what it printed.
-
-        :param seconds: Then it is told to end, as by Ctrl-C.
-        """
-        process = subprocess.Popen(
-            command, cwd=self.home, env=self.environment, text=True, start_new_session=True,
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            command, cwd=self.home, env=self.environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+
+    def run(self, *command: str) -> str:
+        """Run a command, which must end well, and give what it printed."""
+        return self.end(self.start(*command))
+
+    def interrupt(self, *command: str) -> str:
+        """Run a command until it says something, and end it by Ctrl-C."""
+        process = self.start(*command)
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        return self.end(process)
+
+    def end(self, process: subprocess.Popen[str]) -> str:
+        """What a command printed that ends well."""
         try:
-            out, err = process.communicate(timeout=seconds or SECONDS)
-        except subprocess.TimeoutExpired:
-            if seconds is None:
-                process.kill()
-                raise
-            process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=SECONDS)
-        assert process.returncode == 0, (command, out, err)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert process.returncode == 0, (process.args, out, err)
         assert "Traceback" not in err, err
         return out
 
     def shell(self, block: Block) -> str:
         """Execute a block of commands."""
         script = self.here(block.text)
-        if block.words[:1] == ["for"]:
-            return self.run("bash", "-c", f"exec {script}", seconds=float(block.words[1]))
+        if block.words == ["until", "Ctrl-C"]:
+            return self.interrupt("bash", "-c", f"exec {script}")
         return self.run("bash", "-euo", "pipefail", "-c", script)
 
     def console(self, block: Block) -> None:

@@ -126,7 +126,7 @@ class Nodes:
 
         async def visit(place: Place) -> None:
             try:
-                await self._visit(place)
+                client = await self._meet(place)
             except ClientError as error:
                 failed.append(place)
                 troubles.append(error.message)
@@ -135,6 +135,7 @@ class Nodes:
             else:
                 if not done.called:
                     done.callback(True)
+                await self._ask_around(place, client)
 
         for place in places:
             self._in_background(visit(place), place)
@@ -297,7 +298,14 @@ class Nodes:
         self._left(place)
 
     async def _visit(self, place: Place) -> None:
-        """Learn what a place is.
+        """Learn what a place is, and what others it knows.
+
+        :raises ClientError: It is of no use.
+        """
+        await self._ask_around(place, await self._meet(place))
+
+    async def _meet(self, place: Place) -> Client:
+        """Learn what a place is: all that is needed to ask it something.
 
         :raises ClientError: It is of no use.
         """
@@ -309,14 +317,34 @@ class Nodes:
             await self._learning.run(self._learn, place, client, info)
             self.directory.told_info(place, info)
             await self._look(place, client)
-            self.directory.told_peers(place, (await client.call("getpeerinfo", timeout=PATIENCE)).result)
-            told = (await client.call("getstuninfo", timeout=PATIENCE)).result
-            for sighting in self._sightings(told):
+        except (ConnectionFailed, TimedOut) as error:
+            self.failed(place, error)
+            raise
+        return client
+
+    async def _ask_around(self, place: Place, client: Client) -> None:
+        """Learn of the places that a node knows; one that does not tell is none the worse for it.
+
+        :raises ClientError: It does not answer any more.
+        """
+        peers = Deferred.fromCoroutine(self._ask_for_others(client, "getpeerinfo"))
+        stun = Deferred.fromCoroutine(self._ask_for_others(client, "getstuninfo"))
+        try:
+            self.directory.told_peers(place, await peers)
+            for sighting in self._sightings(await stun):
                 if sighting.is_behind:
                     self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
         except (ConnectionFailed, TimedOut) as error:
             self.failed(place, error)
             raise
+        finally:
+            stun.addErrback(lambda _: None)
+
+    async def _ask_for_others(self, client: Client, method: str) -> Any:
+        try:
+            return (await client.call(method, timeout=PATIENCE)).result
+        except RemoteError:
+            return None
 
     async def _learn(self, place: Place, client: Client, info: Any) -> None:
         told = info.get("network") if isinstance(info, dict) else None

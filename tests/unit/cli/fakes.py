@@ -51,6 +51,11 @@ class Refusal(Exception):
 Method = Callable[[dict[str, Any]], Any]
 
 
+def unknown_method(params: dict[str, Any]) -> Any:
+    """What a node says to what it does not know."""
+    raise Refusal("method_unknown", -32601)
+
+
 class ScriptedCarrier(MemoryCarrier):
     """Answers each request at once from a table of functions."""
 
@@ -61,7 +66,7 @@ class ScriptedCarrier(MemoryCarrier):
         super().send(request_id, message)
         request = self.sent[-1]
         try:
-            result = self.methods[request["method"]](request.get("params") or {})
+            result = self.methods.get(request["method"], unknown_method)(request.get("params") or {})
         except Refusal as refusal:
             self.refuse(request, refusal.name, refusal.code, **refusal.data)
         else:

@@ -272,6 +272,8 @@ class CallTests(CommandCase):
             ("height_pruned", -8): Exit.USAGE,
             ("signature_invalid", -26): Exit.REFUSED,
             ("node_starting", -28): Exit.NO_ANSWER,
+            ("not_final_yet", -8): Exit.NO_ANSWER,
+            ("not_provable", -8): Exit.NO_ANSWER,
             ("data_corrupt", -28): Exit.DAMAGED,
             ("too_many_requests", -32005): Exit.NO_ANSWER,
         }
