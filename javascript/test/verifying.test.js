@@ -5,12 +5,14 @@ import { test } from "node:test";
 
 import { toHex, utf8 } from "../src/bytes.js";
 import { sha256 } from "../src/crypto.js";
+import { makeYardstick, weigh } from "../src/formats/comparing.js";
 import { Epoch } from "../src/formats/epoch.js";
 import { LedgerError } from "../src/formats/errors.js";
 import { decodeEvidence, judge } from "../src/formats/evidence.js";
 import { ProvenState, dataHashText } from "../src/formats/proof.js";
 import { EpochChain } from "../src/trust/epochchain.js";
 import { byName, isProvable } from "../src/trust/proving.js";
+import { readFinal } from "../src/trust/told.js";
 import {
   readSigned,
   verifyAnswer,
@@ -206,21 +208,43 @@ testWithBoth("proofs that do not bear the answer out", async () => {
 testWithBoth("a node's state, weighed", async () => {
   const state = await ProvenState.open(HEIGHT, BUILT.root, BUILT.nodes);
   const text = dataHashText(state.totals());
-  const weigh = async (/** @type {string} */ raw, proof = PROOF, root = proof.root) => {
+  const weighed = async (/** @type {string} */ raw, proof = PROOF, root = proof.root) => {
     const signed = { node: NODE, method: "getdatahash", params: {}, raw };
     const rawContext = await makeContext(GENESIS.network, { ...proof, root }, signed);
     return weighState(CHAIN, { raw, rawContext: JSON.stringify({ ...JSON.parse(rawContext), proof }) });
   };
-  const honest = await weigh(text);
+  const honest = await weighed(text);
   assert.deepEqual([honest.height, honest.root, honest.node, honest.evidence], [HEIGHT, ROOT, NODE.account, null]);
   assert.equal(honest.totals?.ratingsCount, 61n);
   const find = (/** @type {bigint} */ number) => (number === 0n ? Epoch.ofGenesis(GENESIS) : null);
-  const sums = await weigh(text.replace('"ratings_count":61', '"ratings_count":62'));
-  const root = await weigh(text.replace(ROOT, "11".repeat(32)), PROOF, "11".repeat(32));
+  const sums = await weighed(text.replace('"ratings_count":61', '"ratings_count":62'));
+  const root = await weighed(text.replace(ROOT, "11".repeat(32)), PROOF, "11".repeat(32));
   for (const { evidence } of [sums, root]) {
     const verdict = await judge(decodeEvidence(hex(evidence ?? "")), GENESIS.network, find);
     assert.deepEqual([verdict.culprit, verdict.isProof], [NODE.account, true]);
   }
+});
+
+testWithBoth("a signed state is weighed only as the answer that was asked for", async () => {
+  const raw = dataHashText((await ProvenState.open(HEIGHT, BUILT.root, BUILT.nodes)).totals());
+  const rawContext = await makeContext(GENESIS.network, PROOF, { node: NODE, method: "getdatahash", params: {}, raw });
+  const signed = await readSigned({ raw, rawContext }, "getdatahash");
+  const { header, finality } = readFinal(FINAL);
+  const yardstick = await makeYardstick(header, finality, BUILT.nodes);
+  assert.equal(await weigh(yardstick, NODE.publicKey, signed, raw), null);
+  const { form } = signed;
+  const others = [
+    { ...form, method: "getrecord" },
+    { ...form, protocol: 2 },
+    { ...form, height: form.height + 1n },
+    { ...form, network: NODE.publicKey },
+    { ...form, paramsHash: form.root },
+  ];
+  for (const other of others) {
+    await assertRefused("answer_other", () => weigh(yardstick, NODE.publicKey, { ...signed, form: other }, raw), JSON.stringify(Object.keys(other)));
+  }
+  await assertRefused("answer_other", () => weigh(yardstick, READER.publicKey, signed, raw), "another node's");
+  await assertRefused("answer_other", () => weigh(yardstick, NODE.publicKey, signed, `${raw} `), "another text");
 });
 
 testWithBoth("what a node signed", async () => {
