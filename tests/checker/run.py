@@ -157,7 +157,7 @@ class Run:
             return self._judge(plans[0], clients)
 
     def _plans(self) -> list[Plan]:
-        """A plan for each process of clients; who writes besides is in the first."""
+        """A plan for each process of clients; who writes besides has one alone."""
         cast, nodes, settings = self._cast, self._network.nodes, self._settings
         public = [*nodes[: cast.validators], nodes[cast.liar]]
         liar = nodes[cast.liar]
@@ -177,10 +177,10 @@ class Run:
             rate=settings.rate,
         )  # fmt: skip
         bounds = [settings.clients * number // settings.processes for number in range(settings.processes + 1)]
-        return [
-            msgspec.structs.replace(plan, first=first, clients=end - first, rate=0.0 if first else plan.rate)
-            for first, end in pairwise(bounds)
+        clients = [
+            msgspec.structs.replace(plan, first=first, clients=end - first, rate=0.0) for first, end in pairwise(bounds)
         ]
+        return [*clients, msgspec.structs.replace(plan, clients=0)]
 
     def _progress(self, told: dict[str, Any]) -> str:
         now, events = self._timeline.seconds, told["events"]
