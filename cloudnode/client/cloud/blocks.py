@@ -156,7 +156,7 @@ class BlockStore:
         self._size = 0
 
     def _keep(self, hashed: bytes, block: LogBlock) -> None:
-        if hashed in self._kept:
+        if hashed in self._kept or block.size > self._bytes_kept:
             return
         self._kept[hashed] = block
         self._size += block.size
