@@ -9,8 +9,8 @@ import {Epoch} from "../src/formats/epoch.js";
 import {SigningKey} from "../src/formats/keys.js";
 import {OVERDUE_HEIGHTS, OVERDUE_SECONDS} from "../src/session/censorship.js";
 import {Cloud} from "../src/session/cloud.js";
-import {Denied, NotEnoughNodes} from "../src/session/errors.js";
-import {PATIENCE, REFRESH} from "../src/session/nodes.js";
+import {Denied, NotEnoughNodes, RemoteError} from "../src/session/errors.js";
+import {PATIENCE, REFRESH, REST} from "../src/session/nodes.js";
 import {FakeClock, settle} from "./fakes/clock.js";
 import {FakeLedger, WINDOW_HEIGHTS} from "./fakes/ledger.js";
 
@@ -324,5 +324,32 @@ test("an operation that is not final is sent to a second node, and takes effect 
   assert.equal(ledger.blocks.flatMap((block) => block.operations).length, 1);
   const sent = ledger.nodes.flatMap((node) => node.asked.filter((each) => each.method === "submit"));
   assert.deepEqual(new Set(sent.map((each) => each.context?.min_height)), new Set([1]));
+  cloud.close();
+});
+
+test("a log that is pruned everywhere where a subscription is to begin says so at once, and where it begins", async () => {
+  const {clock, ledger, cloud} = await begin();
+  for (let number = 0; number < 5; number += 1) await ledger.block();
+  await clock.advance(REFRESH);
+  for (const node of ledger.nodes) {
+    node.lie = (method, result, {params}) => (method === "getblock" && params.height < 5
+      ? {error: {code: -5, message: "pruned", data: {code: "block_pruned", blocks_from: 5}}} : result);
+  }
+  const subscription = cloud.subscribe("records", {}, {height: 2, index: 0});
+  await assert.rejects(meanwhile(clock, subscription.ready), (error) => {
+    assert.ok(error instanceof RemoteError);
+    assert.deepEqual([error.code, error.data.start], ["cursor_pruned", {height: 4, index: 0}]);
+    return true;
+  });
+  await assert.rejects(subscription.next(), {code: "cursor_pruned"});
+  cloud.close();
+});
+
+test("a connection that is only kept ready is tried more seldom", async () => {
+  const {clock, ledger, cloud} = await begin();
+  await clock.advance(REST);
+  const before = ledger.nodes.map((node) => node.count("getdatahash"));
+  await clock.advance(3 * REST);
+  assert.deepEqual(ledger.nodes.map((node, at) => node.count("getdatahash") - (before[at] ?? 0)), [3, 3, 3]);
   cloud.close();
 });

@@ -4581,6 +4581,8 @@ var Place = class {
   suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
   usedAt = 0;
+  /** When its connection was last tried, likewise. */
+  lookedAt = -Infinity;
   /** Until then it comes last, in seconds of the session's clock. */
   retryAt = 0;
   /** What it told that is not so; null as long as nothing was. @type {string | null} */
@@ -5088,6 +5090,20 @@ var ProvenLog = class {
     return !height || header !== void 0 && index + 1 >= header.operationsCount;
   }
   /**
+   * See that a node still has the block after a cursor.
+   *
+   * @param {import("./told.js").LogPlace} cursor
+   * @param {number} deadline In seconds of the clock.
+   * @param {AbortSignal} signal Gives it up.
+   * @throws {RemoteError} `cursor_pruned`. @throws {ClientError} No node answers in time.
+   */
+  async checkKept(cursor, deadline, signal) {
+    const height = cursor.height + 1;
+    if (height > this.#newest || this.#checker.findFinal(height)) return;
+    const learn = (client) => this.#checker.learnFinal(client, height);
+    await this.#askAt(height, learn, deadline, /* @__PURE__ */ new Set(), signal);
+  }
+  /**
    * What subscribers of a topic are told of a block, as soon as it can be proven.
    *
    * @param {number} height
@@ -5174,14 +5190,15 @@ var ProvenLog = class {
    * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
    * @param {number | null} deadline
    * @param {Set<import("./directory.js").Place>} without
+   * @param {AbortSignal} [until] Gives it up.
    */
-  async #askAt(height, work, deadline, without) {
+  async #askAt(height, work, deadline, without, until = this.#life.signal) {
     const blame = { method: "getblock", params: { height }, height };
     try {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => work(client, signal)),
         deadline,
-        { hedges: false, without, signal: this.#life.signal }
+        { hedges: false, without, signal: until }
       );
     } catch (error) {
       throw error instanceof RemoteError ? cursorPruned(error) : error;
@@ -5432,6 +5449,7 @@ function valid(certificates, now) {
 
 // src/session/nodes.js
 var REFRESH = 2;
+var REST = 10;
 var LEARN = 30;
 var PATIENCE = 4;
 var READY = 3;
@@ -5754,7 +5772,10 @@ var Nodes = class {
     }
     const open = this.#connections.open;
     for (const [place, client] of open) {
-      if (!this.#busy.has(place)) this.#inBackground(this.#watch(place, client), place);
+      const isUsed = place.usedAt > place.lookedAt || !client.isIdle;
+      if (this.#busy.has(place) || !isUsed && now - place.lookedAt < REST) continue;
+      place.lookedAt = now;
+      this.#inBackground(this.#watch(place, client), place);
     }
     const unknown = ranked.find((each) => each.latency === null && !wanted.has(each));
     for (const place of unknown ? [...wanted, unknown] : wanted) {
@@ -7376,7 +7397,13 @@ var Cloud = class _Cloud {
     }
     const filter = readFilter(topic, wanted);
     if (this.#isClosed) throw new SessionClosed();
-    const source = this.#policy.proves ? new ProvenSource(this.#log, topic, filter, async (signal) => after ?? await this.#endOfLog(signal), (height) => this.#saw(height)) : this.#serve(topic, filter, after);
+    const deadline = this.#clock.now() + this.#timeout;
+    const begin = async (signal) => {
+      if (!after) return this.#endOfLog(signal);
+      await this.#log.checkKept(after, deadline, signal);
+      return after;
+    };
+    const source = this.#policy.proves ? new ProvenSource(this.#log, topic, filter, begin, (height) => this.#saw(height)) : this.#serve(topic, filter, after);
     return this.#keep(source);
   }
   /**

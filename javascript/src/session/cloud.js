@@ -307,9 +307,14 @@ export class Cloud {
     }
     const filter = readFilter(topic, wanted);
     if (this.#isClosed) throw new SessionClosed();
+    const deadline = this.#clock.now() + this.#timeout;
+    const begin = async (/** @type {AbortSignal} */ signal) => {
+      if (!after) return this.#endOfLog(signal);
+      await this.#log.checkKept(after, deadline, signal);
+      return after;
+    };
     const source = this.#policy.proves
-      ? new ProvenSource(this.#log, topic, filter, async (signal) => after ?? (await this.#endOfLog(signal)), (height) =>
-        this.#saw(height))
+      ? new ProvenSource(this.#log, topic, filter, begin, (height) => this.#saw(height))
       : this.#serve(topic, filter, after);
     return this.#keep(source);
   }

@@ -61,6 +61,8 @@ export class Place {
   suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
   usedAt = 0;
+  /** When its connection was last tried, likewise. */
+  lookedAt = -Infinity;
   /** Until then it comes last, in seconds of the session's clock. */
   retryAt = 0;
   /** What it told that is not so; null as long as nothing was. @type {string | null} */

@@ -108,6 +108,21 @@ export class ProvenLog {
   }
 
   /**
+   * See that a node still has the block after a cursor.
+   *
+   * @param {import("./told.js").LogPlace} cursor
+   * @param {number} deadline In seconds of the clock.
+   * @param {AbortSignal} signal Gives it up.
+   * @throws {RemoteError} `cursor_pruned`. @throws {ClientError} No node answers in time.
+   */
+  async checkKept(cursor, deadline, signal) {
+    const height = cursor.height + 1;
+    if (height > this.#newest || this.#checker.findFinal(height)) return;
+    const learn = (/** @type {import("./client.js").Client} */ client) => this.#checker.learnFinal(client, height);
+    await this.#askAt(height, learn, deadline, new Set(), signal);
+  }
+
+  /**
    * What subscribers of a topic are told of a block, as soon as it can be proven.
    *
    * @param {number} height
@@ -198,14 +213,15 @@ export class ProvenLog {
    * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
    * @param {number | null} deadline
    * @param {Set<import("./directory.js").Place>} without
+   * @param {AbortSignal} [until] Gives it up.
    */
-  async #askAt(height, work, deadline, without) {
+  async #askAt(height, work, deadline, without, until = this.#life.signal) {
     const blame = {method: "getblock", params: {height}, height};
     try {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => work(client, signal)),
         deadline,
-        {hedges: false, without, signal: this.#life.signal},
+        {hedges: false, without, signal: until},
       );
     } catch (error) {
       throw error instanceof RemoteError ? cursorPruned(error) : error;

@@ -1,11 +1,11 @@
 /**
  * The nodes behind a session: visited, watched, left when they are slow, stale or lie.
  *
- * Each seed is visited: which network it is of, what other places it knows. Every few seconds each connection is tried
- * by the question that tells most: the node's signed and proven state. Its answer measures latency, proves how far the
- * node is, and is evidence if the node signed another state than the validators. A node that gives none in time is
- * dropped, which moves all that waits for it elsewhere. A few connections are kept ready for that, to the best places
- * known.
+ * Each seed is visited: which network it is of, what other places it knows. Every few seconds each connection that is
+ * used, and more seldom each other one, is tried by the question that tells most: the node's signed and proven state. Its
+ * answer measures latency, proves how far the node is, and is evidence if the node signed another state than the
+ * validators. A node that gives none in time is dropped, which moves all that waits for it elsewhere. A few connections
+ * are kept ready for that, to the best places known.
  */
 
 import {LedgerError} from "../formats/errors.js";
@@ -18,8 +18,11 @@ import {placesOfInfo, placesOfPeers, placesOfStun} from "./telling.js";
 import {noteBug, tell} from "./telltales.js";
 import {isObject} from "./told.js";
 
-/** Seconds between two looks at each connection. */
+/** Seconds between two looks at each connection that is used. */
 export const REFRESH = 2;
+
+/** The same of one that is only kept ready: many sessions that do nothing else would be a burden to their nodes. */
+export const REST = 10;
 
 /** Seconds between two questions for further places. */
 export const LEARN = 30;
@@ -392,7 +395,10 @@ export class Nodes {
     }
     const open = this.#connections.open;
     for (const [place, client] of open) {
-      if (!this.#busy.has(place)) this.#inBackground(this.#watch(place, client), place);
+      const isUsed = place.usedAt > place.lookedAt || !client.isIdle;
+      if (this.#busy.has(place) || (!isUsed && now - place.lookedAt < REST)) continue;
+      place.lookedAt = now;
+      this.#inBackground(this.#watch(place, client), place);
     }
     const unknown = ranked.find((each) => each.latency === null && !wanted.has(each));
     for (const place of unknown ? [...wanted, unknown] : wanted) {

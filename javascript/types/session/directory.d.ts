@@ -40,6 +40,8 @@ export declare class Place {
     suspicions: number;
     /** When it was last asked something for the caller, in seconds of the session's clock. */
     usedAt: number;
+    /** When its connection was last tried, likewise. */
+    lookedAt: number;
     /** Until then it comes last, in seconds of the session's clock. */
     retryAt: number;
     /** What it told that is not so; null as long as nothing was. @type {string | null} */

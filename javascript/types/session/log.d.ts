@@ -42,6 +42,15 @@ export declare class ProvenLog {
     /** @param {import("./told.js").LogPlace} cursor Whether it is known to be the end of its block. */
     endsBlock({ height, index }: import("./told.js").LogPlace): boolean;
     /**
+     * See that a node still has the block after a cursor.
+     *
+     * @param {import("./told.js").LogPlace} cursor
+     * @param {number} deadline In seconds of the clock.
+     * @param {AbortSignal} signal Gives it up.
+     * @throws {RemoteError} `cursor_pruned`. @throws {ClientError} No node answers in time.
+     */
+    checkKept(cursor: import("./told.js").LogPlace, deadline: number, signal: AbortSignal): Promise<void>;
+    /**
      * What subscribers of a topic are told of a block, as soon as it can be proven.
      *
      * @param {number} height

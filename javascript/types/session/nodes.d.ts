@@ -1,16 +1,18 @@
 /**
  * The nodes behind a session: visited, watched, left when they are slow, stale or lie.
  *
- * Each seed is visited: which network it is of, what other places it knows. Every few seconds each connection is tried
- * by the question that tells most: the node's signed and proven state. Its answer measures latency, proves how far the
- * node is, and is evidence if the node signed another state than the validators. A node that gives none in time is
- * dropped, which moves all that waits for it elsewhere. A few connections are kept ready for that, to the best places
- * known.
+ * Each seed is visited: which network it is of, what other places it knows. Every few seconds each connection that is
+ * used, and more seldom each other one, is tried by the question that tells most: the node's signed and proven state. Its
+ * answer measures latency, proves how far the node is, and is evidence if the node signed another state than the
+ * validators. A node that gives none in time is dropped, which moves all that waits for it elsewhere. A few connections
+ * are kept ready for that, to the best places known.
  */
 import { LedgerError } from "../formats/errors.js";
 import { AnswerFalse } from "./errors.js";
-/** Seconds between two looks at each connection. */
+/** Seconds between two looks at each connection that is used. */
 export declare const REFRESH = 2;
+/** The same of one that is only kept ready: many sessions that do nothing else would be a burden to their nodes. */
+export declare const REST = 10;
 /** Seconds between two questions for further places. */
 export declare const LEARN = 30;
 /** Seconds that a node may take to tell its state before its connection is dropped. */
