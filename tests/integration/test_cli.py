@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -317,10 +318,19 @@ def test_interrupted_call(module_node: NodeProcess, reader: Command, watching: l
     reader.environment["CLOUDNODE_URL"] = module_node.ws_url
     process = reader.start("call", "getdatahash", "--min-height", "1000000")
     watching.append(process)
-    time.sleep(1.5)
+    wait_until(lambda: has_connection(process), 30, "its connection")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def has_connection(process: subprocess.Popen[str]) -> bool:
+    """Whether a process has a socket."""
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            if os.readlink(descriptor).startswith("socket:"):
+                return True
+    return False
 
 
 def test_closed_pipe(module_node: NodeProcess, reader: Command, watching: list[subprocess.Popen[str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -145,8 +146,10 @@ def reader(node: NodeProcess, tmp_path: Path) -> Reader:
 @pytest.mark.parametrize("blocks", blocks_of("shell", "console"))
 def test_commands(blocks: list[Block], reader: Reader) -> None:
     """The commands of a document, one after the other."""
-    for command in {"curl"} & set(" ".join(block.text for block in blocks).split()):
-        assert shutil.which(command), f"{command} is missing: install it"
+    if any(block.text.startswith("curl ") for block in blocks) and shutil.which("curl") is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no curl: a build server must have it")
+        pytest.skip("there is no curl on this machine")
     for block, expected in outputs(blocks):
         if block.kind == "console":
             reader.console(block)
