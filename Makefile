@@ -87,8 +87,10 @@ natlab: RUNS = 10
 natlab: DELAYS = 5,30,100
 natlab: LOSS = 0
 natlab: PAIRS =
-natlab: $(TEST) ## Punch through every pair of NATs, real processes (RUNS=10 DELAYS=5,30,100 LOSS=0 PAIRS=)
-	@$(BIN)/python -m tests.natlab.matrix --runs $(RUNS) --delays $(DELAYS) --loss $(LOSS) --pairs '$(PAIRS)'
+natlab: JOBS = 1
+natlab: $(TEST) ## Punch through every pair of NATs, real processes (RUNS=10 DELAYS=5,30,100 LOSS=0 PAIRS= JOBS=1)
+	@$(BIN)/python -m tests.natlab.matrix --runs $(RUNS) --delays $(DELAYS) --loss $(LOSS) --pairs '$(PAIRS)' \
+	  --jobs $(JOBS)
 
 crashpoints: $(TEST) ## Kill a validator at every call on its journal and database, in memory (minutes)
 	@CLOUDNODE_ALL_CRASHPOINTS=1 $(BIN)/trial --temp-directory $(LOGS)/trial-crashpoints tests.unit.peers.test_crashpoints

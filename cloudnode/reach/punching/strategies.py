@@ -44,8 +44,9 @@ def next_step(
         return Step(Strategy.SPREAD, 4.2 + slow) if tried <= 2 else None
     order: tuple[Strategy, ...] = (Strategy.OPENER, Strategy.DIRECT)
     if "unknown" in (requester, target):
-        # Whichever side's NAT is not known opens many sockets; if it is neither's, the requester's first.
-        order = (Strategy.OPENER, Strategy.SPREAD, Strategy.SPREAD)[: 2 + (requester == target)]
+        # Whichever side's NAT is not known opens many sockets; if it is neither's, the requester's first. Two tries, as
+        # where it is known, for one fails in two of a hundred cases.
+        order = (Strategy.OPENER, Strategy.SPREAD, Strategy.SPREAD)
     if tried > len(order):
         return None
     strategy = order[tried - 1]

@@ -33,7 +33,7 @@ class StrategyTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """What is not known is tried."""
-        self.assertEqual(steps("udp", "independent", "unknown").count(Strategy.SPREAD), 1)
+        self.assertEqual(steps("udp", "independent", "unknown").count(Strategy.SPREAD), 2)
         self.assertEqual(steps("udp", "unknown", "unknown").count(Strategy.SPREAD), 2)
         assumed = [step.assumed for tried in (2, 3) if (step := next_step(tried, "udp", "unknown", "unknown"))]
         self.assertEqual(assumed, ["dependent", "independent"])
