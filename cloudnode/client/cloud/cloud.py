@@ -333,11 +333,12 @@ class Cloud:
 
     async def close(self) -> None:
         """End the session: what is under way fails with :class:`SessionClosed`."""
-        for subscription in list(self._subscriptions):
-            await subscription.close(SessionClosed())
+        # A node that hangs is not waited for: with its connection all that waits for it ends.
+        ending = [Deferred.fromCoroutine(each.close(SessionClosed())) for each in list(self._subscriptions)]
         self._writing.close()
         self._questions.close()
         await self._nodes.close()
+        await gatherResults(ending, consumeErrors=True)
 
     # Inside
 

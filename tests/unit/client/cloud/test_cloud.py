@@ -509,6 +509,16 @@ class SubscriptionTests(CloudTestCase):
         self.failureResultOf(taken, SessionClosed)
         self.failure(anext(self.subscription), SessionClosed)
 
+    def test_session_closed_over_a_hanging_node(self) -> None:
+        """A node that does not answer any more is not waited for."""
+        self.node.put("1")
+        self.assertEqual(self.take(1), ["1"])
+        taken = Deferred.fromCoroutine(anext(self.subscription))
+        for door in self.doors.values():
+            door.is_silent = True
+        self.successResultOf(Deferred.fromCoroutine(self.cloud.close()))
+        self.failureResultOf(taken, SessionClosed)
+
     def test_filter(self) -> None:
         """Only what passes the filter is told, of records and of ratings."""
         other = self.node.other
