@@ -153,7 +153,7 @@ async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str
     validator, honest, _ = network
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, lie)
-    wait_until(lambda: height(liar) >= 1, 20, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(validator), 30, "the liar's catching up")
     record = {"account": AUTHOR.public.hex(), "collection": "film", "key": "film0"}
     accused: list[Accusation] = []
     cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor(), on_liar=accused.append)
@@ -187,7 +187,7 @@ async def test_omission(network: list[NodeProcess], make_node: NodeStarter) -> N
     validator, honest, _ = network
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, "omission")
-    wait_until(lambda: height(liar) >= 1, 20, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(validator), 30, "the liar's catching up")
     STORE.clear()  # what other sessions of this process proved
     cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor())
     try:
@@ -210,7 +210,7 @@ async def test_censor(network: list[NodeProcess], make_node: NodeStarter) -> Non
     validator, honest, _ = network
     censor = make_node("--join", validator.ws_url)
     start_liar(censor, "censor")
-    wait_until(lambda: height(censor) >= 1, 20, "the censor's catching up")
+    wait_until(lambda: height(censor) >= height(validator), 30, "the censor's catching up")
     noticed: list[Censorship] = []
     cloud = await Cloud.connect([censor.ws_url, honest.ws_url], get_reactor(), on_censorship=noticed.append)
     try:
