@@ -232,7 +232,7 @@ async function result(url, method, params) {
 async function followEpochs(url, network) {
   const { genesis } = await result(url, "getgenesis", {});
   ensure(hash(utf8("cloudnode genesis 1\n"), utf8(genesis)).equals(network), "the node has the genesis of another network"); // [6]
-  const epochs = [{ number: 0, validators: JSON.parse(genesis).validators.map(hex) }];
+  const epochs = [{ number: 0, validators: JSON.parse(genesis).validators.map(hex), base: 0 }];
   for (let after = null; ; ) {
     const page = await result(url, "getepochs", { after });
     for (const { epoch, validators, end } of page.epochs) {
@@ -241,12 +241,12 @@ async function followEpochs(url, network) {
       if (end === null) continue;
       known.last = readHeader(hex(end.header));
       checkFinal(network, known, known.last, end);
+      ensure(known.last.height > known.base, "header_discarded");
       ensure(known.last.nextValidators.some((byte) => byte !== 0), "epoch_goes_on");
-      epochs[epoch + 1] = { number: epoch + 1, validators: null, commitment: known.last.nextValidators };
       const next = page.epochs.find((other) => other.epoch === epoch + 1) ?? (await result(url, "getepochs", { after: epoch })).epochs[0];
       const keys = next.validators.map(hex);
       ensure(hash(utf8("cloudnode validators 1\n"), ...keys).equals(known.last.nextValidators), "block_validators");
-      epochs[epoch + 1].validators = keys;
+      epochs[epoch + 1] = { number: epoch + 1, validators: keys, base: known.last.height };
     }
     after = page.next;
     if (after === null) return epochs;
@@ -262,8 +262,8 @@ async function checkRecord(url, network, address) {
   const header = readHeader(hex(proof.header));
   const epochs = await followEpochs(url, network);
   ensure(epochs[header.epoch], "header_epoch");
-  const { last } = epochs[header.epoch];
-  ensure(!last || header.height <= last.height, "header_discarded");
+  const { base, last } = epochs[header.epoch];
+  ensure(header.height > base && (!last || header.height <= last.height), "header_discarded");
   checkFinal(network, epochs[header.epoch], header, proof);
   ensure(header.rootHeight === proof.height && proof.height === answer.context.height, "proof_height");
   ensure(header.root.equals(hex(proof.root)), "proof_root");

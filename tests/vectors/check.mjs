@@ -176,6 +176,36 @@ const isProof = (each) => isFinal(hex(each.bytes), hex(blocks.finality.header), 
 check("finality proofs", blocks.finality.proofs.every(isProof));
 check("refused finality proofs", !blocks.finality.refused.some(isProof));
 
+// Epochs: those that follow from the genesis alone, each with its validators and where it begins and ends.
+const finality = ({ certificate, descendants }) => Buffer.concat([u16(descendants.length), ...descendants.map(hex), hex(certificate)]);
+function follow(genesis, told) {
+  const network = networkOf(genesis);
+  let validators = JSON.parse(genesis).validators.map(hex), base = 0n;
+  const epochs = [];
+  for (const [index, { epoch, validators: keys, end }] of told.entries()) {
+    if (epoch !== index || !Buffer.concat(keys.map(hex)).equals(Buffer.concat(validators))) return null;
+    epochs.push({ validators, base, last: null });
+    if (end === null) break;
+    const header = hex(end.header), next = told[index + 1];
+    const isOf = number(header, 32, 8) === BigInt(epoch) && number(header, 48, 8) > base;
+    if (!isOf || !isFinal(finality(end), header, network, validators)) return null;
+    validators = next.validators.map(hex);
+    if (!setHash(validators).equals(header.subarray(204, 236))) return null;
+    base = epochs[index].last = number(header, 48, 8);
+  }
+  return epochs;
+}
+const history = load("epochs.json"), followed = follow(history.genesis, history.epochs);
+check("epochs", canonical(followed.map(({ base }) => Number(base))) === canonical(history.bases));
+check("refused epochs", history.refused.every((each) => follow(history.genesis, each.epochs) === null));
+function isInChain(each) {
+  const header = hex(each.header), epoch = followed[Number(number(header, 32, 8))], height = number(header, 48, 8);
+  if (!epoch || height <= epoch.base || (epoch.last !== null && height > epoch.last)) return false;
+  return isFinal(finality(each), header, networkOf(history.genesis), epoch.validators);
+}
+check("headers of several epochs", history.headers.every(isInChain));
+check("refused headers of several epochs", !history.refused_headers.some(isInChain));
+
 const inOrder = (rows) => rows.map(([key, value]) => [hex(key), hex(value)]).sort(([one], [other]) => Buffer.compare(one, other));
 const tries = load("tries.json");
 check("tries", tries.tries.every((each) => entry(each.table, inOrder(each.rows)).toString("hex") === each.entry));
