@@ -33,12 +33,12 @@ class AddressWatch:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, bound: Callable[[], Iterable[Bound]], is_own_address: Callable[[str], bool]
+        self, clock: IReactorTime, bound: Callable[[], Iterable[Bound]], is_lost: Callable[[str], bool]
     ) -> None:
-        """:param bound: The connections now."""
+        """:param bound: The connections now. :param is_lost: Whether an IP address is surely not this machine's."""
         self._clock = clock
         self._bound = bound
-        self._is_own_address = is_own_address
+        self._is_lost = is_lost
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class AddressWatch:
             if each.local_address:
                 by_address.setdefault(each.local_address, []).append(each)
         for address, connections in by_address.items():
-            if self._is_own_address(address):
+            if not self._is_lost(address):
                 continue
             self._log.info("This machine no longer has the address {address}: {count} connections begin anew",
                            address=address, count=len(connections))  # fmt: skip

@@ -44,7 +44,7 @@ from cloudnode.stun.message import BINDING, Kind, Message, encode
 from cloudnode.transports.probing import probe
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import choose_socket
-from cloudnode.transports.reuse import is_own_address
+from cloudnode.transports.reuse import is_lost_address, is_own_address
 from cloudnode.transports.stun.socket import StunSocket
 
 
@@ -128,7 +128,7 @@ class NodeReach:
             reactor, mode, settings, self._make_sockets, self._probe_peer, is_own_address, self._mappings_changed,
             neighbourhood.doubt,
         )  # fmt: skip
-        self._watch = AddressWatch(reactor, lambda: [*neighbourhood.all_peers(), *self.keeper], is_own_address)
+        self._watch = AddressWatch(reactor, lambda: [*neighbourhood.all_peers(), *self.keeper], is_lost_address)
         self.confirming = Confirming(
             reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
             self.exchange.changed, settings.dial_back, include_local=mode == "always",

@@ -6,6 +6,7 @@ tells where the listening socket is reached, and keeps it so.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -40,3 +41,17 @@ def is_own_address(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_lost_address(address: str) -> bool:
+    """Whether the system says that an IP address is not one of this machine's.
+
+    False where that can't be found out now, such as when no file can be opened.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((address, 0))
+    except OSError as error:
+        return error.errno == errno.EADDRNOTAVAIL
+    return False

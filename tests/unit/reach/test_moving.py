@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.reach.moving import LOOK_SECONDS, AddressWatch
+from cloudnode.transports import reuse
 
 
 @attrs.define(eq=False)
@@ -30,12 +34,12 @@ class AddressWatchTests(SynchronousTestCase):
         self.own = {"10.0.0.2", "2001:db8::2"}
         self.asked: list[str] = []
         self.bound: list[FakeBound] = []
-        self.watch = AddressWatch(self.clock, lambda: self.bound, self.is_own)
+        self.watch = AddressWatch(self.clock, lambda: self.bound, self.is_lost)
         self.watch.start()
 
-    def is_own(self, address: str) -> bool:
+    def is_lost(self, address: str) -> bool:
         self.asked.append(address)
-        return address in self.own
+        return address not in self.own
 
     def test_lost_address(self) -> None:
         """What goes from an address that is gone has to leave, once and within two seconds; others stay."""
@@ -65,6 +69,19 @@ class AddressWatchTests(SynchronousTestCase):
         """Once stopped it looks no more."""
         self.watch.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_file_left(self) -> None:
+        """An address is lost if the system says so, and not when it can't say anything."""
+
+        def refuse(number: int) -> Callable[..., None]:
+            def make(*arguments: object) -> None:
+                raise OSError(number, "as it happens")
+
+            return make
+
+        for number, is_lost in ((errno.EMFILE, False), (errno.ENOBUFS, False), (errno.EADDRNOTAVAIL, True)):
+            self.patch(reuse.socket, "socket", refuse(number))
+            self.assertEqual(reuse.is_lost_address("10.0.0.2"), is_lost)
 
     def tearDown(self) -> None:
         self.watch.stop()
