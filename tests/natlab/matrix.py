@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -318,6 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason is not None:
         print(f"There is no laboratory on this machine: {reason}", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that labs are closed
     wanted = chosen.pairs.split(",")
     pairs = [pair for pair in PAIRS if any(part in pair.name for part in wanted)]
     cells: list[Cell] = []
@@ -326,7 +328,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{delay:g} ms one way, {chosen.loss:g} % loss, {chosen.runs} runs a cell\n{HEAD}", flush=True)
         choice = Choice(chosen.over.split(","), chosen.runs, delay, chosen.loss)
         with ThreadPoolExecutor(chosen.jobs) as pool:
-            for found in pool.map(lambda pair, choice=choice: measure(pair, choice), pairs):
+            # In this thread unless it has to be otherwise: labs of others don't hear of SIGTERM by themselves.
+            run_all = map if chosen.jobs == 1 else pool.map
+            for found in run_all(lambda pair, choice=choice: measure(pair, choice), pairs):
                 cells += found
                 kept += [{"pair": cell.pair.name, "over": cell.transports, "delay": delay, "loss": chosen.loss,
                           "runs": list(cell.runs)} for cell in found]  # fmt: skip
