@@ -40,6 +40,9 @@ SESSION_SECONDS = (15.0, 60.0)
 STAY_SECONDS = (1.5, 6.0)
 DRAIN_SECONDS = 120.0
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds, and up to twice as many, before another session is tried after one that found no node."""
+
 VISIT_QUESTIONS = 6
 WRITES_UNDER_WAY = 3
 RECORDS_EACH = 8
@@ -213,6 +216,7 @@ class Wanderer:
 
     async def _begin(self) -> None:
         """Begin a session with some nodes, of which one answers at least, at the height of the one before."""
+        pause = FIRST_PAUSE
         while True:
             self._session += 1
             session = self._session
@@ -240,7 +244,9 @@ class Wanderer:
                 now = self._clock.seconds() - self._began
                 self._add(trace.Unanswered, session, now, "connect", seeds, str(error))
                 self._add(trace.Ended, session)
-                await self._pause(0.5)
+                # Where processors are scarce, all clients at once would only get in each other's way.
+                await self._pause(pause * (1 + self._random.random()))
+                pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             self._pinned = []
             self._renews_at = self._clock.seconds() + self._random.uniform(*SESSION_SECONDS)

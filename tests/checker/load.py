@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 
 from cloudnode.cli.running import Interrupted, run_in_reactor
 from cloudnode.client.client import Client
@@ -25,6 +25,9 @@ from tests.checker.publisher import Publisher
 from tests.checker.trace import Recorder
 
 TELL_SECONDS = 1.0
+
+START_SECONDS = 0.1
+"""One client begins so long after the other."""
 
 PUBLISHER = 1000
 """The number of whoever writes besides the clients."""
@@ -84,7 +87,11 @@ class Load:
         loop = LoopingCall(self.tell)
         loop.clock = self._reactor
         loop.start(TELL_SECONDS)
-        await gatherResults([Deferred.fromCoroutine(client.run()) for client in self._clients], consumeErrors=True)
+        running = [
+            deferLater(self._reactor, number * START_SECONDS, Deferred.fromCoroutine, client.run())
+            for number, client in enumerate(self._clients)
+        ]
+        await gatherResults(running, consumeErrors=True)
         self._phase = "done"
         loop.stop()
         self.tell()
