@@ -394,13 +394,13 @@ class Wanderer:
     async def _open(self, stream: _Stream) -> None:
         """Subscribe, in the session that is open, after what came already."""
         while stream.subscription is None:
+            if self._is_closed:
+                return
             cloud = self._cloud
             try:
                 if cloud is not None:
                     stream.subscription = await cloud.subscribe(stream.topic, stream.wanted, stream.cursor)
             except ClientError as error:
-                if self._is_closed:
-                    return
                 asked_at = self._clock.seconds() - self._began
                 self._add(trace.Unanswered, self._session, asked_at, "subscribe", self._pinned or ["?"], str(error))
             if stream.subscription is None:
