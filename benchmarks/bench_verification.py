@@ -1,9 +1,9 @@
 """What it costs to believe nobody: an answer's certificate and proof, and reads a second with and without.
 
 Four validators in processes of their own answer ``getrecord`` and others with their proofs. One answer is verified
-again and again: in Python, and by the JavaScript module in Node.js and in Chromium where these are there, by WebCrypto
-and without it. Beside it: the bare verification of the signatures of its certificate in Python. Reads go through
-sessions, all from one process.
+again and again: in Python, and by the JavaScript module in Node.js and in Chromium where these are there.
+Beside it: the bare verification of the signatures of its certificate in Python. Reads go through sessions, all from one
+process.
 """
 
 from __future__ import annotations
@@ -122,9 +122,8 @@ def in_javascript(shop: Workshop, question: Question, genesis: bytes, url: str) 
     }  # fmt: skip
     if shutil.which("node"):
         path = shop.write("question.json", msgspec.json.encode(given))
-        for flags in ([], ["--no-experimental-global-webcrypto"]):
-            command = ["node", *flags, str(_SCRIPT), str(_BUNDLE), str(path)]
-            yield "Node.js", json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        command = ["node", str(_SCRIPT), str(_BUNDLE), str(path)]
+        yield "Node.js", json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is not None:
         yield "Chromium", in_chromium(browser, given, url)
