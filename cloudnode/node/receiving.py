@@ -49,7 +49,7 @@ class ReceivingHere:
 
 
 class ReceivingProcess:
-    """In a process, which is started when it is needed. If it fails, the work is done in the thread that asks."""
+    """In a process, which is started when it is needed. If it fails, threads do the work until it rests."""
 
     _log = Logger()
 
@@ -68,10 +68,7 @@ class ReceivingProcess:
             if child is not None:
                 return child.receive(signed, height)
         except (OSError, msgspec.MsgspecError) as error:
-            if child is None or not child.is_ended:
-                self._has_failed = True
-                self._log.warn("The process that verifies signatures failed, threads do it now: {error}", error=error)
-                self.rest()
+            self._give_up(child, error)
         return self._here.receive(signed, height)
 
     def _started(self) -> _Child | None:
@@ -80,10 +77,21 @@ class ReceivingProcess:
                 self._child = _Child(self._genesis)
             return self._child
 
+    def _give_up(self, child: _Child | None, error: Exception) -> None:
+        with self._starting:
+            if child is not self._child:
+                return  # it was told to end, or another thread has seen that it failed
+            self._child = None
+            self._has_failed = True
+        self._log.warn("The process that verifies signatures failed, threads do it now: {error}", error=error)
+        if child is not None:
+            child.end()
+
     def rest(self) -> None:
         """End the process; the next operations start another one."""
         with self._starting:
             child, self._child = self._child, None
+            self._has_failed = False
         if child is not None:
             child.end()
 
@@ -91,10 +99,11 @@ class ReceivingProcess:
 class _Child:
     """A process that runs. A thread may ask before another one has its answer.
 
-    :ivar is_ended: Whether it was told to end.
+    :ivar is_ended: Whether nothing comes from it any more: it was told to end, or it failed one of those who asked.
     """
 
     def __init__(self, genesis: Genesis) -> None:
+        """:raises OSError: It can't be started."""
         self.is_ended = False
         self._process = start_module("cloudnode.node.receiver")
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -103,31 +112,43 @@ class _Child:
         self._turn = Condition()
         self._asked = 0
         self._told = 0
-        write_frame(self._to, genesis.text)
+        try:
+            write_frame(self._to, genesis.text)
+        except BaseException:
+            self.end()
+            raise
 
     def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
         """:raises OSError: The process is gone. :raises msgspec.MsgspecError: What it says makes no sense."""
         question = encode_question(signed, height)
+        try:
+            return decode_answer(self._ask(question))
+        except BaseException:
+            with self._turn:
+                self.is_ended = True
+                self._turn.notify_all()
+            raise
+
+    def _ask(self, question: bytes) -> bytes:
         with self._asking:
             self._check_life()
+            write_frame(self._to, question)
             number = self._asked
             self._asked += 1
-            write_frame(self._to, question)
         with self._turn:
-            self._turn.wait_for(lambda: self._told == number)
-            try:
-                self._check_life()
-                answer = read_frame(self._from)
-            finally:
+            self._turn.wait_for(lambda: self.is_ended or self._told == number)
+            self._check_life()
+            answer = read_frame(self._from)
+            if answer is not None:
                 self._told += 1
                 self._turn.notify_all()
         if answer is None:
             raise BrokenPipeError(f"it ended with status {self._process.wait()}")
-        return decode_answer(answer)
+        return answer
 
     def _check_life(self) -> None:
         if self.is_ended:
-            raise BrokenPipeError("it was told to end")
+            raise BrokenPipeError("it has ended")
 
     def end(self) -> None:
         """Have it end; whoever waits for an answer has waited in vain."""
@@ -138,6 +159,7 @@ class _Child:
             self._to.close()
         with self._turn:
             self._from.close()
+            self._turn.notify_all()
 
 
 def make_receiver(genesis: Genesis) -> OperationReceiver:

@@ -429,6 +429,8 @@ class Download:
 
     def _check_done(self, _: object) -> None:
         self._checks -= 1
+        if not self._checks and self._resting is None:
+            self._receiver.rest()  # a check that had to wait for its thread may have begun after the rest
         self.pump()
 
     def _hand_on(self) -> None:

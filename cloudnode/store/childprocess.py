@@ -13,15 +13,17 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 def start_module(name: str, *arguments: str) -> subprocess.Popen[bytes]:
     """Run a module of ours, with pipes for its input and its output.
 
-    It is in a session of its own, so that Ctrl-C is this process's to deal with alone.
+    It is in a session of its own, so that Ctrl-C is this process's to deal with alone. It takes no module from the
+    working directory, which Python would look into first (``-P``), and which an empty part of the path means as well.
 
     :raises OSError: There is no memory or no file handle for it.
     """
+    path = [_ROOT, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return subprocess.Popen(
-        [sys.executable, "-m", name, *arguments],
+        [sys.executable, "-P", "-m", name, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join((_ROOT, os.environ.get("PYTHONPATH", "")))},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
         start_new_session=True,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.received import Received, SignedBody
+from cloudnode.node import receiving
 from cloudnode.node.receiving import ReceivingHere, ReceivingProcess
 from tests.unit.store.network import SmallNetwork
 
@@ -68,9 +72,50 @@ class ReceivingTests(SynchronousTestCase):
         self.assertNotEqual(self.pid(), first)
 
     def test_killed(self) -> None:
-        """A process that is killed costs nothing but time: the work is done here, and no other one is started."""
+        """A process that is killed costs nothing but time: the work is done here, until there is a rest."""
         self.process.receive(self.signed, 1)
         os.kill(self.pid(), signal.SIGKILL)
         for _ in range(2):
             self.assertEqual(told(self.process.receive(self.signed, 1)), told(self.here.receive(self.signed, 1)))
         self.assertIsNone(self.process._child)
+        self.process.rest()
+        self.process.receive(self.signed, 1)
+        self.assertIsNotNone(self.process._child)
+
+    def test_unwritten(self) -> None:
+        """A question that could not be sent fails those behind it as well: nobody waits for its answer."""
+        self.process.receive(self.signed, 1)
+        child = self.process._child
+        assert child is not None
+        write, failures = receiving.write_frame, [OSError(errno.ENOMEM, "as it happens")]
+
+        def fail_once(file: IO[bytes], content: bytes) -> None:
+            if failures:
+                raise failures.pop()
+            write(file, content)
+
+        self.patch(receiving, "write_frame", fail_once)
+        self.assertRaises(OSError, child.receive, self.signed, 1)
+        with ThreadPoolExecutor(1) as threads:
+            later = threads.submit(child.receive, self.signed, 1)
+            try:
+                self.assertIsInstance(later.exception(timeout=10.0), OSError)
+            finally:
+                child.end()
+                with child._turn:  # or the thread would never end
+                    child._told += 1
+                    child._turn.notify_all()
+
+    def test_working_directory(self) -> None:
+        """No module is taken from where the node happens to run."""
+        planted = Path(self.mktemp())
+        planted.mkdir()
+        (planted / "msgspec.py").write_text("open('was_run', 'w')")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(planted)
+        for path in ("", os.pathsep.join(("", "/none", ""))):
+            self.patch(os, "environ", os.environ | {"PYTHONPATH": path})
+            self.process.receive(self.signed, 1)
+            self.process.rest()
+        self.assertFalse(Path("was_run").exists())
+        self.assertEqual(self.flushLoggedErrors(), [])

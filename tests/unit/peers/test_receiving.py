@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.received import Received, SignedBody
 from cloudnode.node.receiving import ReceivingHere
-from cloudnode.peers.download import FEW_WANTED, REST_SECONDS
+from cloudnode.peers.blockcheck import check_operations
+from cloudnode.peers.download import CHECKS_AT_ONCE, FEW_WANTED, REST_SECONDS
+from tests.unit.node.nodes import run_at_once
 from tests.unit.peers.network import MemoryNetwork
 
 
 class Counting(ReceivingHere):
     """Counts what it is given to do.
 
-    :ivar received: How many operations. :ivar rests: How often it was told to rest.
+    :ivar received: How many operations. :ivar rests: How often it gave back what it had taken.
+    :ivar holds: Whether it has taken something.
     """
 
     received = rests = 0
+    holds = False
 
     def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
         self.received += len(signed)
+        self.holds = True
         return super().receive(signed, height)
 
     def rest(self) -> None:
-        self.rests += 1
+        self.rests += self.holds
+        self.holds = False
 
 
 class ReceivingTests(SynchronousTestCase):
@@ -67,3 +75,27 @@ class ReceivingTests(SynchronousTestCase):
         self.network.advance(2)
         follower.stop()
         self.assertEqual(self.receiver.rests, 1)
+
+    def test_late_check(self) -> None:
+        """What had to wait for a thread, and takes something after the node has stopped, gives it back."""
+        self.fill(FEW_WANTED + 4)
+        follower = self.network.add(self.validator.host, start=False, sync="replay", receiver=self.receiver)
+        waiting: list[Callable[[], None]] = []
+
+        def run_later(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+            if function is not check_operations:
+                return run_at_once(function, *arguments)
+            done: Deferred[Any] = Deferred()
+            waiting.append(lambda: run_at_once(function, *arguments).chainDeferred(done))
+            return done
+
+        download = follower.neighbourhood.download
+        self.patch(download, "_run_in_thread", run_later)
+        follower.start()
+        self.network.advance(2)
+        download.stop()
+        self.assertEqual((len(waiting), self.receiver.received), (CHECKS_AT_ONCE, 0))
+        for run in waiting:
+            run()
+        self.assertGreater(self.receiver.received, 0)
+        self.assertFalse(self.receiver.holds)
