@@ -3,6 +3,9 @@
 A TCP connection belongs to the address that it began with. When the machine has come into another network that address
 is gone, nothing can come on the connection any more, and nobody says so: what waits for an answer waits for its whole
 time. That a machine has lost an address can be seen at once. (QUIC's connections move along by themselves.)
+
+Where packets for other addresses are handed to this machine (Linux' TPROXY), a connection goes from an address that was
+never its own: nothing is lost then.
 """
 
 from __future__ import annotations
@@ -28,7 +31,10 @@ class Bound(Protocol):
 
 
 class AddressWatch:
-    """Looks every two seconds whether the addresses that connections go from are this machine's still."""
+    """Looks every two seconds whether the addresses that connections go from are this machine's still.
+
+    Those that it saw to be this machine's, that is.
+    """
 
     _log = Logger()
 
@@ -40,6 +46,7 @@ class AddressWatch:
         self._bound = bound
         self._is_lost = is_lost
         self._call: IDelayedCall | None = None
+        self._own: set[str] = set()
 
     def start(self) -> None:
         """Begin."""
@@ -63,9 +70,10 @@ class AddressWatch:
         for each in self._bound():
             if each.local_address:
                 by_address.setdefault(each.local_address, []).append(each)
-        for address, connections in by_address.items():
-            if not self._is_lost(address):
-                continue
+        lost = set(filter(self._is_lost, by_address))
+        had, self._own = self._own, (self._own | by_address.keys() - lost) & by_address.keys()
+        for address in had & lost:
+            connections = by_address[address]
             self._log.info("This machine no longer has the address {address}: {count} connections begin anew",
                            address=address, count=len(connections))  # fmt: skip
             for each in connections:

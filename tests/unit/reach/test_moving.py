@@ -50,6 +50,14 @@ class AddressWatchTests(SynchronousTestCase):
         self.clock.pump([LOOK_SECONDS] * 3)
         self.assertEqual([each.left for each in self.bound], [1, 1, 0, 0])
 
+    def test_foreign_address(self) -> None:
+        """What came to an address that never was this machine's, by a transparent proxy, stays."""
+        self.bound += [FakeBound("203.0.113.1"), FakeBound("10.0.0.2")]
+        self.clock.pump([LOOK_SECONDS] * 3)
+        self.own.clear()
+        self.clock.pump([LOOK_SECONDS] * 3)
+        self.assertEqual([each.left for each in self.bound], [0, 1])
+
     def test_cost(self) -> None:
         """The system is asked once for each address, however many connections there are; for none, nothing."""
         self.clock.advance(LOOK_SECONDS)
@@ -60,7 +68,9 @@ class AddressWatchTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """One that fails is told of in the log, and the watch goes on."""
-        self.bound += [FakeBound("10.0.0.9", fails=True), FakeBound("10.0.0.8")]
+        self.bound += [FakeBound("10.0.0.2", fails=True), FakeBound("2001:db8::2")]
+        self.clock.advance(LOOK_SECONDS)
+        self.own.clear()
         self.clock.pump([LOOK_SECONDS] * 2)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual([each.left for each in self.bound], [1, 1])
