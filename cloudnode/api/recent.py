@@ -1,7 +1,7 @@
 """Answers that many callers want alike, made once for each state of the ledger.
 
 Whoever follows the log asks for a block as soon as it is there: all at once, and for the same. An answer is kept until
-the next block, or until the database is repaired.
+the next block, until the database is repaired, or until many others have been asked for since it was.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import Generic, TypeVar
 from cloudnode.node.ledger import Ledger
 
 BYTES_MAX = 8 * 1024 * 1024
-"""Of what is kept; what is beyond is made anew each time."""
+"""Of what is kept; what was asked for the longest time ago is given up first."""
+
+ENTRY_BYTES = 500
+"""About what an answer takes besides its bytes: the question, the objects, the places in tables."""
 
 T = TypeVar("T")
 
@@ -23,7 +26,7 @@ class RecentAnswers(Generic[T]):
     def __init__(self, ledger: Ledger, bytes_max: int = BYTES_MAX) -> None:
         self._ledger = ledger
         self._bytes_max = bytes_max
-        self._kept: dict[Hashable, T] = {}
+        self._kept: dict[Hashable, tuple[T, int]] = {}
         self._size = 0
         self._held_for: tuple[object, object] = (None, None)
 
@@ -38,13 +41,22 @@ class RecentAnswers(Generic[T]):
             self._held_for = ledger.head, ledger.repair
             self._kept.clear()
             self._size = 0
-        return self._kept.get(asked)
+        kept = self._kept.pop(asked, None)
+        if kept is None:
+            return None
+        self._kept[asked] = kept  # the last one now
+        return kept[0]
 
     def keep(self, asked: Hashable, answer: T, size: int) -> None:
-        """Keep an answer that was made since the last :meth:`find`.
+        """Keep an answer that the last :meth:`find` did not find.
 
         :param size: In bytes.
         """
-        if self._size + size <= self._bytes_max:
-            self._kept[asked] = answer
-            self._size += size
+        size += ENTRY_BYTES
+        if size > self._bytes_max:
+            return
+        self._kept[asked] = answer, size
+        self._size += size
+        while self._size > self._bytes_max:
+            _, given_up = self._kept.pop(next(iter(self._kept)))
+            self._size -= given_up

@@ -11,7 +11,7 @@ import attrs
 from cloudnode.api.limits import Limits
 from cloudnode.api.methods import TABLE
 from cloudnode.api.methods.validation import GetBlock
-from cloudnode.api.recent import RecentAnswers
+from cloudnode.api.recent import ENTRY_BYTES, RecentAnswers
 from cloudnode.formats.block import Certificate, Header, header_hash
 from cloudnode.formats.errors import VERSION_MISMATCH
 from cloudnode.formats.nodes import WindowValue
@@ -193,14 +193,18 @@ class ProofTests(NodeTestCase):
         self.assertEqual(len(read), 4)
 
     def test_shared_bounds(self) -> None:
-        """What is kept is bounded, and forgotten when the database was repaired."""
-        recent: RecentAnswers[int] = RecentAnswers(self.node.ledger, bytes_max=10)
+        """What is kept is bounded: others take the place of what nobody asks for. All is forgotten after a repair."""
+        recent: RecentAnswers[int] = RecentAnswers(self.node.ledger, bytes_max=2 * ENTRY_BYTES + 10)
         for number in range(5):
             self.assertIsNone(recent.find(number))
             recent.keep(number, number, 4)
-        self.assertEqual((len(recent), recent.find(1)), (2, 1))
+            self.assertEqual(recent.find(0), 0, "what is asked for again and again stays")
+        self.assertEqual((len(recent), recent.find(3), recent.find(4)), (2, None, 4))
+        recent.find(9)
+        recent.keep(9, 9, ENTRY_BYTES + 11)  # which would take the place of all
+        self.assertEqual((len(recent), recent.find(9)), (2, None))
         self.node.ledger.repair = RepairState(repairs=1)
-        self.assertIsNone(recent.find(1))
+        self.assertIsNone(recent.find(4))
 
     def test_no_block(self) -> None:
         """That there is no such block is told with a proof of the state alone."""
