@@ -81,7 +81,7 @@ NAMED: dict[str, tuple[int, str]] = {
         PARAMETER,
         "The operation is accepted but was not final in time: submit it again to wait on, which changes nothing.",
     ),
-    "query_too_broad": (PARAMETER, "Too many rows would have to be looked through: filter further."),
+    "query_too_broad": (PARAMETER, "Too many rows would have to be looked through: filter further, or ask for fewer."),
     "height_pruned": (PARAMETER, "This height is older than what this node keeps: ask for a recent one."),
     "height_future": (PARAMETER, "This height is not reached yet: wait for it, or use min_height."),
     "cursor_pruned": (PARAMETER, "The log before the start given is pruned: go on from there, or ask another node."),

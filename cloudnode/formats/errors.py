@@ -164,7 +164,11 @@ CODES: tuple[Code, ...] = (
     Code("pool_full", "pool", "This node holds as many waiting operations as it can: try again later."),
     Code("evidence_waiting", "pool", "This node is verifying as much evidence as it takes at once: try again later."),
     # Reading.
-    Code("query_too_broad", "reading", "Too many rows would have to be looked through: filter further."),
+    Code(
+        "query_too_broad",
+        "reading",
+        "Too many rows would have to be looked through: filter further, or ask for fewer.",
+    ),
     Code("height_pruned", "reading", "This height is older than what this node keeps: ask for a recent one."),
     Code("height_future", "reading", "This height is not reached yet: wait for it."),
     Code("record_unknown", "reading", "There is no such record at this height: check its address."),

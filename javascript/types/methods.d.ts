@@ -1358,7 +1358,7 @@ export interface ErrorNames {
   punch_unmapped: true;
   /** No STUN Binding request with these credentials came in time: the transport is blocked, or the port wrong. */
   punch_unobserved: true;
-  /** Too many rows would have to be looked through: filter further. */
+  /** Too many rows would have to be looked through: filter further, or ask for fewer. */
   query_too_broad: true;
   /** A record's address is account/collection/key. */
   record_invalid: true;

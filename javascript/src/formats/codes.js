@@ -57,7 +57,7 @@ export const CODES = new Map([
   ["node_stopping", "The node is stopping: ask another node, or this one again later."],
   ["pool_full", "This node holds as many waiting operations as it can: try again later."],
   ["evidence_waiting", "This node is verifying as much evidence as it takes at once: try again later."],
-  ["query_too_broad", "Too many rows would have to be looked through: filter further."],
+  ["query_too_broad", "Too many rows would have to be looked through: filter further, or ask for fewer."],
   ["height_pruned", "This height is older than what this node keeps: ask for a recent one."],
   ["height_future", "This height is not reached yet: wait for it."],
   ["record_unknown", "There is no such record at this height: check its address."],

@@ -6,10 +6,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.operation import Operation
+from cloudnode.store import connection as connection_module
 from cloudnode.store import pruning
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
-from cloudnode.store.connection import Budget, connect
+from cloudnode.store.connection import QUERY_BUDGET, Budget, connect
 from cloudnode.store.pruning import HEIGHTS_KEPT
 from cloudnode.store.reading import SqliteReading
 from cloudnode.store.sqlite import SqliteStore
@@ -142,3 +143,21 @@ class BudgetTests(SynchronousTestCase):
         record = reading.get_record(author.public, "post", "7")
         assert record is not None
         self.assertEqual(record.ref, target)
+
+    def test_proof(self) -> None:
+        """A proof has one budget for all its rows, which a page of the greatest length takes a small part of."""
+        network = SmallNetwork(self.mktemp())
+        self.addCleanup(network.store.close)
+        author = network.accounts[0]
+        network.block(*(network.put(author, "film", str(number)) for number in range(400)))
+        records = [f"{author.public.hex()}/film/{number}" for number in range(400)]
+        connection = connect(network.path, read_only=True)
+        self.addCleanup(connection.close)
+        self.patch(connection_module, "_STEP", 100)
+        reading = SqliteReading(connection, Budget(connection, instructions=2_000), network.store.state, True)
+        with self.assertRaises(LedgerError) as raised:
+            reading.prove_records(records)
+        self.assertEqual(raised.exception.code, "query_too_broad")
+        reading.prove_records(records[:3])
+        small = Budget(connection, instructions=QUERY_BUDGET // 20)
+        SqliteReading(connection, small, network.store.state, True).prove_records(records[:200])
