@@ -3712,7 +3712,8 @@ var EpochChain = class _EpochChain {
     return this.#epochs.get(BigInt(number2));
   }
   /**
-   * Check that a header is final by the validators of its epoch.
+   * Check that a header is final by the validators of its epoch. One that ends its epoch ends it here at once: what was
+   * built on it in that epoch is final too, and was discarded.
    *
    * @param {Header} header @param {Finality} finality
    * @throws {LedgerError} `header_epoch` if that one is not known: `follow` first. Else as `Epoch.verify`.
@@ -3723,6 +3724,12 @@ var EpochChain = class _EpochChain {
       throw new LedgerError("header_epoch", `Epoch ${header.epoch} is not known: the newest is ${this.newest.number}.`);
     }
     await epoch.verify(header, finality);
+    if (header.endsEpoch) this.close(header);
+  }
+  /** Whether a header that was verified is now known to be above its epoch's end. @param {Header} header */
+  isDiscarded(header) {
+    const last = this.find(header.epoch)?.last ?? null;
+    return last !== null && header.height > last;
   }
   /**
    * Ask a node for all epochs after the newest one, and check them.
@@ -3763,9 +3770,21 @@ var EpochChain = class _EpochChain {
     if (told.epoch !== after.number) {
       throw new LedgerError("header_epoch", `Epoch ${told.epoch} is told where ${after.number} follows.`);
     }
-    this.#epochs.set(newest.number, newest.closed(end.header));
+    this.close(end.header);
     this.#epochs.set(after.number, after);
     this.newest = after;
+  }
+  /** An epoch goes on no further. @param {Header} header Of the block that ended it, which was verified. */
+  close(header) {
+    const known = this.#epochs.get(header.epoch);
+    if (!known || known.last !== null) return;
+    const closed = known.closed(header);
+    this.#epochs.set(closed.number, closed);
+    if (this.newest.number === closed.number) this.newest = closed;
+    this.epochClosed(closed);
+  }
+  /** Told of each epoch whose end is known from now on: for those that derive from this. @param {Epoch} _epoch */
+  epochClosed(_epoch) {
   }
 };
 function readPage(told) {
@@ -4146,9 +4165,21 @@ var FinalChain = class extends EpochChain {
   }
   /** A header that an earlier session verified. @param {Header} header */
   async trust(header) {
-    const height = Number(header.height);
-    this.#final.set(height, { header, hash: toHex(await headerHash(header)) });
+    const final = { header, hash: toHex(await headerHash(header)) };
+    if (!this.isDiscarded(header)) this.#keep(final);
+    if (header.endsEpoch) this.close(header);
+  }
+  /** @param {Final} final */
+  #keep(final) {
+    const height = Number(final.header.height);
+    this.#final.set(height, final);
     this.newestHeight = Math.max(this.newestHeight, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+  }
+  /** Forget the blocks that were discarded with the end of their epoch. @override @param {Epoch} epoch */
+  epochClosed(epoch) {
+    for (const [height, { header }] of this.#final) if (this.isDiscarded(header)) this.#final.delete(height);
+    this.newestHeight = Math.max(Number(epoch.last), ...this.#final.keys());
   }
   /**
    * @override
@@ -4159,13 +4190,13 @@ var FinalChain = class extends EpochChain {
     const height = Number(header.height);
     if (equal(this.#final.get(height)?.header.raw ?? new Uint8Array(0), header.raw)) return;
     await this.verifyAnew(header, finality);
+    const hash2 = toHex(await headerHash(header));
+    if (this.isDiscarded(header)) throw new LedgerError("header_discarded");
     const known = this.#final.get(height);
     if (known && !equal(known.header.raw, header.raw)) {
       throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
     }
-    this.#final.set(height, { header, hash: toHex(await headerHash(header)) });
-    this.newestHeight = Math.max(this.newestHeight, height);
-    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+    this.#keep({ header, hash: hash2 });
   }
   /** Verify the signatures, even of a block that is known: for who hands them on. @type {EpochChain["verify"]} */
   verifyAnew(header, finality) {
@@ -4221,6 +4252,10 @@ var Checker = class _Checker {
   /** The newest height that is known to be final. */
   get newest() {
     return this.#chain.newestHeight;
+  }
+  /** Whether a block that was taken for one of the chain is known by now to be above its epoch's end. @param {Final} final */
+  isDiscarded(final) {
+    return this.#chain.isDiscarded(final.header);
   }
   /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
   findFinal(height) {
@@ -4362,7 +4397,8 @@ var Checker = class _Checker {
    * @throws {LedgerError} It is not, or the node brings another. @throws {ClientError} The node did not bring it.
    */
   async checkFinal(client, height, hash2) {
-    const known = height ? (this.findFinal(height) ?? await this.learnFinal(client, height)).hash : this.network;
+    const found = this.findFinal(height)?.hash ?? (height ? void 0 : this.network);
+    const known = found === hash2 ? found : height ? (await this.learnFinal(client, height)).hash : this.network;
     if (known !== hash2) {
       throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
     }
@@ -4419,10 +4455,10 @@ var Checker = class _Checker {
    * @returns {Promise<T>}
    */
   async #verify(client, verify2) {
-    const { newest } = this.#chain;
+    const newest = this.#chain.newest.number;
     const ask3 = askOf(client);
     const steps = [
-      async () => this.#chain.newest === newest && this.#chain.follow(ask3),
+      async () => this.#chain.newest.number === newest && this.#chain.follow(ask3),
       async () => this.#chain.hasOlder && this.#chain.followBack(ask3, this.genesis)
     ];
     for (const step of steps) {
@@ -5029,6 +5065,7 @@ var AHEAD = 4;
 var READS_KEPT = 8;
 var SECOND_WORD = 5;
 var PAUSE = 1;
+var NO_OPERATIONS = { operations: [], results: [], unproven: /* @__PURE__ */ new Set() };
 var ProvenLog = class {
   #questions;
   #nodes;
@@ -5036,7 +5073,7 @@ var ProvenLog = class {
   #follow;
   #users = 0;
   #tip = 0;
-  /** @type {Map<number, Shared<LogBlock>>} */
+  /** @type {Map<number, Shared<Read>>} */
   #reads = /* @__PURE__ */ new Map();
   /** @type {Map<number, Shared<Final>>} */
   #headers = /* @__PURE__ */ new Map();
@@ -5116,15 +5153,28 @@ var ProvenLog = class {
   async items(height, topic, signal) {
     await this.#until(height, signal);
     if (topic === "blocks") return { items: [blockItem(await this.#header(height))], unproven: /* @__PURE__ */ new Set() };
-    const last = Math.min(height + AHEAD, this.#newest);
-    for (let ahead = height; ahead <= last; ahead += 1) {
-      const known = this.#reads.get(ahead);
-      if (!known || known.hasFailed) this.#reads.set(ahead, share(this.#read(ahead)));
-    }
-    const { operations, unproven } = await (this.#reads.get(height)?.promise ?? this.#read(height));
-    this.#forget();
+    const { operations, unproven } = await this.#block(height);
     const items = operations.map((each) => operationItem(topic, each)).filter((item) => item !== null);
     return { items, unproven };
+  }
+  /** @param {number} height @returns {Promise<LogBlock>} */
+  async #block(height) {
+    for (; ; ) {
+      const last = Math.min(height + AHEAD, this.#newest);
+      for (let ahead = height; ahead <= last; ahead += 1) {
+        const known = this.#reads.get(ahead);
+        if (!known || known.hasFailed) this.#reads.set(ahead, share(this.#read(ahead)));
+      }
+      const { final, block } = await (this.#reads.get(height)?.promise ?? this.#read(height));
+      this.#forget();
+      if (!this.#checker.isDiscarded(final) && this.#follows(final)) return block;
+      this.#reads.delete(height);
+    }
+  }
+  /** Whether a block follows on the one before it, if that one is known. @param {Final} final */
+  #follows({ header }) {
+    const before = this.#checker.findFinal(Number(header.height) - 1);
+    return !before || before.hash === toHex(header.parent);
   }
   #forget() {
     const done = [...this.#reads].filter(([, shared]) => shared.isDone).map(([height]) => height);
@@ -5133,7 +5183,7 @@ var ProvenLog = class {
   /** A block's header, verified; several who want the same ask once. @param {number} height @returns {Promise<Final>} */
   async #header(height) {
     const known = this.#checker.findFinal(height);
-    if (known) return known;
+    if (known && this.#follows(known)) return known;
     let shared = this.#headers.get(height);
     if (!shared) {
       shared = share(this.#askHeader(height));
@@ -5145,12 +5195,21 @@ var ProvenLog = class {
   }
   /** @param {number} height @returns {Promise<Final>} */
   #askHeader(height) {
-    return this.#ask(height, (client, signal) => this.#checker.learnFinal(client, height, { waits: true, signal }));
+    return this.#ask(height, async (client, signal) => {
+      const final = await this.#checker.learnFinal(client, height, { waits: true, signal });
+      if (!this.#follows(final)) {
+        throw new LedgerError("finality_chain", `Block ${height} does not follow on the one before it.`);
+      }
+      return final;
+    });
   }
-  /** @param {number} height @returns {Promise<LogBlock>} */
+  /** @param {number} height @returns {Promise<Read>} */
   async #read(height) {
     const final = await this.#header(height);
-    if (!final.header.operationsCount) return { operations: [], results: [], unproven: /* @__PURE__ */ new Set() };
+    return { final, block: final.header.operationsCount ? await this.#fetch(height, final) : NO_OPERATIONS };
+  }
+  /** @param {number} height @param {Final} final @returns {Promise<LogBlock>} */
+  async #fetch(height, final) {
     const fetch = (client) => fetchBlock(this.#checker, client, final);
     const first = await this.#askAt(height, fetch, null, /* @__PURE__ */ new Set());
     const told = [first.answer];

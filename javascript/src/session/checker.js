@@ -117,9 +117,23 @@ class FinalChain extends EpochChain {
 
   /** A header that an earlier session verified. @param {Header} header */
   async trust(header) {
-    const height = Number(header.height);
-    this.#final.set(height, {header, hash: toHex(await headerHash(header))});
+    const final = {header, hash: toHex(await headerHash(header))};
+    if (!this.isDiscarded(header)) this.#keep(final);
+    if (header.endsEpoch) this.close(header);
+  }
+
+  /** @param {Final} final */
+  #keep(final) {
+    const height = Number(final.header.height);
+    this.#final.set(height, final);
     this.newestHeight = Math.max(this.newestHeight, height);
+    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+  }
+
+  /** Forget the blocks that were discarded with the end of their epoch. @override @param {Epoch} epoch */
+  epochClosed(epoch) {
+    for (const [height, {header}] of this.#final) if (this.isDiscarded(header)) this.#final.delete(height);
+    this.newestHeight = Math.max(Number(epoch.last), ...this.#final.keys());
   }
 
   /**
@@ -131,13 +145,13 @@ class FinalChain extends EpochChain {
     const height = Number(header.height);
     if (equal(this.#final.get(height)?.header.raw ?? new Uint8Array(0), header.raw)) return;
     await this.verifyAnew(header, finality);
+    const hash = toHex(await headerHash(header));
+    if (this.isDiscarded(header)) throw new LedgerError("header_discarded"); // its epoch ended meanwhile
     const known = this.#final.get(height);
     if (known && !equal(known.header.raw, header.raw)) {
       throw new LedgerError("finality_chain", `Two blocks of height ${height} are final.`);
     }
-    this.#final.set(height, {header, hash: toHex(await headerHash(header))});
-    this.newestHeight = Math.max(this.newestHeight, height);
-    if (this.#final.size > HEIGHTS_KEPT) this.#final.delete(Math.min(...this.#final.keys()));
+    this.#keep({header, hash});
   }
 
   /** Verify the signatures, even of a block that is known: for who hands them on. @type {EpochChain["verify"]} */
@@ -200,6 +214,11 @@ export class Checker {
   /** The newest height that is known to be final. */
   get newest() {
     return this.#chain.newestHeight;
+  }
+
+  /** Whether a block that was taken for one of the chain is known by now to be above its epoch's end. @param {Final} final */
+  isDiscarded(final) {
+    return this.#chain.isDiscarded(final.header);
   }
 
   /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
@@ -353,7 +372,9 @@ export class Checker {
    * @throws {LedgerError} It is not, or the node brings another. @throws {ClientError} The node did not bring it.
    */
   async checkFinal(client, height, hash) {
-    const known = height ? (this.findFinal(height) ?? (await this.learnFinal(client, height))).hash : this.network;
+    const found = this.findFinal(height)?.hash ?? (height ? undefined : this.network);
+    // What is known may have been discarded at the end of an epoch, which the node's own block tells.
+    const known = found === hash ? found : height ? (await this.learnFinal(client, height)).hash : this.network;
     if (known !== hash) {
       throw new LedgerError("finality_chain", `Block ${height} is another than the one which the node names.`);
     }
@@ -415,11 +436,11 @@ export class Checker {
    * @returns {Promise<T>}
    */
   async #verify(client, verify) {
-    const {newest} = this.#chain;
+    const newest = this.#chain.newest.number;
     const ask = askOf(client);
     /** @type {(() => Promise<unknown>)[]} */
     const steps = [
-      async () => this.#chain.newest === newest && this.#chain.follow(ask),
+      async () => this.#chain.newest.number === newest && this.#chain.follow(ask),
       async () => this.#chain.hasOlder && this.#chain.followBack(ask, this.genesis),
     ];
     for (const step of steps) {

@@ -7,6 +7,8 @@
  * reads.
  */
 
+import {toHex} from "../bytes.js";
+import {LedgerError} from "../formats/errors.js";
 import {fetchBlock} from "./blocks.js";
 import {ClientError, NotEnoughNodes, RemoteError, SessionClosed} from "./errors.js";
 import {blockItem, operationItem} from "./items.js";
@@ -32,6 +34,11 @@ const PAUSE = 1;
 /** @typedef {import("./checker.js").Final} Final */
 /** @typedef {import("./items.js").LoggedItem} LoggedItem */
 
+/** What an empty block holds. @type {LogBlock} */
+const NO_OPERATIONS = {operations: [], results: [], unproven: new Set()};
+
+/** @typedef {{final: Final, block: LogBlock}} Read A block that was read, with its header. */
+
 /**
  * Something that several wait for.
  *
@@ -47,7 +54,7 @@ export class ProvenLog {
   #follow;
   #users = 0;
   #tip = 0;
-  /** @type {Map<number, Shared<LogBlock>>} */
+  /** @type {Map<number, Shared<Read>>} */
   #reads = new Map();
   /** @type {Map<number, Shared<Final>>} */
   #headers = new Map();
@@ -135,15 +142,31 @@ export class ProvenLog {
   async items(height, topic, signal) {
     await this.#until(height, signal);
     if (topic === "blocks") return {items: [blockItem(await this.#header(height))], unproven: new Set()};
-    const last = Math.min(height + AHEAD, this.#newest);
-    for (let ahead = height; ahead <= last; ahead += 1) {
-      const known = this.#reads.get(ahead);
-      if (!known || known.hasFailed) this.#reads.set(ahead, share(this.#read(ahead)));
-    }
-    const {operations, unproven} = await (this.#reads.get(height)?.promise ?? this.#read(height));
-    this.#forget();
+    const {operations, unproven} = await this.#block(height);
     const items = operations.map((each) => operationItem(topic, each)).filter((item) => item !== null);
     return {items, unproven};
+  }
+
+  /** @param {number} height @returns {Promise<LogBlock>} */
+  async #block(height) {
+    for (;;) {
+      const last = Math.min(height + AHEAD, this.#newest);
+      for (let ahead = height; ahead <= last; ahead += 1) {
+        const known = this.#reads.get(ahead);
+        if (!known || known.hasFailed) this.#reads.set(ahead, share(this.#read(ahead)));
+      }
+      const {final, block} = await (this.#reads.get(height)?.promise ?? this.#read(height));
+      this.#forget();
+      // One that was read ahead may have turned out to be discarded when the block before it was known.
+      if (!this.#checker.isDiscarded(final) && this.#follows(final)) return block;
+      this.#reads.delete(height);
+    }
+  }
+
+  /** Whether a block follows on the one before it, if that one is known. @param {Final} final */
+  #follows({header}) {
+    const before = this.#checker.findFinal(Number(header.height) - 1);
+    return !before || before.hash === toHex(header.parent);
   }
 
   #forget() {
@@ -154,7 +177,7 @@ export class ProvenLog {
   /** A block's header, verified; several who want the same ask once. @param {number} height @returns {Promise<Final>} */
   async #header(height) {
     const known = this.#checker.findFinal(height);
-    if (known) return known;
+    if (known && this.#follows(known)) return known;
     let shared = this.#headers.get(height);
     if (!shared) {
       shared = share(this.#askHeader(height));
@@ -167,13 +190,23 @@ export class ProvenLog {
 
   /** @param {number} height @returns {Promise<Final>} */
   #askHeader(height) {
-    return this.#ask(height, (client, signal) => this.#checker.learnFinal(client, height, {waits: true, signal}));
+    return this.#ask(height, async (client, signal) => {
+      const final = await this.#checker.learnFinal(client, height, {waits: true, signal});
+      if (!this.#follows(final)) {
+        throw new LedgerError("finality_chain", `Block ${height} does not follow on the one before it.`);
+      }
+      return final;
+    });
   }
 
-  /** @param {number} height @returns {Promise<LogBlock>} */
+  /** @param {number} height @returns {Promise<Read>} */
   async #read(height) {
     const final = await this.#header(height);
-    if (!final.header.operationsCount) return {operations: [], results: [], unproven: new Set()};
+    return {final, block: final.header.operationsCount ? await this.#fetch(height, final) : NO_OPERATIONS};
+  }
+
+  /** @param {number} height @param {Final} final @returns {Promise<LogBlock>} */
+  async #fetch(height, final) {
     const fetch = (/** @type {import("./client.js").Client} */ client) => fetchBlock(this.#checker, client, final);
     const first = await this.#askAt(height, fetch, null, new Set());
     // Results that can't be proven count when a second node tells the same, or no other can be asked.

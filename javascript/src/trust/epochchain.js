@@ -45,7 +45,8 @@ export class EpochChain {
   }
 
   /**
-   * Check that a header is final by the validators of its epoch.
+   * Check that a header is final by the validators of its epoch. One that ends its epoch ends it here at once: what was
+   * built on it in that epoch is final too, and was discarded.
    *
    * @param {Header} header @param {Finality} finality
    * @throws {LedgerError} `header_epoch` if that one is not known: `follow` first. Else as `Epoch.verify`.
@@ -56,6 +57,13 @@ export class EpochChain {
       throw new LedgerError("header_epoch", `Epoch ${header.epoch} is not known: the newest is ${this.newest.number}.`);
     }
     await epoch.verify(header, finality);
+    if (header.endsEpoch) this.close(header);
+  }
+
+  /** Whether a header that was verified is now known to be above its epoch's end. @param {Header} header */
+  isDiscarded(header) {
+    const last = this.find(header.epoch)?.last ?? null;
+    return last !== null && header.height > last;
   }
 
   /**
@@ -97,10 +105,23 @@ export class EpochChain {
     if (told.epoch !== after.number) {
       throw new LedgerError("header_epoch", `Epoch ${told.epoch} is told where ${after.number} follows.`);
     }
-    this.#epochs.set(newest.number, newest.closed(end.header));
+    this.close(end.header);
     this.#epochs.set(after.number, after);
     this.newest = after;
   }
+
+  /** An epoch goes on no further. @param {Header} header Of the block that ended it, which was verified. */
+  close(header) {
+    const known = this.#epochs.get(header.epoch);
+    if (!known || known.last !== null) return;
+    const closed = known.closed(header);
+    this.#epochs.set(closed.number, closed);
+    if (this.newest.number === closed.number) this.newest = closed;
+    this.epochClosed(closed);
+  }
+
+  /** Told of each epoch whose end is known from now on: for those that derive from this. @param {Epoch} _epoch */
+  epochClosed(_epoch) {}
 }
 
 /**

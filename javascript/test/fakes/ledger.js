@@ -7,7 +7,8 @@ import {concat, compare, toHex, u16, u32, u64, u8, utf8} from "../../src/bytes.j
 import {sha256} from "../../src/crypto.js";
 import {recordHash} from "../../src/formats/addresses.js";
 import {
-  FINALIZE, NOTHING, encodeCertificate, encodeHeader, headerHash, operationsHash, signaturesHash, voteMessage,
+  FINALIZE, NOTHING, encodeCertificate, encodeHeader, headerHash, operationsHash, signaturesHash, validatorsHash,
+  voteMessage,
 } from "../../src/formats/block.js";
 import {RESULTS} from "../../src/formats/codes.js";
 import {decodeGenesis} from "../../src/formats/genesis.js";
@@ -37,12 +38,15 @@ export class FakeLedger {
   waiting = [];
   /** @type {LedgerNode[]} */
   nodes = [];
+  /** As `getepochs` tells them. @type {{epoch: number, validators: string[], end: any}[]} */
+  epochs;
 
   /** @param {import("../../src/formats/genesis.js").Genesis} genesis @param {SigningKey} validator @param {import("./clock.js").FakeClock} clock */
   constructor(genesis, validator, clock) {
     this.genesis = genesis;
     this.validator = validator;
     this.clock = clock;
+    this.epochs = [{epoch: 0, validators: [validator.account], end: null}];
   }
 
   /** @param {import("./clock.js").FakeClock} clock @param {...string} urls */
@@ -67,27 +71,63 @@ export class FakeLedger {
     return this.blocks.length;
   }
 
-  /** Make a block of what waits. */
-  async block() {
+  /** Make a block of what waits. @param {SigningKey | null} [next] Who decides from then on, if it ends the epoch. */
+  async block(next = null) {
     const height = this.height + 1;
     const operations = this.waiting.map((each) => ({...each, written: JSON.parse(each.body), result: "ok"}));
     this.waiting = [];
     const state = this.states[height - 1];
     const bytes = (/** @type {string} */ hex) => Uint8Array.from(Buffer.from(hex, "hex"));
-    const raw = encodeHeader({
-      network: this.genesis.network, epoch: 0n, view: BigInt(height), height: BigInt(height), time: BigInt(height),
-      parent: this.blocks.at(-1)?.hash ?? this.genesis.network,
+    const fields = {
+      height: BigInt(height), parent: this.blocks.at(-1)?.hash ?? this.genesis.network,
       operationsHash: await operationsHash(operations.map((each) => bytes(each.id))), operationsCount: operations.length,
       rootHeight: BigInt(height - 1), root: state?.root ?? NOTHING,
-      signaturesHash: await signaturesHash(operations.map((each) => bytes(each.signature))), nextValidators: NOTHING,
-    });
-    const hash = await headerHash({raw});
-    const vote = {kind: FINALIZE, epoch: 0n, view: BigInt(height), hash};
-    const signature = await this.validator.sign(VOTE, voteMessage(this.genesis.network, vote));
-    const certificate = encodeCertificate({...vote, signatures: [{validator: 0, signature}]});
-    this.blocks.push({raw, hash, certificate, operations});
+      signaturesHash: await signaturesHash(operations.map((each) => bytes(each.signature))),
+      nextValidators: next ? await validatorsHash([next.publicKey]) : NOTHING,
+    };
+    const made = await this.finalize(fields);
+    this.blocks.push({...made, operations});
     await this.#execute();
+    const ended = next && this.epochs.at(-1);
+    if (next && ended) {
+      ended.end = tellFinal(made);
+      this.epochs.push({epoch: ended.epoch + 1, validators: [next.account], end: null});
+      this.validator = next;
+    }
     for (const node of this.nodes) for (const each of node.connections) each.pump();
+  }
+
+  /**
+   * A final header of the epoch that goes on.
+   *
+   * @param {Omit<import("../../src/formats/block.js").HeaderFields, "network" | "epoch" | "view" | "time">} fields
+   */
+  async finalize(fields) {
+    const [epoch, view] = [BigInt(this.epochs.length - 1), fields.height];
+    const raw = encodeHeader({...fields, network: this.genesis.network, epoch, view, time: fields.height});
+    const hash = await headerHash({raw});
+    const vote = {kind: FINALIZE, epoch, view, hash};
+    const signature = await this.validator.sign(VOTE, voteMessage(this.genesis.network, vote));
+    return {raw, hash, certificate: encodeCertificate({...vote, signatures: [{validator: 0, signature}]})};
+  }
+
+  /**
+   * End the epoch with a block of the one operation that waits.
+   *
+   * @param {SigningKey} next Who decides from then on.
+   * @returns {Promise<any>} What was built on it before that was known: final by the epoch's validators, and discarded.
+   */
+  async endEpoch(next) {
+    const {validator, epochs} = this;
+    await this.block(next);
+    const nothing = {operationsHash: await operationsHash([]), operationsCount: 0, signaturesHash: await signaturesHash([])};
+    const [last, state] = [this.blocks.at(-1), this.states[this.height]];
+    const before = {genesis: this.genesis, validator, epochs: epochs.slice(0, -1)};
+    const made = await FakeLedger.prototype.finalize.call(before, {
+      ...nothing, height: BigInt(this.height + 1), parent: last?.hash ?? NOTHING, rootHeight: BigInt(this.height),
+      root: state?.root ?? NOTHING, nextValidators: NOTHING,
+    });
+    return {...tellFinal(made), operations: []};
   }
 
   /** The operations that the window table knows at a height. @param {number} height */
@@ -147,6 +187,11 @@ export class FakeLedger {
   };
 }
 
+/** @param {{raw: Bytes, certificate: Bytes}} made */
+function tellFinal({raw, certificate}) {
+  return {header: toHex(raw), certificate: toHex(certificate), descendants: []};
+}
+
 /** A node that signs with a key of its own. */
 export class LedgerNode extends FakeNode {
   /** Changes what it is about to answer. @type {(method: string, result: any, request: any) => any} */
@@ -155,6 +200,8 @@ export class LedgerNode extends FakeNode {
   censors = false;
   /** Changes the root that it signs. @type {(root: Bytes) => Bytes} */
   falseRoot = (root) => root;
+  /** Changes what it proves a state with. @type {(proof: any) => any} */
+  otherProof = (proof) => proof;
 
   /** @param {FakeLedger} ledger @param {string} url @param {SigningKey} key */
   constructor(ledger, url, key) {
@@ -209,10 +256,7 @@ export class LedgerNode extends FakeNode {
   #proof(height) {
     const [state, next] = [this.ledger.states[height], this.ledger.blocks[height]];
     if (!state || !next) throw Object.assign(new Error("no proof"), {code: "not_provable"});
-    return {
-      height, root: toHex(state.root), nodes: state.nodes.map(toHex), header: toHex(next.raw),
-      certificate: toHex(next.certificate), descendants: [],
-    };
+    return this.otherProof({height, root: toHex(state.root), nodes: state.nodes.map(toHex), ...tellFinal(next)});
   }
 
   /** @param {string} method @param {any} params @param {number} height @param {string} raw */
@@ -235,7 +279,7 @@ export class LedgerNode extends FakeNode {
       case "getgenesis":
         return {network: ledger.genesis.networkHex, genesis: ledger.genesis.text};
       case "getepochs":
-        return {epochs: [{epoch: 0, validators: [ledger.validator.account], end: null}], next: null};
+        return {epochs: ledger.epochs.slice((params.after ?? -1) + 1), next: null};
       case "getpeerinfo":
         return [];
       case "getstuninfo":

@@ -111,6 +111,8 @@ export declare class Checker {
     };
     /** The newest height that is known to be final. */
     get newest(): number;
+    /** Whether a block that was taken for one of the chain is known by now to be above its epoch's end. @param {Final} final */
+    isDiscarded(final: Final): boolean;
     /** A block that is known to be final; undefined if it is not known (any more). @param {number} height */
     findFinal(height: number): Final | undefined;
     /** The newest state that was proven, and who proved one; null as long as none was. @returns {State | null} */

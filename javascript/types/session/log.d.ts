@@ -9,14 +9,16 @@
 export type LogBlock = import("./blocks.js").LogBlock;
 export type Final = import("./checker.js").Final;
 export type LoggedItem = import("./items.js").LoggedItem;
+export type Read = {
+    final: Final;
+    block: LogBlock;
+};
 export type Shared<T> = {
     promise: Promise<T>;
     isDone: boolean;
     hasFailed: boolean;
 };
-/** @typedef {import("./blocks.js").LogBlock} LogBlock */
-/** @typedef {import("./checker.js").Final} Final */
-/** @typedef {import("./items.js").LoggedItem} LoggedItem */
+/** @typedef {{final: Final, block: LogBlock}} Read A block that was read, with its header. */
 /**
  * Something that several wait for.
  *

@@ -20,12 +20,15 @@ export declare class EpochChain {
     /** @param {bigint | number} number @returns {Epoch | undefined} An epoch; undefined if it is not known (yet). */
     find(number: bigint | number): Epoch | undefined;
     /**
-     * Check that a header is final by the validators of its epoch.
+     * Check that a header is final by the validators of its epoch. One that ends its epoch ends it here at once: what was
+     * built on it in that epoch is final too, and was discarded.
      *
      * @param {Header} header @param {Finality} finality
      * @throws {LedgerError} `header_epoch` if that one is not known: `follow` first. Else as `Epoch.verify`.
      */
     verify(header: Header, finality: Finality): Promise<void>;
+    /** Whether a header that was verified is now known to be above its epoch's end. @param {Header} header */
+    isDiscarded(header: Header): boolean;
     /**
      * Ask a node for all epochs after the newest one, and check them.
      *
@@ -38,6 +41,10 @@ export declare class EpochChain {
         limit: number;
         after?: number;
     }) => Promise<unknown>): Promise<Epoch>;
+    /** An epoch goes on no further. @param {Header} header Of the block that ended it, which was verified. */
+    close(header: Header): void;
+    /** Told of each epoch whose end is known from now on: for those that derive from this. @param {Epoch} _epoch */
+    epochClosed(_epoch: Epoch): void;
 }
 export type ToldEpoch = {
     epoch: bigint;

@@ -1,0 +1,73 @@
+// What nodes that want to deceive, stall or exhaust a session do, each played once.
+
+import assert from "node:assert/strict";
+import {test} from "node:test";
+
+import {noble} from "../src/crypto/noble.js";
+import {useCrypto} from "../src/crypto.js";
+import {SigningKey} from "../src/formats/keys.js";
+import {REFRESH} from "../src/session/nodes.js";
+import {begin, meanwhile} from "./fakes/session.js";
+
+useCrypto(noble); // which takes no time on the tests' clock, as WebCrypto's threads would
+
+/** @param {number} number */
+const key = (number) => SigningKey.fromSeed(new Uint8Array(32).fill(number));
+
+for (const refusals of [0, 3]) {
+  test(`a discarded block passes for none of the log, read ${refusals ? "before" : "after"} the one that ends its epoch`, async () => {
+    const {clock, ledger, cloud, writer, accused} = await begin();
+    const [liar] = ledger.nodes;
+    if (!liar) throw new Error("no node");
+    const after = {height: ledger.height, index: 0};
+    ledger.waiting.push(await writer.put("film", "last", 1));
+    const discarded = await ledger.endEpoch(await key(2));
+    const last = ledger.height;
+    ledger.waiting.push(await writer.put("film", "first", 2));
+    await ledger.block();
+    await ledger.block();
+    // It alone is asked at first, tells of no later epoch, and is slow with the block before.
+    for (const each of ledger.nodes) if (each !== liar) each.kill();
+    liar.lag = 1;
+    const {operations: _, ...final} = discarded;
+    liar.otherProof = (proof) => (proof.height === last ? {...proof, ...final} : proof);
+    let asked = 0;
+    liar.lie = (method, result, {params}) => {
+      if (method === "getepochs") return {epochs: [{...ledger.epochs[0], end: null}], next: null};
+      if (method !== "getblock") return result;
+      if (params.height === last + 1) return discarded;
+      const refuses = params.height === last && params.limit === 1 && (asked += 1) <= refusals;
+      return refuses ? {error: {code: -8, message: "later", data: {code: "node_overloaded"}}} : result;
+    };
+    const subscription = cloud.subscribe("records", {}, after);
+    const items = [subscription.next(), subscription.next()];
+    await clock.advance(0.8);
+    for (const each of ledger.nodes) each.isUp = true;
+    const keys = [];
+    for (const each of items) keys.push((await meanwhile(clock, each)).value?.key);
+    assert.deepEqual(keys, ["last", "first"]);
+    await clock.advance(REFRESH);
+    assert.deepEqual(accused.map((each) => each.url), [liar.url]);
+    cloud.close();
+  });
+}
+
+test("a session that took a discarded block for the newest blames no honest node for the true one", async () => {
+  const {clock, ledger, cloud, writer, accused} = await begin({verify: "certificate"});
+  const [liar] = ledger.nodes;
+  if (!liar) throw new Error("no node");
+  ledger.waiting.push(await writer.put("film", "last", 1));
+  const discarded = await ledger.endEpoch(await key(2));
+  ledger.waiting.push(await writer.put("film", "first", 2));
+  await ledger.block();
+  liar.lie = (method, result, {params}) => (method === "getblock" && params.height === ledger.height ? discarded : result);
+  cloud.pin(liar.url);
+  await meanwhile(clock, cloud.call("listrecords", {}, {timeout: 2}).catch(() => null));
+  cloud.pin();
+  for (const {url} of ledger.nodes.slice(1)) {
+    cloud.pin(url);
+    assert.equal((await meanwhile(clock, cloud.call("listrecords"))).checked, "certificate");
+  }
+  assert.deepEqual(accused.map((each) => each.url).filter((url) => url !== liar.url), []);
+  cloud.close();
+});
