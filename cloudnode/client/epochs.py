@@ -67,7 +67,8 @@ class EpochChain:
         return self._epochs.get(number)
 
     def verify_header(self, header: bytes, certificate: bytes, descendants: Sequence[bytes] = ()) -> Header:
-        """Check that a header is final by the validators of its epoch.
+        """Check that a header is final by the validators of its epoch. One that ends its epoch closes it at once:
+        the validators finalize blocks above it that are discarded, and their certificates are public.
 
         :raises LedgerError: ``header_epoch`` if that one is not known: :meth:`follow` first. Else as
             :func:`cloudnode.formats.verify.verify_header`.
@@ -77,7 +78,24 @@ class EpochChain:
         if epoch is None:
             raise LedgerError("header_epoch", f"Epoch {read.epoch} is not known: the newest is {self.newest.number}.")
         epoch.verify(read, read_finality(certificate, descendants))
+        self.saw(read)
         return read
+
+    def saw(self, header: Header) -> None:
+        """Take note of a header that was verified, now or in an earlier session: its epoch may end with it."""
+        epoch = self._epochs.get(header.epoch)
+        if epoch is None or not header.ends_epoch or epoch.last is not None:
+            return
+        closed = self._epochs[epoch.number] = epoch.closed(header)
+        if self.newest is epoch:
+            self.newest = closed
+
+    def discards(self, header: Header) -> bool:
+        """Whether a header that was verified is known by now to stand above the end of its epoch."""
+        epoch = self._epochs.get(header.epoch)
+        if epoch is None:
+            return self.precedes(header.epoch) and header.height > self._oldest.base
+        return epoch.last is not None and header.height > epoch.last
 
     async def follow(self, client: Client) -> Epoch:
         """Ask a node for all epochs after the newest one, and check them.

@@ -114,7 +114,8 @@ class Checker:
             except LedgerError as error:
                 why = f"{client.url} tells of epochs that do not go on from the last one known: {error}"
                 raise NothingToCompare(why) from error
-        if saved is not None and saved.header is not None:
+        if saved is not None and saved.header is not None and not checker.discards(saved.header):
+            checker._chain.saw(saved.header)
             checker._remember(saved.header)
         return checker
 
@@ -189,6 +190,10 @@ class Checker:
         """The header of a block that is known to be final; None if it is not known (any more)."""
         return self._final.get(height)
 
+    def discards(self, header: Header) -> bool:
+        """Whether a header that was once taken for that of a final block is known to be none: its epoch ended below."""
+        return self._chain.discards(header)
+
     async def check_final(self, client: Client, height: int, hashed: bytes) -> None:
         """Check that the block at which an answer holds is final, once for each height.
 
@@ -220,7 +225,7 @@ class Checker:
 
         :returns: The newest one. :raises LedgerError: What it tells is not so. :raises ClientError: It does not answer.
         """
-        return await self._following.run(self._chain.follow, client)
+        return await self._following.run(self._follow_on, client)
 
     def least_height(self, height: int) -> int:
         """The lowest height at which the same data stands as at one that was seen: the one before, if its block is
@@ -257,6 +262,8 @@ class Checker:
                 raise
             await self._following.run(self._follow, client, header.epoch)
             self._chain.verify_header(raw, certificate, descendants)
+        if header.ends_epoch:
+            self._forget_discarded()
         self._remember(header)
         return header
 
@@ -266,7 +273,21 @@ class Checker:
         if self._chain.precedes(epoch):
             await self._chain.follow_back(client, self.genesis)
         else:
-            await self._chain.follow(client)
+            await self._follow_on(client)
+
+    async def _follow_on(self, client: Client) -> Epoch:
+        try:
+            return await self._chain.follow(client)
+        finally:  # as far as it came
+            self._forget_discarded()
+
+    def _forget_discarded(self) -> None:
+        """Believe no block any more that stands above the end of its epoch, which was not known when it was shown."""
+        discarded = [height for height, header in self._final.items() if self._chain.discards(header)]
+        for height in discarded:
+            del self._final[height]
+        if discarded:
+            self.newest = max(self._final, default=0)
 
     def _remember(self, header: Header) -> None:
         if self._final.setdefault(header.height, header) != header:

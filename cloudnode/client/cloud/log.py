@@ -29,6 +29,7 @@ from cloudnode.client.cloud.shared import Shared
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
 from cloudnode.client.places import LogPlace
 from cloudnode.formats.block import Header
+from cloudnode.formats.errors import LedgerError
 from cloudnode.ledger.items import Item, Topic, block_item
 
 if TYPE_CHECKING:
@@ -154,6 +155,9 @@ class ProvenLog:
             if shared is None or shared.has_failed:
                 self._reads[ahead] = Shared(self._read(ahead))
         block = await self._reads[height].wait()
+        while self._checker().discards(block.header):  # read ahead, before it was known that its epoch ended below
+            self._reads[height] = Shared(self._read(height))
+            block = await self._reads[height].wait()
         self._forget()
         return block.items(topic), block.unproven
 
@@ -177,7 +181,11 @@ class ProvenLog:
 
     async def _ask_header(self, height: int, deadline: float | None = None) -> Header:
         async def show(client: Client) -> Header:
-            return await self._checker().learn_final(client, height, waits=True)
+            header = await self._checker().learn_final(client, height, waits=True)
+            before = self._checker().find_final(height - 1)
+            if before is not None and header.parent != before.hash:
+                raise LedgerError("finality_chain", f"Block {height} does not follow on the one before.")
+            return header
 
         try:
             header, _ = await self._questions.ask(partial(self._at, show, height), deadline, hedges=False)
