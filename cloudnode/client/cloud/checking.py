@@ -153,7 +153,10 @@ class Checker:
 
         :param height: At this height or above, which is not above the expiry.
         :raises LedgerError: It is not so. :raises ClientError: The node has no proof.
+        :raises ValueError: The height is above the expiry: the question is wrong, whoever answers.
         """
+        if height > expiry:
+            raise ValueError(f"No state above {expiry} knows of the operation, let alone one from {height} on.")
         params = {"of": "operation", "id": operation_id.hex(), "expiry": expiry}
         told = (await client.call("getproof", params, {"min_height": height})).decode(ToldProof)
         header = await self._verify(client, told)
