@@ -260,7 +260,7 @@ class Client:
         self._last_context = msgspec.Raw(bytes(context))
         try:
             self.newest_height = max(self.newest_height, decode_context(context).height)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._log.warn("The node's answer has a malformed context")
 
     def _notify(self, notification: Incoming) -> None:

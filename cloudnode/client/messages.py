@@ -40,23 +40,34 @@ class Answer(Struct, frozen=True, gc=False):
 
     @property
     def context(self) -> Context | None:
-        """What the answer says of itself, decoded anew each time."""
-        return decode_context(self.raw_context) if bytes(self.raw_context) else None
+        """What the answer says of itself, decoded anew each time.
+
+        :raises AnswerMalformed: It is not of the documented form.
+        """
+        return _decode_told(self.raw_context, Context) if bytes(self.raw_context) else None
 
     @property
     def result(self) -> Any:
-        """The result as a Python value, decoded anew each time."""
-        return msgspec.json.decode(self.raw)
+        """The result as a Python value, decoded anew each time.
+
+        :raises AnswerMalformed: It is no JSON text, as can be seen only now.
+        """
+        return _decode_told(self.raw, Any)
 
     def decode(self, kind: type[T]) -> T:
         """The result as a msgspec type.
 
         :raises AnswerMalformed: It is not of that type.
         """
-        try:
-            return msgspec.json.decode(self.raw, type=kind)
-        except msgspec.DecodeError as error:
-            raise AnswerMalformed(f"The node's answer is not of the documented form: {error}.") from None
+        told: T = _decode_told(self.raw, kind)
+        return told
+
+
+def _decode_told(raw: Raw, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AnswerMalformed(f"The node's answer is not of the documented form: {error}.") from None
 
 
 class _Request(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -67,10 +78,21 @@ class _Request(Struct, frozen=True, gc=False, omit_defaults=True):
     jsonrpc: str = msgspec.field(default="")
 
 
-class _Error(Struct, frozen=True):
+class ToldError(Struct, frozen=True):
+    """An error as a node tells it."""
+
     code: int
     message: str = ""
     data: Any = None
+
+    def remote_error(self, raw_context: bytes = b"") -> RemoteError:
+        """What is raised for it.
+
+        :param raw_context: What the answer says of itself.
+        """
+        data = self.data if isinstance(self.data, dict) else {}
+        name = data.get("code")
+        return RemoteError(self.code, name if isinstance(name, str) else "", self.message, data, raw_context)
 
 
 class Incoming(Struct, frozen=True, gc=False):
@@ -78,7 +100,7 @@ class Incoming(Struct, frozen=True, gc=False):
 
     id: int | None = None
     result: Raw = Raw(b"null")
-    error: _Error | None = None
+    error: ToldError | None = None
     context: Raw = Raw(b"")
     method: str = ""
     params: Raw = Raw(b"null")
@@ -86,13 +108,7 @@ class Incoming(Struct, frozen=True, gc=False):
     @property
     def remote_error(self) -> RemoteError | None:
         """The error that the node answered with, if it did."""
-        error = self.error
-        if error is None:
-            return None
-        data = error.data if isinstance(error.data, dict) else {}
-        name = data.get("code")
-        name = name if isinstance(name, str) else ""
-        return RemoteError(error.code, name, error.message, data, bytes(self.context))
+        return None if self.error is None else self.error.remote_error(bytes(self.context))
 
 
 _decode = msgspec.json.Decoder(Incoming).decode

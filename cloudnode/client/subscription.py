@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from twisted.internet.defer import Deferred
 
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
+from cloudnode.client.messages import ToldError
 from cloudnode.client.places import LogPlace
 
 if TYPE_CHECKING:
@@ -39,17 +40,12 @@ class Notification(Struct, frozen=True):
     subscription: str
     cursor: LogPlace
     items: list[Raw] = []
-    error: dict[str, Any] | None = None
+    error: ToldError | None = None
 
     @property
     def remote_error(self) -> RemoteError | None:
         """The error that ends the subscription, if one does."""
-        if self.error is None:
-            return None
-        data = self.error.get("data") or {}
-        return RemoteError(
-            self.error.get("code", 0), data.get("code", ""), self.error.get("message", "The subscription ended."), data
-        )
+        return None if self.error is None else self.error.remote_error()
 
 
 class Subscribed(Struct, frozen=True):

@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferTimeoutError
 
@@ -68,7 +68,7 @@ class _Page(Struct, frozen=True, gc=False):
 
 
 class _Expiry(Struct, gc=False):
-    expiry: int
+    expiry: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 _read_expiry = msgspec.json.Decoder(_Expiry).decode

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
-from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
+from twisted.internet.defer import CancelledError
+from twisted.internet.defer import TimeoutError as DeferTimeoutError
+from twisted.logger import Logger
+
+from cloudnode.client.errors import AnswerMalformed, ClientError, ConnectionFailed, RemoteError, TimedOut
 from cloudnode.client.retrying import is_transient
+from cloudnode.formats.errors import LedgerError
+
+_log = Logger()
 
 BEHIND = frozenset({"height_not_reached", "height_future", "operation_future", "not_provable"})
 """What a node answers that has not come as far as others."""
@@ -52,6 +61,22 @@ class SessionClosed(ConnectionFailed):
 def not_shown(url: str, error: RemoteError) -> ConnectionFailed:
     """A node that answers, and does not bring what its answer is checked with: no lie, and of no use."""
     return ConnectionFailed(f"{url} does not show what its answer is checked with: {error.message}")
+
+
+@contextmanager
+def reading(url: str) -> Iterator[None]:
+    """Around what reads a node's answers: what nobody foresaw there is a malformed answer, so that another node is
+    asked, and never ends what the caller does.
+
+    :param url: The node. :raises AnswerMalformed: In place of any error that is none of a client's.
+    """
+    try:
+        yield
+    except (ClientError, LedgerError, CancelledError, DeferTimeoutError):
+        raise
+    except Exception as error:
+        _log.warn("What {url} answered can't be read: {error!r}", url=url, error=error)
+        raise AnswerMalformed(f"What {url} answered can't be read: {error!r:.200}.") from error
 
 
 def remedy(error: BaseException) -> Remedy:

@@ -22,7 +22,7 @@ from cloudnode.client.cloud.accusing import Accusation, gather_evidence
 from cloudnode.client.cloud.checking import Checker
 from cloudnode.client.cloud.connections import Connections
 from cloudnode.client.cloud.directory import Directory, Place
-from cloudnode.client.cloud.errors import AnswerFalse
+from cloudnode.client.cloud.errors import AnswerFalse, reading
 from cloudnode.client.cloud.saved import SavedSession
 from cloudnode.client.cloud.stunbook import Sighting
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
@@ -127,9 +127,9 @@ class Nodes:
         async def visit(place: Place) -> None:
             try:
                 client = await self._meet(place)
-            except ClientError as error:
+            except Exception as error:  # whatever it is: whoever waits is to learn that none is left
                 failed.append(place)
-                troubles.append(error.message)
+                troubles.append(str(error))
                 if len(failed) == len(places) and not done.called:
                     done.callback(False)
             else:
@@ -257,8 +257,9 @@ class Nodes:
         if self.checker is not None:
             gathering = Deferred.fromCoroutine(gather_evidence(self.checker, client, method, params, height))
             try:
-                found = await gathering.addTimeout(PATIENCE, self._clock)
-            except DeferTimeoutError:
+                with reading(place.url):
+                    found = await gathering.addTimeout(PATIENCE, self._clock)
+            except (ClientError, DeferTimeoutError):
                 found = None
         self._connections.drop(place, ConnectionFailed(f"{place.url} was left: {lie}"))
         node, evidence = found or (place.node, b"")
@@ -312,11 +313,12 @@ class Nodes:
         client = await self.connect(place)
         try:
             begun = self._clock.seconds()
-            info = (await client.call("getnodeinfo", timeout=PATIENCE)).result
-            self.directory.answered(place, self._clock.seconds() - begun)
-            await self._learning.run(self._learn, place, client, info)
-            self.directory.told_info(place, info)
-            await self._look(place, client)
+            with reading(place.url):
+                info = (await client.call("getnodeinfo", timeout=PATIENCE)).result
+                self.directory.answered(place, self._clock.seconds() - begun)
+                await self._learning.run(self._learn, place, client, info)
+                self.directory.told_info(place, info)
+                await self._look(place, client)
         except (ConnectionFailed, TimedOut) as error:
             self.failed(place, error)
             raise
@@ -330,10 +332,11 @@ class Nodes:
         peers = Deferred.fromCoroutine(self._ask_for_others(client, "getpeerinfo"))
         stun = Deferred.fromCoroutine(self._ask_for_others(client, "getstuninfo"))
         try:
-            self.directory.told_peers(place, await peers)
-            for sighting in self._sightings(await stun):
-                if sighting.is_behind:
-                    self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
+            with reading(place.url):
+                self.directory.told_peers(place, await peers)
+                for sighting in self._sightings(await stun):
+                    if sighting.is_behind:
+                        self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
         except (ConnectionFailed, TimedOut) as error:
             self.failed(place, error)
             raise
@@ -373,7 +376,8 @@ class Nodes:
                 context = (await client.call("getdatahash", timeout=PATIENCE)).context
                 height = 0 if context is None else context.height
             else:
-                weighed = await self.checker.weigh_state(client)
+                with reading(place.url):
+                    weighed = await self.checker.weigh_state(client)
                 height, place.node, place.signer = weighed.height, weighed.node, weighed.node
                 if weighed.evidence is not None:
                     lie = "evidence: it signed another state than the validators"

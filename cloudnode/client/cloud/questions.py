@@ -19,7 +19,7 @@ from cloudnode.client.cloud.answers import CloudAnswer, Denied
 from cloudnode.client.cloud.asking import Asking
 from cloudnode.client.cloud.checking import Checked, read_context, wants_proof
 from cloudnode.client.cloud.directory import Place
-from cloudnode.client.cloud.errors import BEHIND, AnswerStale, NotEnoughNodes, SessionClosed, not_shown, remedy
+from cloudnode.client.cloud.errors import BEHIND, AnswerStale, NotEnoughNodes, SessionClosed, not_shown, reading, remedy
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
 from cloudnode.client.cloud.session import OF_THE_NODE, Session, goes_back
@@ -133,7 +133,8 @@ class Questions:
         """
         client = await self._nodes.connect(place)
         try:
-            return await work(client)
+            with reading(place.url):
+                return await work(client)
         except LedgerError as lie:
             raise self._nodes.accuse(place, client, lie, method, params, height) from lie
         except RemoteError as error:
@@ -179,13 +180,14 @@ class Questions:
         checked: Checked = "none"
         height = 0
         try:
-            height = read_context(bytes(answer.raw_context)).height
-            if goes_back(question.context, height):
-                raise self._stale(place, question, height)
-            if self._nodes.checker is not None:
-                checked = await self._nodes.checker.check(
-                    client, question.method, question.params, answer, proof=question.proof
-                )
+            with reading(place.url):
+                height = read_context(bytes(answer.raw_context)).height
+                if goes_back(question.context, height):
+                    raise self._stale(place, question, height)
+                if self._nodes.checker is not None:
+                    checked = await self._nodes.checker.check(
+                        client, question.method, question.params, answer, proof=question.proof
+                    )
         except LedgerError as lie:
             raise self._nodes.accuse(place, client, lie, question.method, question.params, height) from lie
         except RemoteError as error:
@@ -196,10 +198,11 @@ class Questions:
         assert self._nodes.checker is not None
         height = 0
         try:
-            height = read_context(error.raw_context).height
-            if goes_back(question.context, height):
-                return self._stale(place, question, height)
-            checked = await self._nodes.checker.check_denial(client, question.method, question.params, error)
+            with reading(place.url):
+                height = read_context(error.raw_context).height
+                if goes_back(question.context, height):
+                    return self._stale(place, question, height)
+                checked = await self._nodes.checker.check_denial(client, question.method, question.params, error)
         except LedgerError as lie:
             return self._nodes.accuse(place, client, lie, question.method, question.params, height)
         except RemoteError as other:
