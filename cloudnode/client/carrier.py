@@ -12,6 +12,9 @@ from twisted.internet.defer import Deferred
 
 from cloudnode.client.errors import ClientError, ConnectionFailed
 
+MESSAGE_BYTES = 16 * 1024 * 1024
+"""The longest message that a carrier takes."""
+
 
 class Receiver(Protocol):
     """Whom a carrier delivers to."""

@@ -13,14 +13,15 @@ import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseNeverReceived, readBody
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from cloudnode.client.address import NodeAddress
-from cloudnode.client.carrier import Receiver
+from cloudnode.client.carrier import MESSAGE_BYTES, Receiver
 from cloudnode.client.errors import AnswerMalformed, ClientError, ConnectionFailed, RemoteError
+from cloudnode.client.httpbody import read_body
 from cloudnode.client.messages import decode_incoming
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
 from cloudnode.transports.requestbody import RequestBody
@@ -120,8 +121,8 @@ class HttpCarrier:
     async def _exchange(self, body: bytes) -> bytes:
         try:
             response = await self._request(body)
-            answer = bytes(await readBody(response))
-        except CancelledError:
+            answer = await read_body(response, MESSAGE_BYTES)
+        except (CancelledError, ClientError):
             raise
         except Exception as error:
             raise self._explain(error) from error

@@ -14,15 +14,12 @@ from txaio import tx
 from zope.interface import implementer
 
 from cloudnode.client.address import NodeAddress
-from cloudnode.client.carrier import Receiver
+from cloudnode.client.carrier import MESSAGE_BYTES, Receiver
 from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
 from cloudnode.transports.frames import make_masked_text
 from cloudnode.transports.patience import limit_unacknowledged
-
-MESSAGE_BYTES = 16 * 1024 * 1024
-"""The longest answer that is taken."""
 
 PING_SECONDS = 20.0
 """After so long a silence, and again to wait for the pong, so that a dead connection is noticed."""
