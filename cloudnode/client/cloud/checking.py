@@ -183,7 +183,10 @@ class Checker:
         proof = read_proof(bytes(answer.raw_context))
         header = await self._verify(client, proof)
         node = signed.answer.node
-        evidence = weigh(proof.yardstick(header), node, signed, bytes(answer.raw))
+        yardstick = proof.yardstick(header)
+        evidence = weigh(yardstick, node, signed, bytes(answer.raw))
+        if evidence is None and not yardstick.state:
+            raise LedgerError("proof_node_missing", "The proof leaves out what shows the sums.")
         if evidence is not None:
             # The header may have been known already; whoever gets the evidence goes by what came with it.
             self._chain.verify_header(*proof.finality())

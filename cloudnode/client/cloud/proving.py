@@ -35,7 +35,11 @@ POSITIONS: dict[str, tuple[str, ...]] = {
 """The methods that prove their answers, each with its parameters in the order in which they are given by position."""
 
 
-class _Rating(Struct, frozen=True):
+class _Record(Record, frozen=True, forbid_unknown_fields=True):
+    """One that is proven in full: what it had besides, no proof would cover."""
+
+
+class _Rating(Struct, frozen=True, forbid_unknown_fields=True):
     record: str
     account: str
     stars: int
@@ -48,8 +52,17 @@ class _Ratings(Struct, frozen=True):
     count: int
 
 
+class _OneRating(Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer to what one account's rating of a record is, which is proven in full as well."""
+
+    ratings: list[_Rating]
+    sum: int
+    count: int
+    next: None = None
+
+
 class _Page(Struct, frozen=True):
-    records: list[Record]
+    records: list[_Record]
 
 
 class _Account(Struct, frozen=True):
@@ -114,14 +127,17 @@ def _check_totals(state: ProvenState, params: dict[str, Any], raw: bytes) -> Pro
 
 
 def _check_record(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
-    told = msgspec.json.decode(raw, type=Record)
+    told = msgspec.json.decode(raw, type=_Record)
     if (told.account, told.collection, told.key) != (params["account"], params["collection"], params["key"]):
         raise LedgerError("proof_row_wrong", "The answer is another record than the one asked for.")
     _compare_record(state, told)
     return "proof"
 
 
-def _compare_record(state: ProvenState, told: Record) -> None:
+def _compare_record(state: ProvenState, told: _Record) -> None:
+    data = bytes(told.data)
+    if told.deleted and data != b"null":
+        raise LedgerError("proof_row_wrong", "A deleted record has no data.")
     state.check_record(
         account=bytes.fromhex(told.account),
         collection=told.collection,
@@ -132,7 +148,7 @@ def _compare_record(state: ProvenState, told: Record) -> None:
         time=told.time,
         live=not told.deleted,
         ref=told.ref,
-        data=b"" if told.deleted else bytes(told.data),
+        data=b"" if told.deleted else data,
     )
     state.check_ratings(told.address, told.ratings_sum, told.ratings_count)
 
@@ -159,7 +175,7 @@ def _check_found(state: ProvenState, params: dict[str, Any], raw: bytes) -> Prov
 
 
 def _check_page(
-    state: ProvenState, params: dict[str, Any], page: list[Record], places: list[Any], after: tuple[int, ...]
+    state: ProvenState, params: dict[str, Any], page: list[_Record], places: list[Any], after: tuple[int, ...]
 ) -> None:
     """Each record stands so, may be on such a page, and is on it once, in its place."""
     for told in page:
@@ -175,18 +191,17 @@ def _check_page(
 
 
 def _check_ratings(state: ProvenState, params: dict[str, Any], raw: bytes) -> Proven:
-    told = msgspec.json.decode(raw, type=_Ratings)
     record, account = params["record"], params.get("account")
     if account is None:
-        state.check_ratings(record, told.sum, told.count)
+        page = msgspec.json.decode(raw, type=_Ratings)
+        state.check_ratings(record, page.sum, page.count)
         return "partly"
     found = state.rating(record, bytes.fromhex(account))
-    expected = (
-        _Ratings([], 0, 0)
-        if found is None
-        else _Ratings([_Rating(record, account, found.stars, LogPlace(found.height, found.index))], found.stars, 1)
-    )
-    if told != expected:
+    expected = _OneRating([], 0, 0)
+    if found is not None:
+        rating = _Rating(record, account, found.stars, LogPlace(found.height, found.index))
+        expected = _OneRating([rating], found.stars, 1)
+    if msgspec.json.decode(raw, type=_OneRating) != expected:
         raise LedgerError("proof_row_wrong")
     return "proof"
 
