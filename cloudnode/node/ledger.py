@@ -686,7 +686,9 @@ class Ledger:
         self.repair = attrs.evolve(self.repair, doing=None, progress=0.0, trouble=trouble)
         if self._state != "repairing":
             return
-        self._damage = damage
+        # That all else was sound is too long ago by now: the next repair compares all rows.
+        self._was_sound = False
+        self._damage = attrs.evolve(damage, spots=None)
         is_diverged = any(finding.startswith(DIVERGED) for finding in self._audit.state.findings)
         self._state = "diverged" if is_diverged else "corrupt"
         self._audit.start(lambda: self.head.height)

@@ -223,11 +223,18 @@ class Repairs:
             mended = Mended(self._ledger.head.height, {}, {}, None)
             if spots.places or spots.indexes:
                 mended = await self._mend_state(spots.indexes, spots.places)
-        except MendingFailed:
+        except NobodyTells:
+            raise
+        except sqlite3.OperationalError as error:
+            raise NobodyTells(f"the database can't be written: {error}") from error
+        except (MendingFailed, sqlite3.DatabaseError) as error:
+            self._log.warn("Not only what was found is damaged, so all rows are compared: {error}", error=error)
             return None
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise NobodyTells(f"the database can't be written: {error}") from error
+        except Exception:
+            # Damaged values can be of any type and size. The repair of all rows takes none of them as it is.
+            self._log.failure("A repair of what was found failed, so all rows are compared")
+            return None
+        if not blocks and not mended.rows_written:
             return None
         return attrs.evolve(mended, others=mended.others | ({"the log": blocks} if blocks else {}))
 

@@ -26,6 +26,9 @@ from cloudnode.store.audit.phase import Audit
 from cloudnode.store.state import ABOVE_ALL_KEYS, ROWS_SQL, WINDOW, first_window_key
 from cloudnode.store.states import StateRoot, load_state
 
+_NODES_A_STEP = 1024
+"""Inner nodes that are looked at in one step: some 10 ms."""
+
 _ROWS_A_STEP = 4096
 """Rows that are checked in one step: some 10 ms."""
 
@@ -56,18 +59,13 @@ def check_roots(audit: Audit) -> Iterator[float]:
 def check_nodes(audit: Audit) -> Iterator[float]:
     """Every inner node that the state root leads to, against what is above it: much less than all rows, so it is known
     before they are looked at."""
-    with audit.snapshot() as connection:
-        height = connection.execute("SELECT max(height) FROM states").fetchone()[0]
-        state = load_state(connection, height) or StateRoot.empty(height)
-        for table in TABLES:
-            check = _TableCheck(audit, connection, table.number)
-            pending = [("", state.entries[table.number])]
-            while pending:
-                slot, entry = pending.pop()
-                node = check.open_node(slot, entry) if entry_rows(entry) > PAGE_ROWS else None
-                if node is not None:
-                    pending += ((node.path + digit, child) for digit, child in node.children.items())
-            yield (table.number + 1) / len(TABLES)
+    for number, table in enumerate(TABLES):
+        pending = [""]
+        while pending:
+            with audit.snapshot() as connection:
+                pending = _TableCheck(audit, connection, table.number).check_nodes(pending)
+            at = int(pending[-1][:4].ljust(4, "0"), 16) / 0x10000 if pending else 1.0
+            yield (number + at) / len(TABLES)
 
 
 def check_state(audit: Audit) -> Iterator[float]:
@@ -121,6 +119,30 @@ class _TableCheck:
         for prefix in empty_prefixes(at, node):
             self._check_part(prefix, EMPTY_ENTRY)
         return [node.path + digit for digit in sorted(node.children)]
+
+    def check_nodes(self, slots: list[str]) -> list[str]:
+        """Look at so many inner nodes under some slots as make a step, the last slot first.
+
+        :return: The slots that are still to be looked at.
+        """
+        pending: list[tuple[str, bytes | None]] = [(slot, None) for slot in slots]
+        opened = 0
+        while pending and opened < _NODES_A_STEP:
+            slot, entry = pending.pop()
+            if entry is None:  # from an earlier step, of maybe an earlier state
+                found = self._descend(slot)
+                if found is None:
+                    continue
+                slot, entry = found
+            if entry_rows(entry) <= PAGE_ROWS:
+                continue
+            opened += 1
+            node = self.open_node(slot, entry)
+            if node is not None:
+                for digit in sorted(node.children, reverse=True):
+                    if entry_rows(node.children[digit]) > PAGE_ROWS:
+                        pending.append((node.path + digit, node.children[digit]))
+        return [slot for slot, _ in pending]
 
     def _descend(self, slot: str) -> tuple[str, bytes] | None:
         """The greatest part of the table under a slot that has an entry, with that entry; the page around the slot if

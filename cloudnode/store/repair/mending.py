@@ -8,8 +8,14 @@ replaced. Then come what follows from the rows: inner nodes, scores, totals, wor
 written again. All of it becomes visible with the commit, or nothing does.
 
 Where it is known what is damaged, and that all the rest was found sound a while ago, only those places are looked at,
-and what follows from their rows is made anew: a moment instead of seconds for each million rows. An audit of all
-follows every repair, and if it finds more, the next repair looks at everything.
+and what follows from their rows is made anew: a moment instead of seconds for each million rows. More may be damaged
+than was known, so such a repair is given up, and one of all rows follows, if it replaces nothing, if more rows were too
+many there than were missing (their keys may be altered: then they are missing elsewhere), or if a block above does not
+make again the state that was kept for its height, or that a header names. Thus each state that is kept has the root
+that it had, and rows are never lost behind a root that was made from what is left of them.
+
+An audit of all follows every repair. It compares all rows with the newest state's root and each kept root with the
+headers, and the next header names the newest one. If it finds more, the next repair looks at everything.
 
 History, the rows of the tables named ``_old``, follows from nothing that is kept. If it is damaged, or the state at
 that height was not the signed one when it was written, it is given up: the lowest height that can be read is then that
@@ -24,6 +30,7 @@ from typing import Any
 
 import attrs
 
+from cloudnode.formats.block import Header
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.nodes import EMPTY_ENTRY, RATINGS, RECORDS, TABLES
@@ -106,6 +113,8 @@ class StateMending:
         self._connection = connection
         self._genesis = genesis
         self._blocks: list[tuple[Block, list[Operation]]] = []
+        self._roots_above: dict[int, bytes] = {}
+        self._surplus = {table.number: 0 for table in TABLES}
         self._tries: list[RowsTrie] = []
         self._sums = RatingSums()
         self._replaced: dict[str, int] = {}
@@ -133,6 +142,9 @@ class StateMending:
                 self._connection.execute(f'REINDEX "{name}"')
             self._replaced["indexes"] = len(remake_indexes)
         self._blocks = list(self._take_blocks())
+        self._roots_above = dict(
+            self._connection.execute("SELECT height, root FROM states WHERE height > ?", (self.height,))
+        )
         # Before blocks are taken back, which takes damaged old rows away without a trace.
         self._lost_history = why_history_is_lost(self._connection, self.height)
         self._words_are_good = rewind(self._connection, self.height) and self._words_are_good
@@ -146,9 +158,7 @@ class StateMending:
         read = 0
         for table in TABLES:
             number = table.number
-            dropped = drop_misshapen(self._connection, number)
-            if dropped and number == RECORDS:
-                self._words_are_good = False
+            self._drop_misshapen(number)
             on_rows = self._sums.add if number == RATINGS else None
             trie = RowsTrie(self._connection, number, self.height, on_rows)
             self._tries.append(trie)
@@ -159,7 +169,10 @@ class StateMending:
             self._differ(table.number, "", true.entries[table.number])
 
     def compare_at(self, true: StateRoot, places: Iterable[Place]) -> None:
-        """:meth:`compare` for some places only, and what follows from the rows there."""
+        """:meth:`compare` for some places only, and what follows from the rows there.
+
+        Nothing may be known of damage elsewhere: :meth:`finish` raises MendingFailed if there are signs of it.
+        """
         self._true = true
         affected = self._affected = Affected()
         prefixes: dict[int, list[str]] = {table.number: [] for table in TABLES}
@@ -168,9 +181,18 @@ class StateMending:
             affected.take_place(number, prefix)
         self._drop_unsound_at(prefixes[RECORDS])
         for table in TABLES:
-            trie = RowsTrie(self._connection, table.number, self.height)
+            number, entry = table.number, true.entries[table.number]
+            trie = RowsTrie(self._connection, number, self.height)
+            if not trie.is_led_to(entry):
+                self._drop_misshapen(number)
+            try:
+                trie.compare_at(entry, prefixes[number])
+            except (TypeError, ValueError):
+                # No page holds a row that is there. To look for such rows costs more than all else, so it is done now.
+                self._drop_misshapen(number)
+                trie = RowsTrie(self._connection, number, self.height)
+                trie.compare_at(entry, prefixes[number])
             self._tries.append(trie)
-            trie.compare_at(true.entries[table.number], prefixes[table.number])
         for table in TABLES:
             self._differ(table.number, "", true.entries[table.number])
 
@@ -190,6 +212,7 @@ class StateMending:
         """Replace the rows under a slot by true ones (:func:`cloudnode.ledger.chunks.read_chunk`)."""
         trie = self._tries[chunk.table]
         present = dict(trie.rows(*key_range(chunk.slot)))
+        self._surplus[chunk.table] += len(present) - len(chunk.rows)
         keys, words_are_good = replace_rows(self._connection, present, chunk, self._dropped)
         self._words_are_good = self._words_are_good and words_are_good
         if self._affected is not None:
@@ -203,9 +226,12 @@ class StateMending:
     def finish(self) -> Mended:
         """Make anew what follows from the rows, write the blocks above again, and commit.
 
-        :raises MendingFailed: The rows are not those that were signed after all.
+        :raises MendingFailed: The rows are not those that were signed after all, or may not be where nobody looked.
         """
         connection, true = self._connection, self._true
+        for table, surplus in self._surplus.items():
+            if self._affected is not None and surplus > 0:
+                raise MendingFailed(f"table {TABLES[table].name}: {surplus} rows too many, maybe missing elsewhere")
         for trie in self._tries:
             if trie.entry("") != true.entries[trie.table]:
                 raise MendingFailed(f"table {TABLES[trie.table].name} is not what was signed for height {self.height}")
@@ -226,8 +252,11 @@ class StateMending:
             connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
             others["words"] = 1
         self._write_blocks()
+        mended = Mended(self.height, self._replaced, {name: count for name, count in others.items() if count}, lost)
+        if self._affected is not None and not mended.rows_written:
+            raise MendingFailed("nothing is wrong in the places that were found")
         connection.execute("COMMIT")
-        return Mended(self.height, self._replaced, {name: count for name, count in others.items() if count}, lost)
+        return mended
 
     def abandon(self) -> None:
         """Leave everything as it was, whatever the state of this is."""
@@ -248,31 +277,38 @@ class StateMending:
 
     def _drop_unsound_records(self) -> None:
         """Remove records whose content is not what their digest says: the trie binds no more than the digest."""
-        last = -(2**63)
-        while True:
-            rows = self._connection.execute(
-                f"SELECT {RECORD_COLUMNS} FROM records WHERE position > ? ORDER BY position LIMIT 1000", (last,)
-            ).fetchall()
-            if not rows:
-                return
-            last = rows[-1][0]
-            self._drop_unsound(rows)
+        self._drop_unsound(self._connection.execute(f"SELECT {RECORD_COLUMNS} FROM records ORDER BY position"))
 
     def _drop_unsound_at(self, prefixes: Iterable[str]) -> None:
-        for prefix in prefixes:
+        outer = "none"
+        for prefix in sorted(prefixes):
+            if prefix.startswith(outer):
+                continue
+            outer = prefix
+            if not prefix:
+                self._drop_unsound_records()
+                continue
             low, high = key_range(prefix)
             self._drop_unsound(
                 self._connection.execute(
                     f"SELECT {RECORD_COLUMNS} FROM records WHERE hash >= ? AND hash < ?",
                     (low, ABOVE_ALL_KEYS if high is None else high),
-                ).fetchall()
+                )
             )
 
     def _drop_unsound(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """:param rows: As they are read: with their data they may be more than fits into memory."""
         unsound = [row[0] for row in rows if not record_is_sound(row)]
         self._dropped.update(unsound)
+        self._surplus[RECORDS] += len(unsound)
         for position in unsound:
             self._connection.execute("DELETE FROM records WHERE position = ?", (position,))
+
+    def _drop_misshapen(self, table: int) -> None:
+        dropped = drop_misshapen(self._connection, table)
+        self._surplus[table] += dropped
+        if dropped and table == RECORDS:
+            self._words_are_good = False
 
     def _spoil_unsound_settings(self) -> None:
         """Have rows of the system table differ whose content is not what their hashes say."""
@@ -316,3 +352,13 @@ class StateMending:
                 except StopIteration as done:
                     state, _ = done.value
                     break
+            if self._affected is not None:
+                self._check_root(state)
+
+    def _check_root(self, state: StateRoot) -> None:
+        """See that a block made the state which it made before, and which the headers name."""
+        roots = {self._roots_above.get(state.height)}
+        headers = (Header.decode(block.header) for block, _ in self._blocks)
+        roots |= {header.root for header in headers if header.root_height == state.height}
+        if roots != {state.root}:
+            raise MendingFailed(f"block {state.height} makes another state than before: more is damaged than was found")

@@ -99,15 +99,20 @@ class RowsTrie:
                 self.changes[slot] = None
         return self._entry
 
+    def is_led_to(self, entry: bytes) -> bool:
+        """Whether the stored node at the top is the one that the table's entry names; else :meth:`compare_at` reads all
+        rows."""
+        top = self._stored("")
+        return entry_rows(entry) > PAGE_ROWS and top is not None and sha256(top).digest() == entry[:32]
+
     def compare_at(self, entry: bytes, prefixes: Iterable[str]) -> bytes:
         """:meth:`compare` for the rows under some prefixes; elsewhere the rows are taken to be what the nodes say.
 
         :param entry: The one that the table is to have.
         :return: The table's entry.
         """
-        top = self._stored("")
         self._entry = entry
-        if entry_rows(entry) <= PAGE_ROWS or top is None or sha256(top).digest() != entry[:32]:
+        if not self.is_led_to(entry):
             return self.compare()
         for prefix in sorted(prefixes):
             self._entry = self._made_at("", self._entry, prefix)

@@ -9,6 +9,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.ledger.trie import InnerNode
 from cloudnode.store.audit import state
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, phase_steps
@@ -122,6 +123,31 @@ class AuditTests(SynchronousTestCase):
             Path(self.network.path).write_bytes(self.sound)
             self.alter(statement)
             self.assertIn(sentence, "\n".join(findings_of(self.network)), statement)
+
+    def test_nodes_in_steps(self) -> None:
+        """Each inner node is looked at in steps that keep no transaction open in between, while blocks come."""
+        self.patch(state, "_NODES_A_STEP", 3)
+        connection = connect(self.network.path)
+        self.addCleanup(connection.close)
+        slots = {name for (name,) in connection.execute("SELECT slot FROM trie")}
+        opened: Counter[str] = Counter()
+        open_node = state._TableCheck.open_node
+
+        def note(check: state._TableCheck, slot: str, entry: bytes) -> InnerNode | None:
+            opened[f"{check._table}{slot}"] += 1
+            return open_node(check, slot, entry)
+
+        self.patch(state._TableCheck, "open_node", note)
+        audit = Audit(connection, self.network.genesis)
+        done = []
+        for share in phase_steps(audit, "nodes"):
+            self.assertFalse(connection.in_transaction)
+            done.append(share)
+        self.assertEqual((audit.findings, set(opened)), ([], slots))
+        self.assertGreater(len(done), len(slots) / 3)
+        self.assertEqual(done, sorted(done))
+        # The way down is gone again in each step.
+        self.assertLess(opened.total(), 3 * len(slots))
 
     def test_any_flipped_byte(self) -> None:
         """One flipped byte in any live cell of any table or index is found."""

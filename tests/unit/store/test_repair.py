@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -13,10 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.formats.block import Header
 from cloudnode.ledger.chunks import read_chunk, read_node, read_state, slot_name
 from cloudnode.ledger.reading import Spots
+from cloudnode.store.audit import state
 from cloudnode.store.audit.phase import Audit
 from cloudnode.store.audit.phases import OFFLINE_PHASES, PROCESS_PHASES, audit_steps, phase_steps
 from cloudnode.store.connection import connect
 from cloudnode.store.parts import PartLimits, StateParts
+from cloudnode.store.repair import mending as mending_module
+from cloudnode.store.repair import rowsup
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import read_block, replace_block
 from cloudnode.store.repair.mending import Mended, StateMending
@@ -79,12 +83,16 @@ class Source:
                     mending.take_node(each, read_node(each.table, each.slot, each.entry, nodes[1][0]))
 
 
-def find_spots(path: str, network: SmallNetwork) -> Spots | None:
-    """What the audit of a running node says is wrong, if it says where."""
+def find_spots(path: str, network: SmallNetwork, *, at_once: bool = False) -> Spots | None:
+    """What the audit of a running node says is wrong, if it says where.
+
+    :param at_once: After the first step that finds something, as a running node has it.
+    """
     with closing(connect(path)) as connection:
         audit = Audit(connection, network.genesis)
         for _ in audit_steps(audit, PROCESS_PHASES):
-            pass
+            if at_once and audit.findings:
+                break
         assert audit.findings
         places, indexes = tuple(sorted(audit.places)), tuple(sorted(audit.indexes))
         return Spots(tuple(sorted(audit.heights)), places, indexes) if audit.is_local else None
@@ -195,20 +203,16 @@ class RepairTests(SynchronousTestCase):
         for statement, most in (
             (f"UPDATE ratings SET value = x'0300000000000000010000000a' WHERE key = {key}", 32),
             (f"DELETE FROM ratings WHERE key = {key}", 33),
-            ("INSERT INTO ratings VALUES (zeroblob(64), x'0300000000000000010000000a')", 32),
             (f"UPDATE records SET data = '{{\"title\":\"other\"}}' WHERE position = {first}", 512),
             (f"UPDATE records SET account = zeroblob(32) WHERE position = {first}", 512),
             ("UPDATE window SET value = zeroblob(14) WHERE key = (SELECT key FROM window LIMIT 1 OFFSET 700)", 512),
-            ("DELETE FROM window WHERE key = (SELECT max(key) FROM window)", 512),
+            ("DELETE FROM window WHERE key = (SELECT key FROM window LIMIT 1 OFFSET 700)", 512),
             ("UPDATE accounts SET value = zeroblob(76) WHERE key = (SELECT min(key) FROM accounts)", 512),
             ("DELETE FROM accounts WHERE key = (SELECT min(key) FROM accounts)", 512),
-            ("UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT max(slot) FROM trie)", 0),
-            ("UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT min(slot) FROM trie)", 0),
             ("DELETE FROM trie WHERE slot = (SELECT max(slot) FROM trie JOIN trie_old USING (slot))", 0),
             ("INSERT INTO trie VALUES ('1a5b', 3, x'00', 0)", 0),
             ("UPDATE scores SET sum = sum + 1 WHERE created = (SELECT min(created) FROM scores)", 0),
             ("DELETE FROM scores WHERE created = (SELECT min(created) FROM scores_old)", 0),
-            ("UPDATE totals SET stars = 'x' WHERE key = (SELECT min(key) FROM totals)", 0),
         ):
             self.alter(statement)
             spots = find_spots(self.path, self.network)
@@ -243,6 +247,105 @@ class RepairTests(SynchronousTestCase):
         self.assertNotEqual(findings(self.path, self.network), [])
         mend(self.path, self.true, self.network)
         self.check_same()
+
+    def check_spots_fail(self, spots: Spots | None) -> None:
+        """A repair of these places is given up with nothing changed, and one of all succeeds."""
+        self.assertIsNotNone(spots)
+        before = contents(self.path)
+        self.assertRaises(MendingFailed, mend, self.path, self.true, self.network, spots)
+        self.assertEqual(contents(self.path), before)
+        mend(self.path, self.true, self.network)
+        self.check_same()
+
+    def test_row_elsewhere(self) -> None:
+        """A row whose key was altered is too many in one place and missing in another one, which was not looked at."""
+        self.patch(state, "_ROWS_A_STEP", 64)
+        self.patch(rowsup, "_PORTION", 64)
+        self.patch(mending_module, "CHUNK_ROWS", 32)
+        for table, key in (("records", "hash"), ("ratings", "key")):
+            with closing(connect(self.path)) as connection:
+                (last,) = connection.execute(f"SELECT max({key}) FROM {table}").fetchone()
+            self.alter(f"UPDATE {table} SET {key} = ? WHERE {key} = ?", bytes([last[0] & 0x7F]) + last[1:], last)
+            self.check_spots_fail(find_spots(self.path, self.network, at_once=True))
+
+    def test_stray_row(self) -> None:
+        """A row that has no place may be one that is missing elsewhere."""
+        self.alter("INSERT INTO ratings VALUES (zeroblob(64), x'0300000000000000010000000a')")
+        self.check_spots_fail(find_spots(self.path, self.network))
+
+    def test_newer_than_the_height(self) -> None:
+        """What the blocks above wrote is mended by taking them back; that nothing else was to be done is no proof."""
+        for statement in (
+            "UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT min(slot) FROM trie)",
+            "UPDATE trie SET node = zeroblob(70) WHERE slot = (SELECT max(slot) FROM trie)",
+            "DELETE FROM window WHERE key = (SELECT max(key) FROM window)",
+            "UPDATE totals SET stars = 'x' WHERE key = (SELECT min(key) FROM totals)",
+        ):
+            self.alter(statement)
+            self.check_spots_fail(find_spots(self.path, self.network))
+
+    def test_nothing_at_the_spots(self) -> None:
+        """A place at which nothing is wrong says that something else is."""
+        self.check_spots_fail(Spots(places=((1, "7"),)))
+
+    def test_other_root_above(self) -> None:
+        """Blocks above the height that make another state of what is there show that more is damaged."""
+        self.patch(rowsup, "_PORTION", 64)
+        with closing(connect(self.path)) as connection:
+            rows = connection.execute("SELECT key, value FROM ratings ORDER BY key").fetchall()
+        newest = {key[0] for key, value in rows if int.from_bytes(value[1:9], "big") == 30}
+        near = next(key for key, value in rows if int.from_bytes(value[1:9], "big") < 30 and key[0] in newest)
+        self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT min(position) FROM records)")
+        spots = find_spots(self.path, self.network)
+        self.alter("DELETE FROM ratings WHERE key = ?", near)
+        self.check_spots_fail(spots)
+
+    def test_state_above_is_missing(self) -> None:
+        """Where nothing tells what a state above was, all is compared."""
+        self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT min(position) FROM records)")
+        spots = find_spots(self.path, self.network)
+        self.alter("DELETE FROM states WHERE height = (SELECT max(height) FROM states)")
+        self.check_spots_fail(spots)
+
+    def test_audit_goes_by_signed_roots(self) -> None:
+        """A state that agrees with itself is found by the root in the header for its height."""
+        with closing(connect(self.path)) as connection:
+            height, preimage = connection.execute("SELECT height, preimage FROM states WHERE height = 29").fetchone()
+            other = StateRoot.from_preimage(height, preimage)
+            other = other.with_entry(3, other.entries[1])
+            connection.execute("DELETE FROM states WHERE height = 29")
+            other.store(connection)
+        self.assertEqual(
+            findings(self.path, self.network), ["block 30: the root of height 29 is not the one kept"]
+        )
+
+    def test_misshapen_row_below_a_damaged_node(self) -> None:
+        """A row that no page can hold is missed where only the place of the node above all is looked at."""
+        self.alter("UPDATE trie SET node = zeroblob(9) WHERE slot = '1'")
+        self.alter("UPDATE ratings SET value = x'03' WHERE key = (SELECT key FROM ratings LIMIT 1 OFFSET 50)")
+        mended = mend(self.path, self.true, self.network, find_spots(self.path, self.network))
+        self.assertEqual(mended.rows, {"ratings": 1})
+        self.check_same()
+
+    def test_large_records(self) -> None:
+        """However many records lie under a place, they are not all in memory at once."""
+        size = 60_000
+        with closing(connect(self.path)) as connection:
+            connection.execute(f"UPDATE records SET data = printf('%.*c', {size}, 'x')")
+            (records,) = connection.execute("SELECT count(*) FROM records").fetchone()
+            connection.execute("BEGIN")
+            repair = StateMending(connection, self.network.genesis, 29)
+            for prefixes in ([""], ["0", "07", "0", ""], [f"{digit:x}" for digit in range(16)]):
+                tracemalloc.start()
+                try:
+                    repair._drop_unsound_at(prefixes)
+                    _, most = tracemalloc.get_traced_memory()
+                finally:
+                    tracemalloc.stop()
+                self.assertLess(most, records * size // 10)
+                self.assertEqual(connection.execute("SELECT count(*) FROM records").fetchone(), (0,))
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN")
 
     def test_few_rows_travel(self) -> None:
         """Only what lies near the damage is asked for."""
