@@ -1,14 +1,15 @@
 """Subscriptions: what a node tells by itself, one item at a time, each with its cursor.
 
-A consumer may be slower than the network. Items wait for it up to :data:`WAITING_MAX`; then the subscription is ended
-at the node, and made again after the last cursor once the consumer has taken what waited. The node does the same with
-a connection that is not read. In both cases nothing is missed and nothing comes twice.
+A consumer may be slower than the network. Items wait for it up to :data:`WAITING_MAX` and :data:`BYTES_MAX`; then the
+subscription is ended at the node, and made again after the last cursor once the consumer has taken what waited. The
+node does the same with a connection that is not read. In both cases nothing is missed and nothing comes twice.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import msgspec
 from msgspec import Raw, Struct
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from cloudnode.client.client import Client
 
 WAITING_MAX = 10_000
+"""Items that wait for the consumer."""
+
+BYTES_MAX = 8 * 1024 * 1024
+"""Their bytes, and those of one notification more."""
 
 
 class Item(Struct, frozen=True, gc=False):
@@ -71,7 +76,8 @@ _decode_place = msgspec.json.Decoder(_Place).decode
 
 def split_items(notification: Notification) -> list[Item]:
     """A notification's items, each with its own cursor."""
-    return [Item(_decode_place(raw).place(), raw) for raw in notification.items]
+    # Copied: an item that is kept would keep the whole message.
+    return [Item(_decode_place(raw).place(), raw.copy()) for raw in notification.items]
 
 
 class Subscription:
@@ -90,11 +96,13 @@ class Subscription:
         self._id: str | None = None
         self._reached = cursor
         self._items: deque[Item] = deque()
+        self._bytes = 0
         self._failure: Exception | None = None
         self._next: Deferred[None] | None = None
         self._is_overfull = False
         self._begin(subscription_id)
-        client.lost.addCallback(self._lost)
+        # The client outlives many of them, and can't be made to forget whom it tells.
+        client.lost.addCallback(_tell_lost, ref(self))
         client.moved.add(self._moved)
 
     def __aiter__(self) -> Subscription:
@@ -110,6 +118,7 @@ class Subscription:
             self._next = Deferred()
             await self._next
         item = self._items.popleft()
+        self._bytes -= len(bytes(item.raw))
         self.cursor = item.cursor
         return item
 
@@ -140,8 +149,9 @@ class Subscription:
         for item in split_items(notification):
             if item.cursor > self._reached:
                 self._items.append(item)
+                self._bytes += len(bytes(item.raw))
         self._reached = max(self._reached, notification.cursor)
-        if len(self._items) > WAITING_MAX:
+        if len(self._items) > WAITING_MAX or self._bytes > BYTES_MAX:
             self._is_overfull = True
             Deferred.fromCoroutine(self._end_at_node()).addErrback(lambda _: None)
         self._wake()
@@ -173,9 +183,9 @@ class Subscription:
         except ClientError as error:
             self._fail(error)
 
-    def _lost(self, reason: Any) -> Any:
+    def lost(self, reason: ConnectionFailed | None) -> None:
+        """The connection is lost, or was closed here if there is no reason."""
         self._fail(reason or ConnectionFailed("The connection was closed."))
-        return reason
 
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
@@ -187,6 +197,13 @@ class Subscription:
         waiting, self._next = self._next, None
         if waiting is not None and not waiting.called:
             waiting.callback(None)
+
+
+def _tell_lost(reason: Any, subscription: ref[Subscription]) -> Any:
+    told = subscription()
+    if told is not None:
+        told.lost(reason)
+    return reason
 
 
 async def ask(client: Client, topic: str, wanted: dict[str, Any], after: LogPlace | None) -> Subscribed:

@@ -33,7 +33,7 @@ from cloudnode.client.cloud.errors import SessionClosed
 from cloudnode.client.cloud.log import ProvenLog
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
-from cloudnode.client.cloud.questions import Questions
+from cloudnode.client.cloud.questions import HEADER_SECONDS, Questions
 from cloudnode.client.cloud.saved import (
     SavedSession,
     StateInvalid,
@@ -383,7 +383,7 @@ class Cloud:
             return await self._begin(topic, wanted, cursor, None)
 
         opened = await self._begin(topic, wanted, after, self._clock.seconds() + self._timeout)
-        return ServedSubscription(begin, self._take_item, self._subscriptions.discard, opened, moved)
+        return ServedSubscription(begin, self._take_item, self._subscriptions.discard, opened, moved, self._clock)
 
     async def _begin(
         self, topic: Topic, wanted: dict[str, Any] | None, after: LogPlace | None, deadline: float | None
@@ -413,7 +413,7 @@ class Cloud:
         async def learn(client: Client) -> None:
             await checker.learn_final(client, height)
 
-        await self._questions.work_at(place, learn, "getblock", {"height": height}, height)
+        await self._questions.work_at(place, learn, "getblock", {"height": height}, height, HEADER_SECONDS)
 
     def _leave(self, place: Place) -> None:
         leaving = [Deferred.fromCoroutine(each.leave(place)) for each in list(self._subscriptions)]

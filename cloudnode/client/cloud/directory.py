@@ -37,6 +37,9 @@ FIRST_PENALTY, LONGEST_PENALTY = 0.5, 60.0
 FAVOUR = 3.0
 """How many times as fast another place has to be for a connection to be given up for it."""
 
+TEXT_MAX = 512
+"""Characters that are kept of what a node told, or did."""
+
 _UNKNOWN_LATENCY = 0.1
 _LEAST_LATENCY = 0.005
 _WEIGHT = 0.2
@@ -52,6 +55,7 @@ class Place:
         not measured.
     :ivar height: The newest height that it told. :ivar behind: How many heights that was below the newest known then.
     :ivar failures: In a row. :ivar retry_at: Until then it comes last, in seconds of the caller's clock.
+    :ivar unanswered: The same two of each method that it was asked in vain, while it may answer others.
     :ivar lie: What it told that is not so; None as long as nothing was. :ivar trouble: What its last failure was.
     :ivar needs_help: Whether it was learned of and can only be reached through another node: it is the last that is
         tried.
@@ -74,6 +78,12 @@ class Place:
     lied_at: float = 0.0
     needs_help: bool = False
     taste: float = 1.0
+    unanswered: dict[str, tuple[int, float]] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def rests_until(self) -> float:
+        """Until then it comes last, for whatever reason."""
+        return max((self.retry_at, *(until for _, until in self.unanswered.values())))
 
     @property
     def keeps_connection(self) -> bool:
@@ -197,12 +207,17 @@ class Directory:
 
     # What was seen
 
-    def answered(self, place: Place, seconds: float | None = None) -> None:
-        """A place answered.
+    def answered(self, place: Place, seconds: float | None = None, *, method: str = "") -> None:
+        """A place answered. Other methods that it was asked in vain are held against it still: a node that answers
+        what it is watched by, and withholds the rest, would come first for ever.
 
-        :param seconds: How long it took; None if the answer had to wait for something.
+        :param seconds: How long it took; None if the answer had to wait for something. :param method: What it was
+            asked.
         """
-        place.failures, place.retry_at, place.trouble = 0, 0.0, ""
+        place.failures, place.retry_at = 0, 0.0
+        place.unanswered.pop(method, None)
+        if not place.unanswered:
+            place.trouble = ""
         if seconds is not None:
             place.latency = seconds if place.latency is None else place.latency + _WEIGHT * (seconds - place.latency)
 
@@ -213,16 +228,22 @@ class Directory:
         """
         place.height, place.behind = height, max(0, newest - height)
 
-    def failed(self, place: Place, now: float, trouble: str) -> None:
-        """A place did not answer, or not in time: it comes last for a while."""
-        penalty = min(FIRST_PENALTY * 2 ** min(place.failures, 16), LONGEST_PENALTY)
-        place.failures += 1
-        place.retry_at = now + penalty
-        place.trouble = trouble
+    def failed(self, place: Place, now: float, trouble: str, *, method: str = "") -> None:
+        """A place did not answer, or not in time: it comes last for a while.
+
+        :param method: What it was asked; empty if it could not be asked at all.
+        """
+        place.trouble = trouble[:TEXT_MAX]
+        if not method:
+            place.failures, place.retry_at = place.failures + 1, now + _penalty(place.failures)
+            return
+        failures, until = place.unanswered.get(method, (0, 0.0))
+        if until <= now:  # else it was asked several times at once
+            place.unanswered[method] = failures + 1, now + _penalty(failures)
 
     def lied(self, place: Place, lie: str) -> None:
         """A place answered what is not so: it is not asked again."""
-        place.lie = lie
+        place.lie = lie[:TEXT_MAX]
 
     def of_node(self, place: Place, node: str) -> set[Place]:
         """A place, and all others of a node, as far as that is proven.
@@ -277,6 +298,11 @@ class Directory:
             if place in favoured:
                 slowness /= FAVOUR
             is_last = place.needs_help and place.latency is None
-            return place.retry_at > now, place.is_stale, place.suspicions, is_last, slowness
+            return place.rests_until > now, place.is_stale, place.suspicions, is_last, slowness
 
         return sorted(usable, key=rank)
+
+
+def _penalty(failures: int) -> float:
+    """Seconds, after so many failures before."""
+    return min(FIRST_PENALTY * 2.0 ** min(failures, 16), LONGEST_PENALTY)

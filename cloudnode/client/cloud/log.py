@@ -9,7 +9,7 @@ few ahead of whoever reads.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,7 @@ from cloudnode.client.cloud.blocks import STORE, BlockStore, LogBlock, fetch_blo
 from cloudnode.client.cloud.checking import Checker
 from cloudnode.client.cloud.directory import Place
 from cloudnode.client.cloud.errors import NotEnoughNodes
-from cloudnode.client.cloud.questions import Questions
+from cloudnode.client.cloud.questions import HEADER_SECONDS, Questions
 from cloudnode.client.cloud.shared import Shared
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError
 from cloudnode.client.places import LogPlace
@@ -48,6 +48,9 @@ READS_KEPT = 12
 
 SECOND_WORD = 5.0
 """Seconds that a second node may take to confirm what can't be proven."""
+
+BLOCK_SECONDS = 20.0
+"""Seconds that a node may take to show all of a block; a second one is asked as well much earlier."""
 
 PAUSE = 1.0
 """Seconds after which a node is sought again to tell of new heights."""
@@ -188,7 +191,8 @@ class ProvenLog:
             return header
 
         try:
-            header, _ = await self._questions.ask(partial(self._at, show, height), deadline, hedges=False)
+            ask = partial(self._at, show, height, HEADER_SECONDS)
+            header, _ = await self._questions.ask(ask, deadline, hedges=True)
         except RemoteError as error:
             raise _cursor_pruned(error) from error
         return header
@@ -207,9 +211,9 @@ class ProvenLog:
         async def fetch(client: Client) -> LogBlock:
             return await fetch_block(self._checker(), client, header)
 
-        ask = partial(self._at, fetch, header.height)
+        ask = partial(self._at, fetch, header.height, BLOCK_SECONDS)
         try:
-            block, place = await self._questions.ask(ask, None, hedges=False)
+            block, place = await self._questions.ask(ask, None, hedges=True)
         except RemoteError as error:
             raise _cursor_pruned(error) from error
         told, asked = [block], self._questions.same_node(place)
@@ -227,8 +231,10 @@ class ProvenLog:
             asked |= self._questions.same_node(place)
         return told[-1]
 
-    async def _at(self, work: Callable[[Client], Awaitable[T]], height: int, place: Place) -> T:
-        return await self._questions.work_at(place, work, "getblock", {"height": height}, height)
+    async def _at(
+        self, work: Callable[[Client], Coroutine[Deferred[Any], Any, T]], height: int, seconds: float, place: Place
+    ) -> T:
+        return await self._questions.work_at(place, work, "getblock", {"height": height}, height, seconds)
 
     # Heights
 

@@ -168,7 +168,7 @@ class Nodes:
         ranked = self.directory.rank(now, without=without, keeping=keeping)
         if self.pinned is not None:
             ranked = [place for place in ranked if place.url in self.pinned]
-        good = [place for place in ranked if place in open_places and place.retry_at <= now and not place.is_stale]
+        good = [place for place in ranked if place in open_places and place.rests_until <= now and not place.is_stale]
         return next(iter(good or ranked), None)
 
     @property
@@ -224,9 +224,12 @@ class Nodes:
             raise ConnectionFailed(f"{place.url} does not sign who it is.")
         return place.signer
 
-    def failed(self, place: Place, error: ClientError) -> None:
-        """A place did not answer."""
-        self.directory.failed(place, self._clock.seconds(), error.message)
+    def failed(self, place: Place, error: ClientError, method: str = "") -> None:
+        """A place did not answer.
+
+        :param method: What it was asked; empty if it could not be asked at all.
+        """
+        self.directory.failed(place, self._clock.seconds(), error.message, method=method)
 
     # Liars
 

@@ -7,12 +7,13 @@ how several nodes are made to agree.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from cloudnode.client.client import Client
 from cloudnode.client.cloud.answers import CloudAnswer, Denied
@@ -28,6 +29,9 @@ from cloudnode.client.messages import Answer
 from cloudnode.formats.errors import LedgerError
 
 T = TypeVar("T")
+
+HEADER_SECONDS = 6.0
+"""Seconds that a node may take to show a block's header; where a second one can be asked, it is much earlier."""
 
 HEDGE = 0.5
 """Seconds, and the least, after which a read is asked at a second node as well."""
@@ -123,27 +127,41 @@ class Questions:
             asking.stop()
 
     async def work_at(
-        self, place: Place, work: Callable[[Client], Awaitable[T]], method: str, params: Any, height: int
+        self,
+        place: Place,
+        work: Callable[[Client], Coroutine[Deferred[Any], Any, T]],
+        method: str,
+        params: Any,
+        height: int,
+        seconds: float | None = None,
     ) -> T:
         """Have something done at a place that checks by itself what it is told.
 
         :param method: :param params: What the place is accused of having answered falsely, if ``work`` raises a
-            ``LedgerError``. :param height: Where the answer was to hold.
+            ``LedgerError``. :param height: Where the answer was to hold. :param seconds: For all of it; None for as
+            long as its calls take.
         :raises ClientError: It failed, or the place lied and is left.
         """
         client = await self._nodes.connect(place)
         try:
             with reading(place.url):
-                return await work(client)
+                working = Deferred.fromCoroutine(work(client))
+                if seconds is not None:
+                    working.addTimeout(seconds, self._clock, onTimeoutCancel=partial(_took_long, place.url, method))
+                done = await working
         except LedgerError as lie:
             raise self._nodes.accuse(place, client, lie, method, params, height) from lie
         except RemoteError as error:
             if remedy(error) == "none":
-                raise not_shown(place.url, error) from error
+                failure = not_shown(place.url, error)
+                self._nodes.failed(place, failure, method)
+                raise failure from error
             raise
         except (ConnectionFailed, TimedOut) as error:
-            self._nodes.failed(place, error)
+            self._nodes.failed(place, error, method)
             raise
+        self._nodes.directory.answered(place, method=method)
+        return done
 
     def same_node(self, place: Place) -> set[Place]:
         """A place, and the others of the same node as far as that is proven."""
@@ -163,15 +181,17 @@ class Questions:
                 raise await self._check_denial(question, place, client, error) from error
             raise
         except (ConnectionFailed, TimedOut) as error:
-            self._nodes.failed(place, error)
+            self._nodes.failed(place, error, question.method)
             raise
-        self._nodes.directory.answered(place)
         if question.method in OF_THE_NODE:
+            self._nodes.directory.answered(place, method=question.method)
             return CloudAnswer(answer.raw, answer.raw_context, url=place.url)
-        return await self._check(question, place, client, answer)
+        checked = await self._check(question, place, client, answer)
+        self._nodes.directory.answered(place, method=question.method)
+        return checked
 
     def _note_refusal(self, place: Place, question: _Question, error: RemoteError) -> None:
-        self._nodes.directory.answered(place)
+        self._nodes.directory.answered(place, method=question.method)
         height = error.data.get("height")
         if error.name in BEHIND and isinstance(height, int):
             self._nodes.directory.told_height(place, height, max(self._nodes.newest, self._session.height))
@@ -191,7 +211,12 @@ class Questions:
         except LedgerError as lie:
             raise self._nodes.accuse(place, client, lie, question.method, question.params, height) from lie
         except RemoteError as error:
-            raise not_shown(place.url, error) from error
+            failure = not_shown(place.url, error)
+            self._nodes.failed(place, failure, question.method)
+            raise failure from error
+        except (ConnectionFailed, TimedOut) as error:
+            self._nodes.failed(place, error, question.method)
+            raise
         return CloudAnswer(answer.raw, answer.raw_context, checked=checked, url=place.url, height=height)
 
     async def _check_denial(self, question: _Question, place: Place, client: Client, error: RemoteError) -> ClientError:
@@ -259,3 +284,10 @@ class Questions:
         return NotEnoughNodes(
             f"{told} to {question.method} at height {height}, {self._policy.quorum} were to agree: {reason}"
         )
+
+
+def _took_long(url: str, method: str, result: Any, seconds: float) -> Any:
+    """For ``Deferred.addTimeout``."""
+    if isinstance(result, Failure) and result.check(CancelledError):
+        raise TimedOut(f"{url} did not answer {method} in {seconds:g} seconds.")
+    return result

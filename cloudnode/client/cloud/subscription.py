@@ -11,10 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import attrs
 from msgspec import Raw
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 
 from cloudnode.client.client import Client
 from cloudnode.client.cloud.checking import Checked
@@ -26,6 +28,9 @@ from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item, Subscription
 from cloudnode.ledger.items import Item as LoggedItem
 from cloudnode.ledger.items import Topic, Wanted
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
+"""Seconds before a node is sought again that is to tell something, when several told nothing good one after another."""
 
 
 class CloudItem(Item, frozen=True, gc=False, kw_only=True):
@@ -105,6 +110,7 @@ class ServedSubscription(CloudSubscription):
         ended: Callable[[CloudSubscription], object],
         opened: Opened,
         moved: Callable[[str], object],
+        clock: Any,
     ) -> None:
         """
         :param begin: Subscribes at a node after a cursor. :param take: Checks an item; raises if it is to be asked for
@@ -118,6 +124,9 @@ class ServedSubscription(CloudSubscription):
         self._moved = moved
         self._opened: Opened | None = opened
         self._item: Item | None = None
+        self._clock = clock
+        self._fruitless = 0
+        self._pausing: Deferred[None] | None = None
         moved(self.url)
 
     @property
@@ -127,6 +136,9 @@ class ServedSubscription(CloudSubscription):
     async def __anext__(self) -> CloudItem:
         while not self._is_closed:
             if self._opened is None:
+                await self._pause()
+                if self._is_closed:
+                    break
                 opened = await self._begin(self.cursor)
                 if self._is_closed:
                     await opened.subscription.close()
@@ -153,6 +165,7 @@ class ServedSubscription(CloudSubscription):
                 self._leave(opened)
             else:
                 self._item = None
+                self._fruitless = 0
                 if item.cursor > self.cursor:
                     self.cursor = item.cursor
                     return CloudItem(item.cursor, item.raw, checked=checked)
@@ -160,6 +173,9 @@ class ServedSubscription(CloudSubscription):
 
     async def _end(self) -> None:
         opened, self._opened = self._opened, None
+        pausing, self._pausing = self._pausing, None
+        if pausing is not None:
+            pausing.cancel()
         if opened is not None:
             await _end_at_node(opened)
 
@@ -167,8 +183,23 @@ class ServedSubscription(CloudSubscription):
         if self._opened is not None and self._opened.place is place:
             await _end_at_node(self._opened)
 
+    async def _pause(self) -> None:
+        """A node that fails is left at once for another; if that one fails as well, there is time."""
+        if self._fruitless < 2:
+            return
+        self._pausing = deferLater(self._clock, min(FIRST_PAUSE * 2 ** (self._fruitless - 2), LONGEST_PAUSE))
+        try:
+            await self._pausing
+        except CancelledError:
+            if not self._is_closed:
+                raise  # it is the caller who gives up
+        finally:
+            self._pausing = None
+
     def _leave(self, opened: Opened) -> None:
         self._item = None
+        self._fruitless = min(self._fruitless + 1, 16)
+        Deferred.fromCoroutine(_end_at_node(opened))
         if self._opened is opened:
             self._opened = None
             self._moved("")

@@ -125,6 +125,17 @@ class SubscriptionTests(SynchronousTestCase):
         carrier.notify(notification(5, subscription="2"))
         self.assertEqual(self.successResultOf(taken).cursor, LogPlace(5, 0))
 
+    def test_large_items(self) -> None:
+        """Too many bytes that wait end it at the node as well; and no item keeps its message in memory."""
+        self.patch(subscription_module, "BYTES_MAX", 200)
+        subscription, carrier = self.subscribe()
+        carrier.notify(notification(1))
+        self.assertEqual(carrier.sent[-1]["method"], "subscribe")
+        carrier.notify(notification(2, 3, 4, 5))
+        self.assertEqual(carrier.sent[-1]["method"], "unsubscribe")
+        heights = [self.successResultOf(self.take(subscription)).cursor.height for _ in range(5)]
+        self.assertEqual((heights, subscription._bytes), ([1, 2, 3, 4, 5], 0))
+
     def test_close(self) -> None:
         """Closing tells the node, and ends the iteration."""
         subscription, carrier = self.subscribe()

@@ -82,6 +82,22 @@ class DirectoryTests(SynchronousTestCase):
         directory.answered(place)
         self.assertEqual((place.failures, self.ranked(directory, 10.0)[0]), (0, "ws://a:1"))
 
+    def test_withheld(self) -> None:
+        """What a place does not answer is held against it, whatever else it answers, until it does; asked several
+        times at once it fails once.
+        """
+        directory = make("ws://a:1", "ws://b:1")
+        place = self.place(directory, "ws://a:1")
+        directory.answered(place, 0.001)
+        for now in (10.0, 10.0, 10.0 + FIRST_PENALTY):
+            directory.failed(place, now, "nothing came", method="getblock")
+        directory.answered(place, 0.001)
+        directory.answered(place, method="getrecord")
+        self.assertEqual(place.rests_until, 10.0 + 3 * FIRST_PENALTY)
+        self.assertEqual(self.ranked(directory, 11.0), ["ws://b:1", "ws://a:1"])
+        directory.answered(place, method="getblock")
+        self.assertEqual(self.ranked(directory, 11.0), ["ws://a:1", "ws://b:1"])
+
     def test_stale(self) -> None:
         """A node that lags comes after those that do not, and still before one that fails."""
         directory = make("ws://a:1", "ws://b:1", "ws://c:1")
