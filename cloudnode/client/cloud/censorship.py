@@ -74,12 +74,19 @@ class Censorship:
 
 @attrs.define(eq=False)
 class _Promise:
+    """:ivar height: Where the network was when the receipt came: the receipt's own, or less if that one is still to
+    come. :ivar since: In seconds of the clock. :ivar is_told: Whether the caller was told that it is overdue.
+    :ivar is_sent: Whether another node has taken the operation since.
+    """
+
     operation: SignedOperation
     receipt: Receipt
     signature: bytes
     place: Place
+    height: int
     since: float
-    is_overdue: bool = False
+    is_told: bool = False
+    is_sent: bool = False
 
 
 class Promises:
@@ -116,7 +123,8 @@ class Promises:
         """Hold a node to its receipt (which was verified)."""
         if any((each.operation.id, each.receipt.node) == (operation.id, receipt.node) for each in self._kept):
             return
-        self._kept.append(_Promise(operation, receipt, signature, place, self._clock.seconds()))
+        height = min(receipt.height, self._nodes.newest)
+        self._kept.append(_Promise(operation, receipt, signature, place, height, self._clock.seconds()))
         if len(self._kept) > PROMISES_MAX:
             del self._kept[0]
         if not self._loop.running:
@@ -158,14 +166,14 @@ class Promises:
 
     def _is_overdue(self, promise: _Promise, newest: int) -> bool:
         """Whether the operation should be in a block by now, as far as heights and time say."""
-        if promise.is_overdue or self._clock.seconds() - promise.since < OVERDUE_SECONDS:
+        if promise.is_sent or self._clock.seconds() - promise.since < OVERDUE_SECONDS:
             return False
-        receipt, checker = promise.receipt, self._nodes.checker
+        height, checker = promise.height, self._nodes.checker
         assert checker is not None
         header = checker.find_final(newest)
         if header is not None and header.operations_count >= checker.genesis.parameters.max_block_operations:
             return False  # there is more than there is room for
-        return newest >= receipt.height + min(OVERDUE_HEIGHTS, max(1, (receipt.expiry - receipt.height) // 2))
+        return newest >= height + min(OVERDUE_HEIGHTS, max(1, (promise.receipt.expiry - height) // 2))
 
     async def _check(self, promise: _Promise, newest: int) -> None:
         """Have it proven whether the log has the operation, and do what follows from that.
@@ -193,9 +201,10 @@ class Promises:
         censorship = Censorship(
             promise.place.url, receipt.node.hex(), operation.id.hex(), proof.header.root_height, is_expired, shown
         )
-        promise.is_overdue = True
-        self._nodes.directory.suspected(self._places(promise))
-        self._told(censorship)
+        if is_expired or not promise.is_told:
+            promise.is_told = True
+            self._nodes.directory.suspected(self._places(promise))
+            self._told(censorship)
         if is_expired:
             self._kept.remove(promise)
             await self._nodes.hand_in(censorship.evidence)
@@ -203,13 +212,18 @@ class Promises:
             await self._send_elsewhere(promise)
 
     async def _send_elsewhere(self, promise: _Promise) -> None:
+        """Have another node take an operation; if none does, that is tried again at the next look.
+
+        :raises ClientError: None did in time.
+        """
         told = [each for each in self._kept if each.operation.id == promise.operation.id]
         asked = {place for each in told for place in self._places(each)}
         deadline = self._clock.seconds() + ANSWER_SECONDS
         if self._nodes.choose(asked) is None:
             self._log.info("There is no other node to send operation {id} to", id=promise.operation.id.hex())
             return
-        await self._questions.ask(partial(self._send_at, promise.operation), deadline, hedges=False, without=asked)
+        await self._questions.ask(partial(self._send_at, promise.operation), deadline, hedges=True, without=asked)
+        promise.is_sent = True
 
     def _places(self, promise: _Promise) -> set[Place]:
         """Those of the node that promised."""

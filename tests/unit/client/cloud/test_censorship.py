@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from cloudnode.client.cloud import Cloud
-from cloudnode.client.cloud.censorship import LOOK, OVERDUE_HEIGHTS, OVERDUE_SECONDS, Censorship
+from cloudnode.client.cloud.censorship import ANSWER_SECONDS, LOOK, OVERDUE_HEIGHTS, OVERDUE_SECONDS, Censorship
 from cloudnode.client.writer import SignedOperation
 from cloudnode.formats.evidence import decode_evidence, first_epoch, judge
 from cloudnode.formats.genesis import Parameters
@@ -28,13 +28,14 @@ class CensorshipTests(CloudTestCase):
         super().setUp()
         self.noticed: list[Censorship] = []
         self.a.answer = self.censor
+        self.ahead = 0
 
     def censor(self, asked: dict[str, Any]) -> Any:
         if asked["method"] != "submit":
             return None
         body = asked["params"]["operation"]
         expiry = json.loads(body)["expiry"]
-        height = self.node.ledger.head.height
+        height = self.node.ledger.head.height + self.ahead
         operation_id = sha256(body.encode()).digest()
         receipt = Receipt(self.node.genesis.network, operation_id, CENSOR.public, height, expiry)
         told = {
@@ -90,6 +91,47 @@ class CensorshipTests(CloudTestCase):
         self.make_blocks(OVERDUE_HEIGHTS + 2)
         self.pass_looks()
         self.assertEqual((len(cloud._writing._promises), len(self.noticed)), (0, 1))
+
+    def test_height_to_come(self) -> None:
+        """A receipt for a height that is far away gives its node no more time."""
+        self.ahead = 2**62
+        cloud = self.begin_session()
+        self.submit(cloud)
+        self.make_blocks(OVERDUE_HEIGHTS + 2)
+        self.pass_looks()
+        self.assertEqual([each.is_expired for each in self.noticed], [False])
+        self.assertTrue(self.has_censored())
+
+    def test_sent_until_taken(self) -> None:
+        """An operation that is overdue is offered to others until one takes it; it is told once."""
+        cloud = self.begin_session()
+        self.submit(cloud)
+        self.make_blocks(OVERDUE_HEIGHTS + 2)
+        for door in (self.b, self.c):
+            door.answer = lambda asked: {} if asked["method"] == "submit" else None
+        self.pass_looks()
+        self.node.pass_time(ANSWER_SECONDS + LOOK)
+        self.assertFalse(self.has_censored())
+        for door in (self.b, self.c):
+            door.answer = lambda asked: None
+        self.node.pass_time(ANSWER_SECONDS + 2 * LOOK)
+        self.assertTrue(self.has_censored())
+        self.assertEqual((len(self.noticed), self.a.methods().count("submit")), (1, 1))
+
+    def test_silent_elsewhere(self) -> None:
+        """Where the next node hangs, another is asked as well."""
+        cloud = self.begin_session()
+        self.submit(cloud)
+        self.make_blocks(OVERDUE_HEIGHTS + 2)
+
+        def hang(asked: dict[str, Any]) -> None:
+            self.b.is_deaf |= asked["method"] == "submit"
+
+        self.b.answer = hang
+        while not self.b.is_deaf:
+            self.node.pass_time(0.1)
+        self.node.pass_time(1.0)
+        self.assertTrue(self.has_censored())
 
     def test_expired(self) -> None:
         """Where no other node is there, the expiry shows that the operation was left out; that is evidence."""
