@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
+from re import fullmatch
 from typing import Any
 
 import attrs
@@ -24,6 +25,12 @@ PLACES_MAX = 256
 
 TOLD_MAX = 32
 """Places that are learned from one node's answer."""
+
+INTERFACES_MAX = 8
+"""Interfaces that are learned of one node."""
+
+HOST = "[0-9A-Za-z.:-]{1,253}"
+"""A host that is learned."""
 
 BY_KEY = "node:"
 """What the URL of a node begins with that is named by its key."""
@@ -145,11 +152,17 @@ class Directory:
         return place
 
     def _make_room(self) -> bool:
-        """Forget a learned place that fails; liars are remembered."""
-        failing = [each for each in self if not each.is_seed and each.failures and each.lie is None]
+        """Forget a learned place that fails; if none does, the liar that was learned first: else who tells of enough
+        places that lie leaves room for none that is good.
+        """
+        learned = [each for each in self if not each.is_seed]
+        failing = [each for each in learned if each.failures and each.lie is None]
+        liars = [each for each in learned if each.lie is not None]
         if failing:
             del self._places[max(failing, key=lambda place: place.failures).url]
-        return bool(failing)
+        elif liars:
+            del self._places[liars[0].url]
+        return bool(failing or liars)
 
     # What nodes tell
 
@@ -160,18 +173,20 @@ class Directory:
         """
         if not isinstance(info, dict):
             return
-        place.node = str(info.get("node", ""))[:64]
+        node = info.get("node")
+        place.node = node if isinstance(node, str) and fullmatch("[0-9a-f]{64}", node) else ""
         if place.is_by_key:
             return  # what it listens on is behind its NAT
-        self._told_interfaces(parse_url(place.url).host, info.get("interfaces"), place)
+        self._told_interfaces(parse_url(place.url).host, info.get("interfaces"), place, INTERFACES_MAX)
 
     def told_peers(self, place: Place, peers: Any) -> None:
         """Take in a node's ``getpeerinfo``: where its peers say that they can be asked."""
+        left = TOLD_MAX
         for peer in peers[:TOLD_MAX] if isinstance(peers, list) else ():
             if isinstance(peer, dict) and isinstance(peer.get("addr"), str):
                 host = peer["addr"].rpartition(":")[0].strip("[]")
                 if host:
-                    self._told_interfaces(host, peer.get("interfaces"), None)
+                    left -= self._told_interfaces(host, peer.get("interfaces"), None, left)
 
     def told_node(self, node: str, *, needs_help: bool) -> None:
         """Take up a node behind a NAT by its key, unless it was reached in another way.
@@ -184,26 +199,33 @@ class Directory:
         if place is not None and not place.is_seed:
             place.node, place.needs_help = node, needs_help
 
-    def _told_interfaces(self, host: str, interfaces: Any, seen_at: Place | None) -> None:
+    def _told_interfaces(self, host: str, interfaces: Any, seen_at: Place | None, most: int) -> int:
         """Clear transports alone: who answers is proven by what it answers, and certificates are not at hand.
 
         :param seen_at: The place whose node tells this of itself: it stays at the host where it is reached.
+        :param most: Take up no more.
+        :returns: How many places that are.
         """
         schemes = {"ws": "ws", "http": "http"}
-        for each in interfaces[:8] if isinstance(interfaces, list) else ():
+        told: set[str] = set()
+        for each in interfaces[:INTERFACES_MAX] if isinstance(interfaces, list) else ():
             if not isinstance(each, dict):
                 continue
             scheme, port, address = schemes.get(str(each.get("transport"))), each.get("port"), each.get("address")
             if scheme is None or not isinstance(port, int) or not 0 < port < 65_536:
                 continue
             where = host if seen_at is not None or not isinstance(address, str) or not address else address
+            if len(told) >= most or not fullmatch(HOST, where):
+                continue
             try:
                 url = str(parse_url(str(NodeAddress(scheme, where, port, "/"))))
             except AddressInvalid:
                 continue
+            told.add(url)
             learned = self.learn(url)
             if learned is not None and seen_at is not None and not learned.node:
                 learned.node = seen_at.node
+        return len(told)
 
     # What was seen
 

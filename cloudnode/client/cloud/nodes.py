@@ -21,7 +21,7 @@ from cloudnode.client.client import Client
 from cloudnode.client.cloud.accusing import Accusation, gather_evidence
 from cloudnode.client.cloud.checking import Checker
 from cloudnode.client.cloud.connections import Connections
-from cloudnode.client.cloud.directory import Directory, Place
+from cloudnode.client.cloud.directory import TOLD_MAX, Directory, Place
 from cloudnode.client.cloud.errors import AnswerFalse, reading
 from cloudnode.client.cloud.saved import SavedSession
 from cloudnode.client.cloud.stunbook import Sighting
@@ -36,6 +36,10 @@ REST = 10.0
 
 PATIENCE = 4.0
 """Seconds that a node may take to tell its state before its connection is dropped."""
+
+LEARN_ALONE, LEARN_SECONDS = 1.0, 60.0
+"""Seconds for which one node is asked alone for the genesis and the epochs, before the next one is asked as well; and
+that it may take to bring them while no other one has."""
 
 READY = 3
 """Connections that are kept ready, each with another node."""
@@ -88,6 +92,7 @@ class Nodes:
         self._accused = accused
         self._connections = Connections(connect, self._lost)
         self._learning = DeferredLock()
+        self._learners: set[Deferred[None]] = set()
         self._busy: set[Place] = set()
         self._asked: set[Place] = set()
         self._looked_at: dict[Place, float] = {}
@@ -319,7 +324,7 @@ class Nodes:
             with reading(place.url):
                 info = (await client.call("getnodeinfo", timeout=PATIENCE)).result
                 self.directory.answered(place, self._clock.seconds() - begun)
-                await self._learning.run(self._learn, place, client, info)
+                await self._learn_in_turn(place, client, info)
                 self.directory.told_info(place, info)
                 await self._look(place, client)
         except (ConnectionFailed, TimedOut) as error:
@@ -337,9 +342,9 @@ class Nodes:
         try:
             with reading(place.url):
                 self.directory.told_peers(place, await peers)
-                for sighting in self._sightings(await stun):
-                    if sighting.is_behind:
-                        self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
+                behind = [each for each in self._sightings(await stun) if each.is_behind]
+                for sighting in behind[:TOLD_MAX]:
+                    self.directory.told_node(sighting.data.node.hex(), needs_help=not sighting.open_to_strangers())
         except (ConnectionFailed, TimedOut) as error:
             self.failed(place, error)
             raise
@@ -352,21 +357,53 @@ class Nodes:
         except RemoteError:
             return None
 
-    async def _learn(self, place: Place, client: Client, info: Any) -> None:
-        told = info.get("network") if isinstance(info, dict) else None
+    async def _learn_in_turn(self, place: Place, client: Client, info: Any) -> None:
+        """See that a place is of the network, and have it bring the genesis and the epochs if none has yet. The places
+        are asked one after the other, and none waits long for the one before: the first counts that brings them.
+
+        :raises ClientError: It is of another network, or does not bring them.
+        """
+        told = str(info.get("network") if isinstance(info, dict) else None)[:64]
+        await self._learning.acquire()
+        turn = self._clock.callLater(LEARN_ALONE, self._learning.release)
+        learning = Deferred.fromCoroutine(self._learn(place, client, told))
+        self._learners.add(learning)
+        try:
+            await learning.addTimeout(LEARN_SECONDS, self._clock)
+        except DeferTimeoutError:
+            raise TimedOut(f"{place.url} does not bring the genesis and the epochs in time.") from None
+        except CancelledError:
+            if self.network is None:
+                raise
+            self._check_network(place, told)  # another one brought them
+        finally:
+            self._learners.discard(learning)
+            if turn.active():
+                turn.cancel()
+                self._learning.release()
+        for other in list(self._learners):
+            other.cancel()
+
+    async def _learn(self, place: Place, client: Client, told: str) -> None:
+        self._check_network(place, told)
+        if self._certifies and self.checker is None:
+            checker = await Checker.learn(client, self.network, self._saved)
+            self._check_network(place, checker.genesis.network_hex)  # it may have become known meanwhile
+            self.checker = self.checker or checker
+            self.network = checker.genesis.network
+        elif self.network is None:
+            try:
+                self.network = bytes.fromhex(told)
+            except ValueError:
+                raise ConnectionFailed(f"{place.url} does not say of which network it is.") from None
+
+    def _check_network(self, place: Place, told: str) -> None:
+        """:raises ConnectionFailed: A place is of another network than the one that is known."""
         network = self.network
         if network is not None and told != network.hex():
             self.directory.lied(place, f"It is of network {told}.")
             self._connections.drop(place, ConnectionFailed(f"{place.url} is of another network."))
             raise ConnectionFailed(f"{place.url} is of network {told}, not of {network.hex()}.")
-        if self._certifies and self.checker is None:
-            self.checker = await Checker.learn(client, network, self._saved)
-            self.network = self.checker.genesis.network
-        elif network is None:
-            try:
-                self.network = bytes.fromhex(str(told))
-            except ValueError:
-                raise ConnectionFailed(f"{place.url} does not say of which network it is.") from None
 
     async def _look(self, place: Place, client: Client) -> None:
         """Have a node tell its state.

@@ -172,8 +172,11 @@ class DirectoryTests(SynchronousTestCase):
         for told in (None, 1, [], {"interfaces": 1}, {"interfaces": [1, {}, {"transport": "ws", "port": 70_000}]}):
             directory.told_info(place, told)
             directory.told_peers(place, [told, {"addr": 1}, {"addr": "x:1", "interfaces": told}])
-        strange = {"transport": "ws", "address": "a b/?", "port": 1}
-        directory.told_peers(place, [{"addr": "x:1", "interfaces": [strange]}])
+        for address in ("a b/?", "h" * 254, "\x01", "a%20", "\u00e4"):
+            strange = {"transport": "ws", "address": address, "port": 1}
+            directory.told_peers(place, [{"addr": "x:1", "interfaces": [strange]}])
+        directory.told_info(place, {"node": "\x01" * 64})
+        self.assertEqual(place.node, "")
         self.assertEqual(len(directory), 1)
 
     def test_bounded(self) -> None:
@@ -183,6 +186,9 @@ class DirectoryTests(SynchronousTestCase):
         ws = [{"transport": "ws", "address": "", "port": 1}]
         directory.told_peers(place, [{"addr": f"10.0.0.{n}:1", "interfaces": ws} for n in range(255)])
         self.assertEqual(len(directory), 1 + TOLD_MAX)
+        many = [{"transport": "ws", "address": "", "port": port} for port in range(2, 20)]
+        directory.told_peers(place, [{"addr": f"10.0.0.{n}:1", "interfaces": many} for n in range(255)])
+        self.assertEqual(len(directory), 1 + 2 * TOLD_MAX)
         for n in range(2 * PLACES_MAX):
             directory.learn(f"ws://x{n}:1")
         self.assertEqual(len(directory), PLACES_MAX)
@@ -190,3 +196,17 @@ class DirectoryTests(SynchronousTestCase):
         self.assertIsNotNone(directory.learn("ws://new:1"))
         self.assertIsNone(directory.find("ws://x1:1"))
         self.assertEqual(len(directory), PLACES_MAX)
+
+    def test_full_of_liars(self) -> None:
+        """Learned places that lied make room, the oldest first; seeds are remembered, and little of what one said."""
+        directory = make("ws://a:1")
+        directory.lied(self.place(directory, "ws://a:1"), "x")
+        for n in range(2 * PLACES_MAX):
+            place = directory.learn(f"ws://x{n}:1")
+            assert place is not None
+            directory.lied(place, "y" * 100_000)
+        self.assertEqual(len(directory), PLACES_MAX)
+        self.assertLess(max(len(each.lie or "") for each in directory), 1_000)
+        self.assertIsNotNone(directory.find("ws://a:1"))
+        self.assertIsNone(directory.find(f"ws://x{PLACES_MAX}:1"))
+        self.assertIsNotNone(directory.learn("ws://new:1"))

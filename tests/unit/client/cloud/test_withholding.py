@@ -40,6 +40,16 @@ def _instead(door: Door, methods: tuple[str, ...], told: Callable[[Any], bytes])
 
 
 class WithholdingTests(CloudTestCase):
+    def test_seeds(self) -> None:
+        """Seeds that do not bring the genesis hold up the beginning by a second each, and are asked later."""
+        withhold(self.a, "getgenesis")
+        withhold(self.b, "getepochs")
+        cloud = self.result(self.begin(), 3.0)
+        self.assertEqual(self.run_now(cloud.call("getdatahash"), 0.1).url, "ws://c:1")
+        self.node.clock.pump([0.1] * 5)
+        self.assertEqual([place.trouble for place in cloud.places], ["", "", ""])
+        self.assertNotIn(None, [place.latency for place in cloud.places])
+
     def test_unchecked_items(self) -> None:
         """A node that serves items, and does not show the blocks they are of, is left for longer each time: it costs
         neither a loop nor memory.
