@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,9 @@ class SilentSocket(DatagramProtocol):
 
     noisy = False
 
-    def __init__(self, clock: Any) -> None:
-        self.questions = Questions(clock, self._send)
+    def __init__(self, clock: Any, monotonic: Callable[[], float]) -> None:
+        """:param monotonic: Seconds of a clock that never goes back."""
+        self.questions = Questions(clock, self._send, monotonic=monotonic)
         self._expected: dict[bytes, Deferred[None]] = {}
 
     def expect(self, transaction: bytes) -> Deferred[None]:
@@ -64,8 +66,16 @@ class LifetimeProber:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, keeper: MappingKeeper, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        keeper: MappingKeeper,
+        random: Callable[[int], bytes],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """:param monotonic: Seconds of a clock that never goes back."""
         self.rounds = 0
+        self._monotonic = monotonic
         self._reactor = reactor
         self._keeper = keeper
         self._random = random
@@ -107,7 +117,7 @@ class LifetimeProber:
 
     async def _try(self, kept: KeptMapping, silence: float) -> None:
         server: ServerAccess = kept.server
-        socket = SilentSocket(self._reactor)
+        socket = SilentSocket(self._reactor, self._monotonic)
         interface = "::" if ":" in server.address[0] else ""
         port = self._reactor.listenUDP(0, socket, interface=interface)
         try:

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cloudnode.formats.stundata import Filtering, Mapping, NatKind, Syn, Tristate
 from cloudnode.peers.messages import NatProbe, NatProbed
@@ -148,6 +149,9 @@ class Survey:
     async def _ask_all(self, socket: SurveySocket, places: Sequence[Address]) -> list[Seen]:
         """The answers, in the order of the questions."""
         results = await DeferredList([socket.ask(each, TIMING) for each in places], consumeErrors=True)
+        for _, answer in results:
+            if isinstance(answer, Failure) and isinstance(answer.value, CancelledError):
+                raise answer.value  # the round is given up
         seen = [answer for succeeded, answer in results if succeeded]
         self._seen += seen
         return seen
@@ -213,6 +217,8 @@ class Survey:
     async def _have_tried(self, sender: AskedPeer, *question: Any) -> NatProbed | None:
         try:
             answer = await sender.peer.ask(*question)
+        except CancelledError:
+            raise
         except Exception as error:
             self._log.debug("{peer} did not say what it tried: {error}", peer=sender.peer, error=error)
             return None
@@ -258,6 +264,8 @@ class Survey:
             stream = await connect_stun(self._reactor, place, local_port=local_port, timeout=TIMING.ti)
             streams.append(stream)
             answer = await stream.ask(timing=TIMING)
+        except CancelledError:
+            raise
         except Exception as error:
             self._log.debug("No answer over TCP from the STUN server at {place}: {error}", place=place, error=error)
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ _RESPONSE = 0x01
 class Questions:
     """The requests that wait on one socket or connection, with their Deferreds and the one timer.
 
-    :param send: Sends a request.
+    :param send: Sends a request. An OSError from it says that nothing can be sent just now: the request is lost, as any
+        on its way may be, and is sent again when that is due.
     :param monotonic: Seconds of a clock that never goes back.
     """
 
@@ -101,7 +103,9 @@ class Questions:
             asked.callback(done.outcome)
 
     def _transmit(self, sent: Sent) -> None:
-        self._send(sent.data, sent.server)
+        # An error that came out of here would leave a question with nobody who waits for it.
+        with contextlib.suppress(OSError):
+            self._send(sent.data, sent.server)
 
     def _arm(self) -> None:
         """Have the one timer come when the first request is due."""

@@ -6,7 +6,7 @@ import itertools
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -104,6 +104,16 @@ class Nat:
         return report
 
 
+def silent(asked: list[str], host: str) -> Any:
+    """A peer that never answers. :param asked: Takes the host of each that is asked."""
+
+    def ask(*_: object) -> Deferred[NatProbed]:
+        asked.append(host)
+        return Deferred()
+
+    return SimpleNamespace(ask=ask)
+
+
 class SurveyTest(SynchronousTestCase):
     def test_every_kind(self) -> None:
         for mapping, filtering in itertools.product(KINDS, KINDS):
@@ -149,6 +159,22 @@ class SurveyTest(SynchronousTestCase):
         tried = [host for host, _ in nat.asked]
         # Three times two strangers in turn, then the one whose server the socket had asked.
         self.assertEqual(tried, [HOSTS[1], HOSTS[2], HOSTS[1], HOSTS[0]])
+
+    def test_cancelled(self) -> None:
+        """A round that is given up asks nobody any more, and leaves nothing behind."""
+        for seconds in (0.0, 0.005, 0.1):
+            nat = Nat("endpoint-independent", "endpoint-independent")
+            asked: list[str] = []
+            peers = [AskedPeer(silent(asked, host), host, 3_478, 0) for host in HOSTS]
+            survey = Survey(nat, peers, lambda _: False, lambda size: bytes(size), lambda: 7.0, nat.clock.seconds)
+            running = Deferred.fromCoroutine(survey.run())
+            nat.clock.pump([seconds / 5] * 5)
+            before = list(asked)
+            running.cancel()
+            self.failureResultOf(running, CancelledError)
+            nat.clock.advance(1)  # what is on its way arrives
+            self.assertEqual((asked, nat.clock.getDelayedCalls(), nat._sockets), (before, [], {}))
+        self.assertEqual(before, [HOSTS[1]])
 
     def test_nobody_answers(self) -> None:
         nat = Nat("endpoint-independent", "endpoint-independent", lost=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 from typing import Any, cast
 
 import attrs
@@ -28,11 +30,13 @@ class FakeReactor(Clock):
     """A clock, and UDP sockets whose datagrams go through a NAT to a STUN server.
 
     :ivar lifetime: Seconds for which the NAT keeps a mapping after the last datagram that went out.
+    :ivar is_plugged: Whether anything can be sent.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.lifetime = 50.0
+        self.is_plugged = True
         self.outcome = "reached"
         self.host = OUTSIDE[0]
         self.sockets: list[SilentSocket] = []
@@ -51,6 +55,8 @@ class FakeReactor(Clock):
         self.closed += 1
 
     def write(self, data: bytes, server: tuple[str, int]) -> None:
+        if not self.is_plugged:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
         self._sent = self.seconds()
         reply = self._server.answer(data, OUTSIDE, self.seconds())
         assert reply is not None and server == SERVER
@@ -105,7 +111,9 @@ class SilenceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.keeper = FakeKeeper()
-        self.prober = LifetimeProber(self.reactor, cast(MappingKeeper, self.keeper), lambda size: b"t" * size)
+        self.prober = LifetimeProber(
+            self.reactor, cast(MappingKeeper, self.keeper), lambda size: b"t" * size, self.reactor.seconds
+        )
         self.prober.start()
 
     def pass_time(self, seconds: float) -> None:
@@ -141,6 +149,17 @@ class SilenceTests(SynchronousTestCase):
             socket.datagramReceived(datagram, ("198.51.100.9", 1))
         self.pass_time(31 + ARRIVAL_SECONDS)
         self.assertEqual(self.keeper.lifetime.held, 30.0)
+
+    def test_unplugged(self) -> None:
+        """A cable that is pulled as the question is to be sent costs time, and leaves no failure that nobody takes."""
+        self.keeper.append(FakeKept(self.reactor))
+        self.reactor.is_plugged = False
+        self.pass_time(PAUSE_SECONDS + 1)
+        self.reactor.is_plugged = True
+        self.pass_time(35)
+        self.assertEqual((self.prober.rounds, self.keeper.lifetime.held), (1, 30.0))
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_stop(self) -> None:
         """It can be stopped at any moment, and leaves nothing behind."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from random import Random
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.stun.attributes import Address
 from cloudnode.stun.errors import StunError
 from cloudnode.stun.transaction import Answer, Timing
 from cloudnode.transports.quic.listener import QuicSocket
-from cloudnode.transports.stun.socket import StunSocket
+from cloudnode.transports.stun.socket import Questions, StunSocket
 from tests.unit.transports.quic.network import MemoryNetwork, Weather
 from tests.unit.transports.stun.servers import BARE, KEY, Scene
 
@@ -94,3 +97,36 @@ class SocketTests(SynchronousTestCase):
         self.asker.questions.ask(SERVER).addCallback(lambda _: again.append(self.asker.questions.ask(SERVER)))
         self.network.advance(0.2)
         self.successResultOf(again[0])
+
+
+class UnsentTests(SynchronousTestCase):
+    """Sockets that can't send just now, as when a cable is pulled."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.scene = Scene()
+        self.is_plugged = False
+        self.questions = Questions(self.clock, self.send, monotonic=self.clock.seconds, random=Random(1).randbytes)
+
+    def send(self, data: bytes, server: Address) -> None:
+        if not self.is_plugged:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        reply = self.scene.server.answer(data, ("192.0.2.2", 9), self.clock.seconds())
+        assert reply is not None
+        self.clock.callLater(0.01, self.questions.receive, reply.data, server)
+
+    def test_sent_again(self) -> None:
+        """What could not be sent is lost as any other datagram may be: it is sent again when that is due."""
+        asked = self.questions.ask(SERVER, timing=Timing(rto=0.5))
+        self.clock.advance(0.6)
+        self.is_plugged = True
+        self.clock.pump([0.1] * 12)
+        self.assertEqual(self.successResultOf(asked).mapped, ("192.0.2.2", 9))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_given_up(self) -> None:
+        """It fails by its name, to whoever asked, where nothing can be sent all the time."""
+        asked = self.questions.ask(SERVER, timing=Timing(rto=0.5))
+        self.clock.pump([0.1] * 500)
+        self.assertEqual(self.failureResultOf(asked, StunError).value.name, "timed_out")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
