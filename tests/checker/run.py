@@ -194,9 +194,7 @@ class Run:
     def _judge(self, plan: Plan, clients: Clients) -> Outcome:
         findings = list(self._network.findings)
         nodes = self._network.nodes
-        for number, node in enumerate(nodes, 1):
-            if "Traceback (most recent call last)" in node.log:
-                findings.append(Finding(False, f"node {number} has a traceback in its log {node.log_path}"))
+        findings += judge_logs(nodes, nodes[self._cast.liar])
         said = clients.errors.read_text(errors="replace")
         if "Traceback" in said:
             findings.append(Finding(False, f"clients had errors of their own: {said[-2000:]}"))
@@ -239,6 +237,23 @@ class Run:
             ]
             near.sort(key=lambda event: event.at)
             yield from trace.tell(near[-60:])
+
+
+def judge_logs(nodes: Sequence[NodeProcess], liar: NodeProcess) -> list[Finding]:
+    """No node has logged a traceback; but the liar may.
+
+    Its lies are its own code's input too: a body that was made malformed fails the proof of the answer that has it.
+    All its other code runs in the honest nodes as well.
+    """
+    findings = []
+    for number, node in enumerate(nodes, 1):
+        if "Traceback (most recent call last)" not in node.log:
+            continue
+        told = f"node {number} has a traceback in its log {node.log_path}"
+        findings.append(
+            Finding(True, f"{told}: the liar's is not judged") if node is liar else Finding(False, told)
+        )
+    return findings
 
 
 def _certificate(node: NodeProcess) -> str:
