@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from cloudnode.client.client import Client
 from cloudnode.client.cloud.checking import Checker
 from cloudnode.client.cloud.saved import SavedSession
+from cloudnode.client.cloud.subscription import CloudSubscription
+from cloudnode.client.epochs import EpochChain
 from cloudnode.client.places import LogPlace
 from cloudnode.formats.block import FINALIZE, Certificate, Header, operations_hash, sign_vote, signatures_hash
 from cloudnode.formats.errors import LedgerError
@@ -112,18 +116,42 @@ class DiscardedTests(CloudTestCase):
         self.check_refused()
 
     def test_subscription(self) -> None:
-        """No operation of the true block is skipped, however early the discarded one was shown."""
-        self.node.put("later")
-        self.node.pass_time(1.0)
-        cloud = self.connect("ws://b:1", "ws://a:1")
+        """No operation of the true block is skipped, however early the discarded one was shown, and wherever the
+        subscription begins; even if the liar is the only node, and hides all that came later.
+        """
+        refusal = {"code": -8, "message": "no", "data": {"code": "not_provable"}}
+
+        def hide(message: bytes) -> bytes:
+            told = json.loads(message)
+            asked = [each["method"] for each in self.a.asked if each["id"] == told.get("id")]
+            if asked and asked[-1] in ("getdatahash", "subscribe", "getepochs"):
+                return json.dumps({"jsonrpc": "2.0", "id": told["id"], "error": refusal}).encode()
+            return message
+
+        cloud = self.connect("ws://a:1", "ws://b:1")
         checker = cloud._checker()
-        checker._chain = type(checker._chain).of_genesis(self.node.genesis)  # as of one who connected before the end
-        checker._final.clear()
-        self.run_now(checker.learn_final(self.liar, self.end + 1))
-        subscription = self.run_now(cloud.subscribe("records", None, LogPlace(self.end - 1, 0)))
-
-        async def take() -> list[str]:
-            return [json.loads(bytes((await anext(subscription)).raw))["key"] for _ in range(2)]
-
-        self.assertEqual(self.run_now(take()), ["left out", "later"])
+        for topic, height in (("records", self.end - 1), ("records", self.end), ("blocks", self.end)):
+            cloud._nodes.directory._places["ws://a:1"].lie = None
+            self.b.shut()
+            self.a.lie = hide
+            checker._chain = EpochChain.of_genesis(self.node.genesis)  # as of one who connected before the end
+            checker._final.clear()
+            checker.newest = 0
+            self.run_now(checker.learn_final(self.liar, self.end + 1))
+            subscription = self.run_now(cloud.subscribe(topic, None, LogPlace(height, 0)))
+            told: list[Any] = []
+            taking = Deferred.fromCoroutine(self.take(subscription, self.end + 1, told))
+            self.node.pass_time(1.0)
+            self.b.is_open = True
+            self.result(taking)
+            self.assertIn("header_discarded", cloud.places[-1].lie or "")
+            if topic == "records":
+                self.assertEqual([item["key"] for item in told], ["left out"])
+            else:
+                self.assertEqual([item["hash"] for item in told], [self.header(self.end + 1).hash.hex()])
+            self.run_now(subscription.close())
         self.assertEqual([each.url for each in self.accused if "a:1" not in each.url], [])
+
+    async def take(self, subscription: CloudSubscription, height: int, told: list[Any]) -> None:
+        while subscription.cursor.height < height:
+            told.append(json.loads(bytes((await anext(subscription)).raw)))
