@@ -45,7 +45,7 @@ class WithholdingTests(CloudTestCase):
         withhold(self.a, "getgenesis")
         withhold(self.b, "getepochs")
         cloud = self.result(self.begin(), 3.0)
-        self.assertEqual(self.run_now(cloud.call("getdatahash"), 0.1).url, "ws://c:1")
+        self.assertEqual(self.run_now(cloud.call("getdatahash"), 0.1).checked, "proof")
         self.node.clock.pump([0.1] * 5)
         self.assertEqual([place.trouble for place in cloud.places], ["", "", ""])
         self.assertNotIn(None, [place.latency for place in cloud.places])
