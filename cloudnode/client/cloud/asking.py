@@ -5,8 +5,9 @@ while, the next best is asked as well, and the first good answer counts. When al
 may pass, all are asked again after a pause, until the time is over. So only what may be asked twice may be asked here,
 which is all of the API: reads change nothing, and an operation takes effect once.
 
-A node may also refuse. One node's refusal is only its word, so where answers are not believed, a second place is asked,
-and the refusal counts when a second one refuses by the same name, or none is left.
+A node may also refuse. One node's refusal is only its word, so where answers are not believed, a second node is asked,
+and the refusal counts when a second one refuses by the same name, or none is left. Another place of the same node is
+no second one.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ class Asking(Generic[T]):
         timeout: float | None,
         hedge_after: float | None = None,
         confirms: Callable[[RemoteError], bool] = lambda refusal: False,
+        same_node: Callable[[Place], Collection[Place]] = lambda place: (place,),
     ) -> None:
         """
         :param ask: Asks one place. :param choose: The best place but for some. :param timeout: Seconds for all of it;
             None for no end.
         :param hedge_after: Seconds after which a second place is asked; None for never.
-        :param confirms: Whether a refusal is only believed when a second place gives it as well.
+        :param confirms: Whether a refusal is only believed when a second node gives it as well.
+        :param same_node: A place, and the others of its node.
         """
         self.done: Deferred[tuple[T, Place]] = Deferred(lambda _: self.stop())
         self._ask = ask
@@ -57,6 +60,8 @@ class Asking(Generic[T]):
         self._clock = clock
         self._hedge_after = hedge_after
         self._confirms = confirms
+        self._same_node = same_node
+        self._refused_at: set[Place] = set()
         self._tried: set[Place] = set()
         self._running: dict[Place, Deferred[None]] = {}
         self._refusal: RemoteError | None = None
@@ -129,10 +134,16 @@ class Asking(Generic[T]):
             failure = Failure(error)
         assert error is not None
         if remedy(error) == "none":
-            told_before, self._refusal = self._refusal, error if isinstance(error, RemoteError) else None
-            if self._refusal is None or not self._confirms(self._refusal) or _is_same(told_before, self._refusal):
+            if not isinstance(error, RemoteError) or not self._confirms(error):
                 self._end(failure)
                 return
+            if _is_same(self._refusal, error) and place not in self._refused_at:
+                self._end(failure)
+                return
+            self._refusal = error
+            of_node = set(self._same_node(place))
+            self._refused_at |= of_node
+            self._tried |= of_node
         else:
             self._failure = failure
             self._may_pass |= remedy(error) == "later"

@@ -29,7 +29,7 @@ from cloudnode.client.cloud.bykey import ByKey
 from cloudnode.client.cloud.censorship import Censorship
 from cloudnode.client.cloud.checking import Checked, Checker
 from cloudnode.client.cloud.directory import BY_KEY, Directory, Place, read_place
-from cloudnode.client.cloud.errors import SessionClosed
+from cloudnode.client.cloud.errors import AnswerStale, SessionClosed
 from cloudnode.client.cloud.log import ProvenLog
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.cloud.policy import Policy
@@ -42,7 +42,7 @@ from cloudnode.client.cloud.saved import (
     restore_places,
     save_places,
 )
-from cloudnode.client.cloud.session import Session
+from cloudnode.client.cloud.session import Session, goes_back
 from cloudnode.client.cloud.subscription import CloudSubscription, Opened, ProvenSubscription, ServedSubscription
 from cloudnode.client.cloud.writing import Writing
 from cloudnode.client.connecting import connect as connect_to_node
@@ -357,9 +357,14 @@ class Cloud:
 
         async def tell(client: Client) -> LogPlace:
             told = (await client.call("getdatahash", {}, context or None)).context
-            if told is None or not told.height:
+            height = 0 if told is None else told.height
+            if goes_back(context, height):
+                raise AnswerStale(f"{client.url} tells the height {height}, which is older than this session.")
+            if not height:
+                if self._nodes.newest:
+                    raise AnswerStale(f"{client.url} has no block, others have {self._nodes.newest}.")
                 return LogPlace(0, 0)
-            header = await self._checker().learn_final(client, told.height)
+            header = await self._checker().learn_final(client, height)
             return LogPlace(header.height, max(header.operations_count - 1, 0))
 
         async def ask(place: Place) -> LogPlace:

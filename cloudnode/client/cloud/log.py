@@ -190,11 +190,12 @@ class ProvenLog:
                 raise LedgerError("finality_chain", f"Block {height} does not follow on the one before.")
             return header
 
+        firsts: list[int] = []
         try:
-            ask = partial(self._at, show, height, HEADER_SECONDS)
+            ask = partial(self._at, show, height, HEADER_SECONDS, firsts)
             header, _ = await self._questions.ask(ask, deadline, hedges=True)
         except RemoteError as error:
-            raise _cursor_pruned(error) from error
+            raise self._cursor_pruned(error, firsts) from error
         return header
 
     async def _read(self, height: int) -> LogBlock:
@@ -211,11 +212,12 @@ class ProvenLog:
         async def fetch(client: Client) -> LogBlock:
             return await fetch_block(self._checker(), client, header)
 
-        ask = partial(self._at, fetch, header.height, BLOCK_SECONDS)
+        firsts: list[int] = []
+        ask = partial(self._at, fetch, header.height, BLOCK_SECONDS, firsts)
         try:
             block, place = await self._questions.ask(ask, None, hedges=True)
         except RemoteError as error:
-            raise _cursor_pruned(error) from error
+            raise self._cursor_pruned(error, firsts) from error
         told, asked = [block], self._questions.same_node(place)
         while told[-1].unproven and not any(_tells_same(told[-1], each) for each in told[:-1]):
             deadline = self._clock.seconds() + SECOND_WORD
@@ -232,9 +234,31 @@ class ProvenLog:
         return told[-1]
 
     async def _at(
-        self, work: Callable[[Client], Coroutine[Deferred[Any], Any, T]], height: int, seconds: float, place: Place
+        self,
+        work: Callable[[Client], Coroutine[Deferred[Any], Any, T]],
+        height: int,
+        seconds: float,
+        firsts: list[int],
+        place: Place,
     ) -> T:
-        return await self._questions.work_at(place, work, "getblock", {"height": height}, height, seconds)
+        """:param firsts: Gets the lowest block that a node says to have, if it has this one no more."""
+        try:
+            return await self._questions.work_at(place, work, "getblock", {"height": height}, height, seconds)
+        except RemoteError as error:
+            first = error.data.get("blocks_from")
+            if error.name == "block_pruned" and isinstance(first, int) and first > height:
+                firsts.append(first)
+            raise
+
+    def _cursor_pruned(self, error: RemoteError, firsts: list[int]) -> RemoteError:
+        """What a subscriber is told of a block that is pruned everywhere: where to begin instead. Each node says so for
+        itself, so that is as early as any of them has the log: one alone has nobody pass over what others have.
+        """
+        if error.name != "block_pruned" or not firsts:
+            return error
+        message = "The log before the start given is pruned: go on from there, or ask another node."
+        start = max(0, min(*firsts, self._newest + 1) - 1)
+        return RemoteError(-8, "cursor_pruned", message, {"start": {"height": start, "index": 0}})
 
     # Heights
 
@@ -288,12 +312,3 @@ class ProvenLog:
 
 def _tells_same(one: LogBlock, other: LogBlock) -> bool:
     return [each.result for each in one.operations] == [each.result for each in other.operations]
-
-
-def _cursor_pruned(error: RemoteError) -> RemoteError:
-    """What a subscriber is told of a block that is pruned everywhere: where to begin instead."""
-    first = error.data.get("blocks_from")
-    if error.name != "block_pruned" or not isinstance(first, int):
-        return error
-    message = "The log before the start given is pruned: go on from there, or ask another node."
-    return RemoteError(-8, "cursor_pruned", message, {"start": {"height": first - 1, "index": 0}})

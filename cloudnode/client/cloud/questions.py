@@ -117,7 +117,8 @@ class Questions:
             self._clock,
             timeout=None if deadline is None else max(0.0, deadline - self._clock.seconds()),
             hedge_after=max(least_hedge, HEDGE_LATENCIES * latency) if hedges else None,
-            confirms=(lambda error: not isinstance(error, Denied)) if self._policy.certifies else (lambda error: False),
+            confirms=_is_mere_word if self._policy.certifies else (lambda error: False),
+            same_node=self.same_node,
         )
         self._asking.add(asking.done)
         try:
@@ -284,6 +285,11 @@ class Questions:
         return NotEnoughNodes(
             f"{told} to {question.method} at height {height}, {self._policy.quorum} were to agree: {reason}"
         )
+
+
+def _is_mere_word(error: RemoteError) -> bool:
+    """Whether nothing proves a refusal, or not all of it."""
+    return not isinstance(error, Denied) or error.checked == "partly"
 
 
 def _took_long(url: str, method: str, result: Any, seconds: float) -> Any:

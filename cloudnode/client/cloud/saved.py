@@ -35,7 +35,8 @@ LIAR_SECONDS = 7 * 86_400
 """So long a liar is remembered by later sessions: a damaged node may be repaired."""
 
 _Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-_Whole = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+_HEIGHT_MAX = 2**53 - 1
+_Whole = Annotated[int, Meta(ge=0, le=_HEIGHT_MAX)]
 
 
 class StateInvalid(ValueError):
@@ -97,7 +98,7 @@ class SavedSession:
 
 
 def save_places(ranked: Sequence[Place], now: float) -> list[SavedPlace]:
-    """The places that are worth saving.
+    """The places that are worth saving, but those that could not be read again.
 
     :param ranked: The best first. :param now: Unix seconds.
     """
@@ -105,13 +106,24 @@ def save_places(ranked: Sequence[Place], now: float) -> list[SavedPlace]:
     liars = [place for place in ranked if place.lie is not None][:PLACES_MAX]
     for place in liars:
         place.lied_at = place.lied_at or now
-    return [
+    saved = [
         SavedPlace(
             place.url, place.is_seed, place.node, place.latency, place.suspicions,
             None if place.lie is None else place.lie[:512], place.lied_at,
         )
         for place in good + liars
     ]  # fmt: skip
+    return [each for each in saved if _is_readable(each)]
+
+
+def _is_readable(place: SavedPlace) -> bool:
+    """Whether a place is read again as it is saved: nothing that nodes told may spoil all of a session."""
+    try:
+        msgspec.json.decode(msgspec.json.encode(place), type=SavedPlace)
+        read_place(place.url)
+    except (msgspec.MsgspecError, AddressInvalid, UnicodeEncodeError):
+        return False
+    return True
 
 
 def restore_places(directory: Directory, places: Sequence[SavedPlace]) -> None:
@@ -125,18 +137,23 @@ def restore_places(directory: Directory, places: Sequence[SavedPlace]) -> None:
 
 
 def encode_session(session: SavedSession) -> bytes:
-    """The text of a saved session."""
+    """The text of a saved session, with as many of the places as there is room for: the first ones."""
     epoch = session.epoch
-    state = msgspec.json.encode(
-        _State(
-            session.network.hex(),
-            session.height,
-            None if epoch is None else _Epoch(epoch.number, epoch.base, [key.hex() for key in epoch.validators]),
-            "" if session.header is None else session.header.encode().hex(),
-            list(session.places),
+    places = list(session.places)
+    while True:
+        state = msgspec.json.encode(
+            _State(
+                session.network.hex(),
+                min(session.height, _HEIGHT_MAX),
+                None if epoch is None else _Epoch(epoch.number, epoch.base, [key.hex() for key in epoch.validators]),
+                "" if session.header is None else session.header.encode().hex(),
+                places,
+            )
         )
-    )
-    return msgspec.json.encode(_File(FORMAT, sha256(state).hexdigest(), Raw(state)))
+        raw = msgspec.json.encode(_File(FORMAT, sha256(state).hexdigest(), Raw(state)))
+        if len(raw) <= BYTES_MAX or not places:
+            return raw
+        places.pop()
 
 
 def decode_session(raw: bytes, now: float) -> SavedSession:

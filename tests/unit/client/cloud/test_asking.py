@@ -147,6 +147,21 @@ class AskingTests(SynchronousTestCase):
         self.refuse(2, "rating_own")
         self.failureResultOf(asking.done, RemoteError)
 
+    def test_refusal_by_one_node(self) -> None:
+        """Another place of the node that refused confirms nothing, be it asked already, and is not asked for it."""
+        options: dict[str, Any] = {"confirms": lambda refusal: True, "same_node": lambda place: self.places[:2]}
+        asking = self.ask(**options)
+        self.refuse(0, "rating_own")
+        self.assertEqual(self.names(), "ac")
+        self.asked[1][1].callback("yes")
+        self.assertEqual(self.successResultOf(asking.done), ("yes", self.places[2]))
+        asking = self.ask(hedge_after=0.5, **options)
+        self.clock.advance(0.5)
+        self.refuse(2, "rating_own")
+        self.refuse(3, "rating_own")
+        self.asked[4][1].callback("yes")
+        self.assertEqual(self.successResultOf(asking.done), ("yes", self.places[2]))
+
     def test_refusal_by_one_alone(self) -> None:
         """What the others answer counts; where no other answers, the refusal does."""
         asking = self.ask(confirms=lambda refusal: True)

@@ -75,6 +75,23 @@ class FormatTests(SynchronousTestCase):
         self.assertLess(len(raw), BYTES_MAX)
         self.assertEqual(len(decode_session(raw, NOW).places), 2 * PLACES_MAX)
 
+    def test_told_by_nodes(self) -> None:
+        """Whatever nodes told, what is saved can be read: what could not be, or has no room, is left out."""
+        odd = [
+            Place(f"ws://{'h' * 600}:1"),
+            Place("ws://b:1", node="x" * 65),
+            Place("ws://c:1", latency=-1.0),
+            Place("gopher://d:1"),
+            Place("ws://e:1", lie="\ud800"),
+        ]
+        liars = [Place(f"ws://{'l' * 200}:{port}", node="\x01" * 64, lie="\x01" * 9_000) for port in range(1, 100)]
+        validators = tuple(number.to_bytes(32, "big") for number in range(1_000))
+        saved = save_places([*odd, Place("ws://a:1"), *liars], NOW)
+        raw = encode_session(SavedSession(NETWORK, 2**60, Epoch(NETWORK, 9, validators, 5), None, saved))
+        self.assertLess(len(raw), BYTES_MAX + 1)
+        read = decode_session(raw, NOW).places
+        self.assertEqual((read[0].url, len(read) > 32), ("ws://a:1", True))
+
     @settings(max_examples=200, deadline=None)
     @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3))
     def test_damage(self, at: int, noise: bytes) -> None:
