@@ -7,7 +7,8 @@ import {noble} from "../src/crypto/noble.js";
 import {useCrypto} from "../src/crypto.js";
 import {SigningKey} from "../src/formats/keys.js";
 import {REFRESH} from "../src/session/nodes.js";
-import {begin, meanwhile} from "./fakes/session.js";
+import {WINDOW_HEIGHTS} from "./fakes/ledger.js";
+import {begin, meanwhile, until} from "./fakes/session.js";
 
 useCrypto(noble); // which takes no time on the tests' clock, as WebCrypto's threads would
 
@@ -69,5 +70,62 @@ test("a session that took a discarded block for the newest blames no honest node
     assert.equal((await meanwhile(clock, cloud.call("listrecords"))).checked, "certificate");
   }
   assert.deepEqual(accused.map((each) => each.url).filter((url) => url !== liar.url), []);
+  cloud.close();
+});
+
+for (const [name, told] of /** @type {[string, (expiry: number) => number][]} */ ([
+  ["at its expiry, which no block has yet", (expiry) => expiry], ["far above its expiry", () => 1e9],
+])) {
+  test(`a write said to be final ${name}, is written by another node at once`, async () => {
+    const {clock, ledger, cloud, writer, accused} = await begin();
+    const [liar] = ledger.nodes;
+    if (!liar) throw new Error("no node");
+    const operation = await writer.put("film", "one", 1);
+    liar.censors = true;
+    liar.lie = (method, result) => (method === "submit"
+      ? {id: operation.id, cursor: {height: told(operation.expiry), index: 0}, result: "ok"} : result);
+    const {cursor, checked} = await meanwhile(clock, cloud.submit(operation, {timeout: 8}));
+    assert.deepEqual([checked, cursor?.index], ["proof", 0]);
+    assert.ok(ledger.height < operation.expiry, "others were asked for heights that do not exist");
+    assert.ok(cloud.places.find((place) => place.url === liar.url)?.[told(0) ? "lie" : "failures"]);
+    await clock.advance(1);
+    assert.deepEqual(accused.map((each) => each.url).filter((url) => url !== liar.url), []);
+    cloud.close();
+  });
+}
+
+test("a height above the expiry has no honest node accused when a write is repeated", async () => {
+  const {clock, ledger, cloud, writer, accused} = await begin();
+  const [liar] = ledger.nodes;
+  if (!liar) throw new Error("no node");
+  const operation = await writer.put("film", "one", 1);
+  const {cursor} = await meanwhile(clock, cloud.submit(operation));
+  for (let number = 0; number < WINDOW_HEIGHTS + 3; number += 1) await ledger.block();
+  await clock.advance(REFRESH);
+  liar.lie = (method, result) => (method === "submit"
+    ? {...result, cursor: {height: operation.expiry + 1, index: 0}} : result);
+  assert.deepEqual((await meanwhile(clock, cloud.submit(operation))).cursor, cursor);
+  await until(clock, () => accused.length > 0);
+  assert.deepEqual(accused.map((each) => each.url), [liar.url]);
+  cloud.close();
+});
+
+test("a liar that is gone is accused all the same, and the write that is proven is told", async () => {
+  const {clock, ledger, cloud, writer, accused} = await begin();
+  const [liar] = ledger.nodes;
+  if (!liar) throw new Error("no node");
+  let hasLied = false;
+  for (const each of ledger.nodes) {
+    each.lie = (method, result) => {
+      if (method === "getproof" && hasLied) liar.kill();
+      if (method !== "submit" || each !== liar) return result;
+      hasLied = true;
+      return {...result, cursor: {...result.cursor, index: 5}};
+    };
+  }
+  const {cursor, checked} = await meanwhile(clock, cloud.submit(await writer.put("film", "one", 1)));
+  assert.deepEqual([cursor?.index, checked], [0, "proof"]);
+  await until(clock, () => accused.length === 1);
+  assert.equal(accused[0].url, liar.url);
   cloud.close();
 });

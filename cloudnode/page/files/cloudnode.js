@@ -4310,9 +4310,11 @@ var Checker = class _Checker {
    * @param {number} height At this height or above, which is not above the expiry.
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<OperationProof>}
+   * @throws {RangeError} The height is above the expiry, where no node could prove anything.
    * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
    */
   async proveOperation(client, { id, expiry }, height, options) {
+    if (height > expiry) throw new RangeError(`No state above ${expiry} tells of the operation.`);
     const params = { of: "operation", id, expiry };
     let { result } = await client.call("getproof", params, { min_height: height }, options);
     let { state } = await this.#verify(client, () => verifyProof(this.#chain, result));
@@ -5670,7 +5672,7 @@ var Nodes = class {
    * Leave a node that answered what is not so, and report it.
    *
    * @param {Place} place
-   * @param {Client} client
+   * @param {Client | null} client Null if it may be gone.
    * @param {LedgerError} lie
    * @param {{method: string, params: unknown, height: number}} question What it was asked; the height is where the
    *   answer was to hold.
@@ -5692,15 +5694,17 @@ var Nodes = class {
   }
   /**
    * @param {Place} place
-   * @param {Client} client
+   * @param {Client | null} client
    * @param {string} reason
    * @param {{method: string, params: unknown, height: number}} question
    */
   async #report(place, client, reason, question) {
     let found = null;
-    if (this.checker) {
+    const { checker } = this;
+    if (checker) {
       const late = () => new TimedOut("It signed nothing in time.");
-      const gathering = gatherEvidence(this.checker, client, question);
+      const reached = client ? Promise.resolve(client) : this.connect(place);
+      const gathering = reached.then((reachable) => gatherEvidence(checker, reachable, question));
       found = await within(this.#clock, gathering, PATIENCE, late).catch(() => null);
     }
     this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${reason}`));
@@ -7200,12 +7204,39 @@ var Writing = class {
       throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
     }
     const { checker } = this.#nodes;
+    if (checker && cursor) await this.#checkHeight(checker, operation, cursor.height, place, signal);
     if (checker && !cursor) {
       const blame = { method: "submit", params: {}, height: this.#nodes.newest };
       const promised = await this.#questions.workAt(place, blame, () => checker.checkReceipt(operation, told.receipt));
       this.#promises.keep(operation, promised, place);
     }
     return { id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none" };
+  }
+  /**
+   * See that an operation may be where a node says, before others are asked for that height: they would wait for one
+   * that does not exist.
+   *
+   * @param {import("./checker.js").Checker} checker
+   * @param {SignedOperation} operation
+   * @param {number} height
+   * @param {Place} place Who told it, and has to show that block.
+   * @param {AbortSignal} signal
+   */
+  async #checkHeight(checker, operation, height, place, signal) {
+    const blame = { method: "submit", params: {}, height };
+    const showing = this.#questions.workAt(place, blame, async (client) => {
+      if (height <= operation.leastHeight || height > operation.expiry) {
+        throw new LedgerError("proof_row_wrong", `The operation can't be in block ${height}.`);
+      }
+      if (!checker.findFinal(height)) await checker.learnFinal(client, height, { signal });
+    });
+    const late = () => new TimedOut(`${place.url} does not show the block in which it says the operation is.`);
+    try {
+      await within(this.#clock, showing, PATIENCE, late);
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof AnswerFalse)) this.#nodes.failed(place, error);
+      throw error;
+    }
   }
   /**
    * What is proven of an operation that a node says to be final; null if the node lied.
@@ -7226,8 +7257,7 @@ var Writing = class {
     const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
     if (isTrue) return { ...told, checked: "proof" };
     const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
-    const client = await this.#nodes.connect(place);
-    this.#nodes.accuse(place, client, lie, { method: "submit", params: {}, height });
+    this.#nodes.accuse(place, null, lie, { method: "submit", params: {}, height });
     if (!found) return null;
     const proven = { height: found.height, index: found.index };
     return { id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof" };

@@ -280,9 +280,11 @@ export class Checker {
    * @param {number} height At this height or above, which is not above the expiry.
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<OperationProof>}
+   * @throws {RangeError} The height is above the expiry, where no node could prove anything.
    * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
    */
   async proveOperation(client, {id, expiry}, height, options) {
+    if (height > expiry) throw new RangeError(`No state above ${expiry} tells of the operation.`);
     const params = {of: "operation", id, expiry};
     let {result} = await client.call("getproof", params, {min_height: height}, options);
     let {state} = await this.#verify(client, () => verifyProof(this.#chain, result));

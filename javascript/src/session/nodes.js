@@ -224,7 +224,7 @@ export class Nodes {
    * Leave a node that answered what is not so, and report it.
    *
    * @param {Place} place
-   * @param {Client} client
+   * @param {Client | null} client Null if it may be gone.
    * @param {LedgerError} lie
    * @param {{method: string, params: unknown, height: number}} question What it was asked; the height is where the
    *   answer was to hold.
@@ -245,15 +245,17 @@ export class Nodes {
 
   /**
    * @param {Place} place
-   * @param {Client} client
+   * @param {Client | null} client
    * @param {string} reason
    * @param {{method: string, params: unknown, height: number}} question
    */
   async #report(place, client, reason, question) {
     let found = null;
-    if (this.checker) {
+    const {checker} = this;
+    if (checker) {
       const late = () => new TimedOut("It signed nothing in time.");
-      const gathering = gatherEvidence(this.checker, client, question);
+      const reached = client ? Promise.resolve(client) : this.connect(place);
+      const gathering = reached.then((reachable) => gatherEvidence(checker, reachable, question));
       found = await within(this.#clock, gathering, PATIENCE, late).catch(() => null);
     }
     this.#connections.drop(place, new ConnectionFailed(`${place.url} was left: ${reason}`));

@@ -2,8 +2,10 @@
 
 import {LedgerError, resultCode} from "../formats/errors.js";
 import {Promises, findOperation} from "./censorship.js";
-import {ConnectionFailed, RemoteError, TimedOut} from "./errors.js";
+import {within} from "./clock.js";
+import {AnswerFalse, ConnectionFailed, RemoteError, TimedOut} from "./errors.js";
 import {notShown} from "./questions.js";
+import {PATIENCE} from "./nodes.js";
 import {isObject, isPlace, isText, take} from "./told.js";
 import {checkResult} from "./writer.js";
 
@@ -113,12 +115,40 @@ export class Writing {
       throw notShown(place, new RemoteError(0, "", "It answered for another operation."));
     }
     const {checker} = this.#nodes;
+    if (checker && cursor) await this.#checkHeight(checker, operation, cursor.height, place, signal);
     if (checker && !cursor) {
       const blame = {method: "submit", params: {}, height: this.#nodes.newest};
       const promised = await this.#questions.workAt(place, blame, () => checker.checkReceipt(operation, told.receipt));
       this.#promises.keep(operation, promised, place);
     }
     return {id: operation.id, cursor, result, receipt: told.receipt ?? null, checked: "none"};
+  }
+
+  /**
+   * See that an operation may be where a node says, before others are asked for that height: they would wait for one
+   * that does not exist.
+   *
+   * @param {import("./checker.js").Checker} checker
+   * @param {SignedOperation} operation
+   * @param {number} height
+   * @param {Place} place Who told it, and has to show that block.
+   * @param {AbortSignal} signal
+   */
+  async #checkHeight(checker, operation, height, place, signal) {
+    const blame = {method: "submit", params: {}, height};
+    const showing = this.#questions.workAt(place, blame, async (client) => {
+      if (height <= operation.leastHeight || height > operation.expiry) {
+        throw new LedgerError("proof_row_wrong", `The operation can't be in block ${height}.`);
+      }
+      if (!checker.findFinal(height)) await checker.learnFinal(client, height, {signal});
+    });
+    const late = () => new TimedOut(`${place.url} does not show the block in which it says the operation is.`);
+    try {
+      await within(this.#clock, showing, PATIENCE, late);
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof AnswerFalse)) this.#nodes.failed(place, error);
+      throw error;
+    }
   }
 
   /**
@@ -140,8 +170,7 @@ export class Writing {
     const isTrue = found?.height === height && found.index === cursor.index && resultCode(found.result) === told.result;
     if (isTrue) return {...told, checked: "proof"};
     const lie = new LedgerError("proof_row_wrong", "The operation is not where the node says, or has another result.");
-    const client = await this.#nodes.connect(place);
-    this.#nodes.accuse(place, client, lie, {method: "submit", params: {}, height});
+    this.#nodes.accuse(place, null, lie, {method: "submit", params: {}, height});
     if (!found) return null;
     const proven = {height: found.height, index: found.index};
     return {id: told.id, cursor: proven, result: resultCode(found.result), receipt: null, checked: "proof"};

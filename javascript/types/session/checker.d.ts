@@ -152,6 +152,7 @@ export declare class Checker {
      * @param {number} height At this height or above, which is not above the expiry.
      * @param {{signal?: AbortSignal}} [options]
      * @returns {Promise<OperationProof>}
+     * @throws {RangeError} The height is above the expiry, where no node could prove anything.
      * @throws {LedgerError} It is not so. @throws {ClientError} The node has no proof.
      */
     proveOperation(client: Client, { id, expiry }: {

@@ -107,13 +107,13 @@ export declare class Nodes {
      * Leave a node that answered what is not so, and report it.
      *
      * @param {Place} place
-     * @param {Client} client
+     * @param {Client | null} client Null if it may be gone.
      * @param {LedgerError} lie
      * @param {{method: string, params: unknown, height: number}} question What it was asked; the height is where the
      *   answer was to hold.
      * @returns {AnswerFalse} For whoever asked.
      */
-    accuse(place: Place, client: Client, lie: LedgerError, question: {
+    accuse(place: Place, client: Client | null, lie: LedgerError, question: {
         method: string;
         params: unknown;
         height: number;
