@@ -6,7 +6,8 @@ import {test} from "node:test";
 import {noble} from "../src/crypto/noble.js";
 import {useCrypto} from "../src/crypto.js";
 import {SigningKey} from "../src/formats/keys.js";
-import {REFRESH} from "../src/session/nodes.js";
+import {OVERDUE_HEIGHTS, OVERDUE_SECONDS} from "../src/session/censorship.js";
+import {PATIENCE, REFRESH} from "../src/session/nodes.js";
 import {WINDOW_HEIGHTS} from "./fakes/ledger.js";
 import {begin, meanwhile, until} from "./fakes/session.js";
 
@@ -127,5 +128,62 @@ test("a liar that is gone is accused all the same, and the write that is proven 
   assert.deepEqual([cursor?.index, checked], [0, "proof"]);
   await until(clock, () => accused.length === 1);
   assert.equal(accused[0].url, liar.url);
+  cloud.close();
+});
+
+test("a node that tells of blocks and shows none is not chosen again and again", async () => {
+  const {clock, ledger, cloud} = await begin({verify: "certificate"}, 1);
+  const [liar] = ledger.nodes;
+  if (!liar) throw new Error("no node");
+  const refuse = {error: {code: -8, message: "later", data: {code: "node_overloaded"}}};
+  const subscription = await meanwhile(clock, cloud.subscribe("blocks").ready);
+  liar.lie = (method, result) => (method === "getblock" ? refuse : result);
+  const before = liar.count("subscribe");
+  const next = subscription.next();
+  await ledger.block();
+  await clock.advance(5);
+  const rounds = liar.count("subscribe") - before;
+  assert.ok(rounds > 0 && rounds < 8, `${rounds} rounds in five seconds`);
+  liar.lie = (_, result) => result;
+  assert.equal((await meanwhile(clock, next)).value?.height, ledger.height);
+  cloud.close();
+});
+
+test("a node that tells its state and never a block does not stall a proven subscription", async () => {
+  const {clock, ledger, cloud, writer} = await begin();
+  const [liar] = ledger.nodes;
+  if (!liar) throw new Error("no node");
+  const handle = liar.handle.bind(liar);
+  liar.handle = (connection, request) => {
+    if (request.method !== "getblock") handle(connection, request);
+  };
+  const subscription = await meanwhile(clock, cloud.subscribe("records").ready);
+  for (const name of ["one", "two", "three"]) {
+    ledger.waiting.push(await writer.put("film", name, 1));
+    await ledger.block();
+    await ledger.block();
+    const begun = clock.now();
+    assert.equal((await meanwhile(clock, subscription.next())).value?.key, name);
+    assert.ok(clock.now() - begun < 6, `${clock.now() - begun} s`);
+  }
+  cloud.close();
+});
+
+test("a receipt of a height that does not exist is overdue all the same", async () => {
+  /** @type {any[]} */
+  const censored = [];
+  const {clock, ledger, cloud, writer} = await begin({onCensorship: (/** @type {any} */ each) => censored.push(each)});
+  const [censor] = ledger.nodes;
+  if (!censor) throw new Error("no node");
+  censor.censors = true;
+  censor.receiptHeight = 2 ** 52;
+  cloud.pin(censor.url);
+  const operation = await writer.put("film", "one", 1);
+  await meanwhile(clock, cloud.submit(operation, {wait: "accepted"}));
+  cloud.pin();
+  for (let number = 0; number <= OVERDUE_HEIGHTS; number += 1) await ledger.block();
+  await clock.advance(OVERDUE_SECONDS + PATIENCE);
+  assert.deepEqual(censored.map(({url, isExpired}) => [url, isExpired]), [[censor.url, false]]);
+  assert.deepEqual(ledger.waiting.map((each) => each.id), [operation.id]);
   cloud.close();
 });

@@ -47,9 +47,9 @@ test("without WebTransport there are no places that need it, told or named", () 
 test("places that answered come first, then those that keep up, then the near ones", () => {
   const places = directory("ws://far", "ws://near", "ws://stale", "ws://failed");
   const [far, near, stale, failed] = places;
-  places.answered(far, 0.3);
-  places.answered(near, 0.01);
-  places.answered(stale, 0.01);
+  places.watched(far, 0.3);
+  places.watched(near, 0.01);
+  places.watched(stale, 0.01);
   places.toldHeight(stale, 10, 10 + LAG + 1);
   places.failed(failed, 0, "lost");
   assert.deepEqual(places.rank(0.1), [near, far, stale, failed]);
@@ -62,11 +62,11 @@ test("connections are kept with different nodes, and not given up for little", (
   const [a, same, b, c, d] = places;
   for (const [place, node, latency] of /** @type {const} */ ([[a, NODE, 0.01], [same, NODE, 0.01], [b, OTHER, 0.03], [c, "", 0.04], [d, "", 0.05]])) {
     place.node = node;
-    places.answered(place, latency);
+    places.watched(place, latency);
   }
   assert.deepEqual([...places.ready(0, [], 3)], [a, b, c]);
   assert.deepEqual([...places.ready(0, [d], 3)], [a, d, b], "the one that is connected stays");
-  places.answered(c, -0.1);
+  places.watched(c, -0.1);
   assert.ok(places.ready(0, [d], 3).has(c));
   places.failed(a, 0, "lost");
   assert.deepEqual([...places.ready(1, [], 2)].includes(a), true, "it is tried again");

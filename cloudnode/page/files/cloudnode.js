@@ -4088,6 +4088,18 @@ function within(clock, waited, seconds, late) {
     waited.then(resolve, reject).finally(forget);
   });
 }
+function pause(clock, seconds, until) {
+  return new Promise((resolve) => {
+    const done = () => {
+      forget();
+      until.removeEventListener("abort", done);
+      resolve(void 0);
+    };
+    const forget = clock.later(seconds, done);
+    until.addEventListener("abort", done, { once: true });
+    if (until.aborted) done();
+  });
+}
 var Lock = class {
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
@@ -4615,6 +4627,8 @@ var Place = class {
   behind = 0;
   /** In a row. */
   failures = 0;
+  /** Whether it was a call that failed last, and none was answered since. */
+  failsCalls = false;
   /** How often its node took an operation that the log did not get. */
   suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
@@ -4742,16 +4756,23 @@ var Directory = class {
     }
   }
   // What was seen
+  /** A place answered a call. @param {Place} place */
+  answered(place) {
+    place.failsCalls = false;
+    this.watched(place);
+  }
   /**
-   * A place answered.
+   * A place told its state: nothing is held against it but that it leaves calls without an answer.
    *
    * @param {Place} place
    * @param {number} [seconds] How long it took; left out if the answer had to wait for something.
    */
-  answered(place, seconds) {
-    place.failures = 0;
-    place.retryAt = 0;
-    place.trouble = "";
+  watched(place, seconds) {
+    if (!place.failsCalls) {
+      place.failures = 0;
+      place.retryAt = 0;
+      place.trouble = "";
+    }
     if (seconds === void 0) return;
     place.latency = place.latency === null ? seconds : place.latency + WEIGHT * (seconds - place.latency);
   }
@@ -5066,6 +5087,7 @@ var LOOK = 2;
 var AHEAD = 4;
 var READS_KEPT = 8;
 var SECOND_WORD = 5;
+var PLACE_SECONDS = 30;
 var PAUSE = 1;
 var NO_OPERATIONS = { operations: [], results: [], unproven: /* @__PURE__ */ new Set() };
 var ProvenLog = class {
@@ -5257,9 +5279,12 @@ var ProvenLog = class {
     const blame = { method: "getblock", params: { height }, height };
     try {
       return await this.#questions.ask(
-        (place, signal) => this.#questions.workAt(place, blame, (client) => work(client, signal)),
+        (place, signal) => this.#questions.workAt(place, blame, (client) => {
+          const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
+          return within(this.#clock, work(client, signal), PLACE_SECONDS, late);
+        }),
         deadline,
-        { hedges: false, without, signal: until }
+        { hedges: true, without, signal: until }
       );
     } catch (error) {
       throw error instanceof RemoteError ? cursorPruned(error) : error;
@@ -5314,18 +5339,8 @@ var ProvenLog = class {
         if (!(error instanceof ClientError)) throw error;
       }
       if (life.aborted) served.close();
-      else await this.#pause(life);
+      else await pause(this.#clock, PAUSE, life);
     }
-  }
-  /** @param {AbortSignal} life */
-  #pause(life) {
-    return new Promise((resolve) => {
-      const forget = this.#clock.later(PAUSE, () => resolve(void 0));
-      life.addEventListener("abort", () => {
-        forget();
-        resolve(void 0);
-      }, { once: true });
-    });
   }
   /** @param {number} height */
   #reached(height) {
@@ -5652,6 +5667,11 @@ var Nodes = class {
   failed(place, error) {
     this.directory.failed(place, this.#clock.now(), messageOf(error));
   }
+  /** A place did not answer a call: that it tells its state all the same does not make up for it. @param {Place} place @param {unknown} error */
+  failedCall(place, error) {
+    this.failed(place, error);
+    place.failsCalls = true;
+  }
   /**
    * Have a node tell, and if answers are checked sign and prove, its newest state: the place has what came of it.
    *
@@ -5748,7 +5768,7 @@ var Nodes = class {
     try {
       const begun = this.#clock.now();
       const info = (await client.call("getnodeinfo", {}, void 0, { timeout: PATIENCE })).result;
-      this.directory.answered(place, this.#clock.now() - begun);
+      this.directory.watched(place, this.#clock.now() - begun);
       await this.#learning.run(() => this.#learn(place, client, info));
       if (isObject2(info) && typeof info.node === "string" && !place.isProven) place.node = info.node.slice(0, 64);
       const { host } = parseUrl(place.url);
@@ -5798,11 +5818,11 @@ var Nodes = class {
       }
       if (!(error instanceof RemoteError)) throw error;
       if (error.code !== "not_provable") place.behind = Math.max(place.behind, this.newest);
-      this.directory.answered(place);
+      this.directory.watched(place);
       if (place.isStale) this.#options.left(place);
       return;
     }
-    this.directory.answered(place, this.#clock.now() - begun);
+    this.directory.watched(place, this.#clock.now() - begun);
     this.directory.toldHeight(place, height, this.newest);
     if (place.isStale) this.#options.left(place);
   }
@@ -6236,11 +6256,13 @@ var Questions = class {
   async workAt(place, blame, work) {
     const client = await this.#nodes.connect(place);
     try {
-      return await work(client);
+      const done = await work(client);
+      this.#nodes.directory.answered(place);
+      return done;
     } catch (error) {
       if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, blame);
       if (error instanceof RemoteError && remedy(error) === "none") throw notShown(place, error);
-      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.#nodes.failed(place, error);
+      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.#nodes.failedCall(place, error);
       throw error;
     }
   }
@@ -6264,7 +6286,7 @@ var Questions = class {
         if (question.proof && error.number === -5 && error.rawContext) {
           throw await this.#checkDenial(question, place, client, error);
         }
-      } else if (!signal.aborted) this.#nodes.failed(place, error);
+      } else if (!signal.aborted) this.#nodes.failedCall(place, error);
       throw error;
     }
     this.#nodes.directory.answered(place);
@@ -6452,10 +6474,14 @@ function readPlace(place) {
 }
 
 // src/session/servedsource.js
+var PAUSE2 = 1;
 var ServedSource = class {
   #begin;
   #take;
+  #clock;
   #closing = new AbortController();
+  /** Subscriptions at nodes, in a row, that ended without an item that was taken. */
+  #fruitless = 0;
   /** @type {Opened | null} */
   #opened = null;
   /** One that came and is not checked yet. @type {Item | null} */
@@ -6467,11 +6493,13 @@ var ServedSource = class {
    *   after a cursor.
    * @param {(opened: Opened, item: Item) => Promise<import("./checker.js").Checked>} options.take Checks an item; fails if
    *   it is to be asked for elsewhere.
+   * @param {import("./clock.js").Clock} options.clock
    */
-  constructor(after, { begin, take: take2 }) {
+  constructor(after, { begin, take: take2, clock }) {
     this.cursor = after;
     this.#begin = begin;
     this.#take = take2;
+    this.#clock = clock;
   }
   get url() {
     return this.#opened?.place.url ?? "";
@@ -6487,13 +6515,15 @@ var ServedSource = class {
   /** @returns {Promise<import("./cloudsubscription.js").CloudItem | null>} */
   async next() {
     while (!this.#closing.signal.aborted) {
-      if (!this.#opened) await this.open();
+      if (!this.#opened && this.#fruitless > 1) await pause(this.#clock, PAUSE2, this.#closing.signal);
+      if (!this.#opened && !this.#closing.signal.aborted) await this.open();
       const [opened, cursor] = [this.#opened, this.cursor];
       if (!opened || !cursor) continue;
       try {
         this.#item ??= await opened.subscription.next();
         const item = this.#item;
         if (!item) {
+          this.#fruitless += 1;
           this.#leave(opened);
           continue;
         }
@@ -6501,8 +6531,10 @@ var ServedSource = class {
         this.#item = null;
         if (!checked || this.#closing.signal.aborted) continue;
         this.cursor = item.cursor;
+        this.#fruitless = 0;
         return { ...item, checked };
       } catch (error) {
+        this.#fruitless += 1;
         this.#leave(opened);
         if (remedy(error) === "none") throw error;
       }
@@ -7009,7 +7041,9 @@ var Promises = class {
       (each) => each.operation.id === operation.id && toHex(each.promised.receipt.node) === node
     );
     if (isKept || this.#closing.signal.aborted) return;
-    this.#kept.push({ operation, promised, place, since: this.#clock.now(), isOverdue: false });
+    const height = Math.min(Number(promised.receipt.height), this.#nodes.newest);
+    const since = this.#clock.now();
+    this.#kept.push({ operation, promised, place, since, height, isOverdue: false, isSent: false });
     if (this.#kept.length > PROMISES_MAX) this.#kept.shift();
     if (this.#kept.length === 1) this.#plan();
   }
@@ -7047,14 +7081,13 @@ var Promises = class {
     }
   }
   /** Whether the operation should be in a block by now, as far as heights and time say. @param {Kept} kept @param {number} newest */
-  #isOverdue({ operation, promised, since, isOverdue }, newest) {
-    if (isOverdue || this.#clock.now() - since < OVERDUE_SECONDS) return false;
+  #isOverdue({ operation, since, height, isSent }, newest) {
+    if (isSent || this.#clock.now() - since < OVERDUE_SECONDS) return false;
     const { checker } = this.#nodes;
     const most = checker?.genesis.parameters.max_block_operations ?? 0;
     const header = checker?.findFinal(newest)?.header;
     if (header && header.operationsCount >= most) return false;
-    const begin = Number(promised.receipt.height);
-    return newest >= begin + Math.min(OVERDUE_HEIGHTS, Math.max(1, Math.floor((operation.expiry - begin) / 2)));
+    return newest >= height + Math.min(OVERDUE_HEIGHTS, Math.max(1, Math.floor((operation.expiry - height) / 2)));
   }
   /** Have it proven whether the log has the operation, and do what follows. @param {Kept} kept @param {number} newest */
   async #check(kept, newest) {
@@ -7077,20 +7110,25 @@ var Promises = class {
       "receipt"
     ), receipt, signature, ...proven.shown };
     const evidence = isExpired ? toHex(encodeEvidence(shown)) : "";
+    if (isExpired || !kept.isOverdue) {
+      this.#nodes.directory.suspected(place);
+      tell(this.#told, {
+        url: place.url,
+        node: toHex(receipt.node),
+        operation: operation.id,
+        height: proven.height,
+        isExpired,
+        evidence
+      });
+    }
     kept.isOverdue = true;
-    this.#nodes.directory.suspected(place);
-    tell(this.#told, {
-      url: place.url,
-      node: toHex(receipt.node),
-      operation: operation.id,
-      height: proven.height,
-      isExpired,
-      evidence
-    });
     if (isExpired) {
       this.#drop(kept);
       await this.#nodes.handIn(evidence);
-    } else await this.#sendElsewhere(operation);
+    } else {
+      await this.#sendElsewhere(operation);
+      kept.isSent = true;
+    }
   }
   /** @param {Kept} kept */
   #drop(kept) {
@@ -7104,7 +7142,7 @@ var Promises = class {
     await this.#questions.ask(
       (place, signal) => this.#send(operation, place, signal),
       this.#clock.now() + ANSWER_SECONDS,
-      { hedges: false, without: asked, signal: this.#closing.signal }
+      { hedges: true, without: asked, signal: this.#closing.signal }
     );
   }
 };
@@ -7555,13 +7593,19 @@ var Cloud = class _Cloud {
   #serve(topic, wanted, after) {
     let deadline = this.#clock.now() + this.#timeout;
     return new ServedSource(after, {
+      clock: this.#clock,
       begin: (cursor, signal) => {
         const until = deadline;
         deadline = null;
         return this.#begin(topic, wanted, cursor, until, signal);
       },
       take: async ({ place }, { cursor }) => {
-        await this.#checkHeight(place, cursor.height);
+        try {
+          await this.#checkHeight(place, cursor.height);
+        } catch (error) {
+          if (!(error instanceof AnswerFalse)) this.#nodes.failedCall(place, error);
+          throw error;
+        }
         if (!this.#policy.proves) this.#saw(cursor.height);
         return this.#nodes.checker ? "certificate" : "none";
       }

@@ -54,7 +54,8 @@ const PROMISES_MAX = 1000;
  * @property {Promised} promised
  * @property {Place} place
  * @property {number} since In seconds of the clock.
- * @property {boolean} isOverdue
+ * @property {number} height From which on blocks count: the receipt's is the node's word.
+ * @property {boolean} isOverdue Whether that was told. @property {boolean} isSent Whether another node has it.
  */
 
 /** The receipts that a session has of operations which are not known to be final. */
@@ -94,7 +95,9 @@ export class Promises {
       (each) => each.operation.id === operation.id && toHex(each.promised.receipt.node) === node,
     );
     if (isKept || this.#closing.signal.aborted) return;
-    this.#kept.push({operation, promised, place, since: this.#clock.now(), isOverdue: false});
+    const height = Math.min(Number(promised.receipt.height), this.#nodes.newest);
+    const since = this.#clock.now();
+    this.#kept.push({operation, promised, place, since, height, isOverdue: false, isSent: false});
     if (this.#kept.length > PROMISES_MAX) this.#kept.shift();
     if (this.#kept.length === 1) this.#plan();
   }
@@ -138,14 +141,13 @@ export class Promises {
   }
 
   /** Whether the operation should be in a block by now, as far as heights and time say. @param {Kept} kept @param {number} newest */
-  #isOverdue({operation, promised, since, isOverdue}, newest) {
-    if (isOverdue || this.#clock.now() - since < OVERDUE_SECONDS) return false;
+  #isOverdue({operation, since, height, isSent}, newest) {
+    if (isSent || this.#clock.now() - since < OVERDUE_SECONDS) return false;
     const {checker} = this.#nodes;
     const most = checker?.genesis.parameters.max_block_operations ?? 0;
     const header = checker?.findFinal(newest)?.header;
     if (header && header.operationsCount >= most) return false; // there is more than there is room for
-    const begin = Number(promised.receipt.height);
-    return newest >= begin + Math.min(OVERDUE_HEIGHTS, Math.max(1, Math.floor((operation.expiry - begin) / 2)));
+    return newest >= height + Math.min(OVERDUE_HEIGHTS, Math.max(1, Math.floor((operation.expiry - height) / 2)));
   }
 
   /** Have it proven whether the log has the operation, and do what follows. @param {Kept} kept @param {number} newest */
@@ -166,15 +168,20 @@ export class Promises {
     const {receipt, signature} = promised;
     const shown = {kind: /** @type {const} */ ("receipt"), receipt, signature, ...proven.shown};
     const evidence = isExpired ? toHex(encodeEvidence(shown)) : "";
+    if (isExpired || !kept.isOverdue) {
+      this.#nodes.directory.suspected(place);
+      tell(this.#told, {
+        url: place.url, node: toHex(receipt.node), operation: operation.id, height: proven.height, isExpired, evidence,
+      });
+    }
     kept.isOverdue = true;
-    this.#nodes.directory.suspected(place);
-    tell(this.#told, {
-      url: place.url, node: toHex(receipt.node), operation: operation.id, height: proven.height, isExpired, evidence,
-    });
     if (isExpired) {
       this.#drop(kept);
       await this.#nodes.handIn(evidence);
-    } else await this.#sendElsewhere(operation);
+    } else {
+      await this.#sendElsewhere(operation);
+      kept.isSent = true;
+    }
   }
 
   /** @param {Kept} kept */
@@ -190,7 +197,7 @@ export class Promises {
     await this.#questions.ask(
       (place, signal) => this.#send(operation, place, signal),
       this.#clock.now() + ANSWER_SECONDS,
-      {hedges: false, without: asked, signal: this.#closing.signal},
+      {hedges: true, without: asked, signal: this.#closing.signal},
     );
   }
 }

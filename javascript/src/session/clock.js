@@ -34,6 +34,20 @@ export function within(clock, waited, seconds, late) {
   });
 }
 
+/** @param {Clock} clock @param {number} seconds @param {AbortSignal} until Ends it early. */
+export function pause(clock, seconds, until) {
+  return new Promise((resolve) => {
+    const done = () => {
+      forget();
+      until.removeEventListener("abort", done);
+      resolve(undefined);
+    };
+    const forget = clock.later(seconds, done);
+    until.addEventListener("abort", done, {once: true});
+    if (until.aborted) done();
+  });
+}
+
 /** Runs one thing after the other. */
 export class Lock {
   /** @type {Promise<unknown>} */

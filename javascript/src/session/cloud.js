@@ -19,7 +19,7 @@ import {realClock} from "./clock.js";
 import {CloudSubscription} from "./cloudsubscription.js";
 import {compareNodes} from "./comparing.js";
 import {Directory, readPin} from "./directory.js";
-import {ConnectionFailed, Denied, SessionClosed} from "./errors.js";
+import {AnswerFalse, ConnectionFailed, Denied, SessionClosed} from "./errors.js";
 import {readFilter} from "./items.js";
 import {ProvenLog} from "./log.js";
 import {Nodes} from "./nodes.js";
@@ -383,13 +383,20 @@ export class Cloud {
     /** Later it waits as long as it takes. @type {number | null} */
     let deadline = this.#clock.now() + this.#timeout;
     return new ServedSource(after, {
+      clock: this.#clock,
       begin: (cursor, signal) => {
         const until = deadline;
         deadline = null;
         return this.#begin(topic, wanted, cursor, until, signal);
       },
       take: async ({place}, {cursor}) => {
-        await this.#checkHeight(place, cursor.height);
+        try {
+          await this.#checkHeight(place, cursor.height);
+        } catch (error) {
+          // One that shows nothing of what it tells is not to be chosen again at once.
+          if (!(error instanceof AnswerFalse)) this.#nodes.failedCall(place, error);
+          throw error;
+        }
         // Where items are proven this is only a height, and the caller is shown nothing of it.
         if (!this.#policy.proves) this.#saw(cursor.height);
         return this.#nodes.checker ? "certificate" : "none";

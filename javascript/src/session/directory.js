@@ -57,6 +57,8 @@ export class Place {
   behind = 0;
   /** In a row. */
   failures = 0;
+  /** Whether it was a call that failed last, and none was answered since. */
+  failsCalls = false;
   /** How often its node took an operation that the log did not get. */
   suspicions = 0;
   /** When it was last asked something for the caller, in seconds of the session's clock. */
@@ -198,16 +200,24 @@ export class Directory {
 
   // What was seen
 
+  /** A place answered a call. @param {Place} place */
+  answered(place) {
+    place.failsCalls = false;
+    this.watched(place);
+  }
+
   /**
-   * A place answered.
+   * A place told its state: nothing is held against it but that it leaves calls without an answer.
    *
    * @param {Place} place
    * @param {number} [seconds] How long it took; left out if the answer had to wait for something.
    */
-  answered(place, seconds) {
-    place.failures = 0;
-    place.retryAt = 0;
-    place.trouble = "";
+  watched(place, seconds) {
+    if (!place.failsCalls) {
+      place.failures = 0;
+      place.retryAt = 0;
+      place.trouble = "";
+    }
     if (seconds === undefined) return;
     place.latency = place.latency === null ? seconds : place.latency + WEIGHT * (seconds - place.latency);
   }

@@ -10,7 +10,8 @@
 import {toHex} from "../bytes.js";
 import {LedgerError} from "../formats/errors.js";
 import {fetchBlock} from "./blocks.js";
-import {ClientError, NotEnoughNodes, RemoteError, SessionClosed} from "./errors.js";
+import {pause, within} from "./clock.js";
+import {ClientError, NotEnoughNodes, RemoteError, SessionClosed, TimedOut} from "./errors.js";
 import {blockItem, operationItem} from "./items.js";
 import {noteBug} from "./telltales.js";
 import {isCount} from "./told.js";
@@ -26,6 +27,9 @@ const READS_KEPT = 8;
 
 /** Seconds that a second node may take to confirm what can't be proven. */
 const SECOND_WORD = 5;
+
+/** Seconds that one place may take for a block, however many answers it takes: then it is asked of another. */
+const PLACE_SECONDS = 30;
 
 /** Seconds after which a node is sought again to tell of new heights. */
 const PAUSE = 1;
@@ -252,9 +256,12 @@ export class ProvenLog {
     const blame = {method: "getblock", params: {height}, height};
     try {
       return await this.#questions.ask(
-        (place, signal) => this.#questions.workAt(place, blame, (client) => work(client, signal)),
+        (place, signal) => this.#questions.workAt(place, blame, (client) => {
+          const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
+          return within(this.#clock, work(client, signal), PLACE_SECONDS, late);
+        }),
         deadline,
-        {hedges: false, without, signal: until},
+        {hedges: true, without, signal: until},
       );
     } catch (error) {
       throw error instanceof RemoteError ? cursorPruned(error) : error;
@@ -313,19 +320,8 @@ export class ProvenLog {
         if (!(error instanceof ClientError)) throw error; // else no node tells of new blocks
       }
       if (life.aborted) served.close();
-      else await this.#pause(life);
+      else await pause(this.#clock, PAUSE, life);
     }
-  }
-
-  /** @param {AbortSignal} life */
-  #pause(life) {
-    return new Promise((resolve) => {
-      const forget = this.#clock.later(PAUSE, () => resolve(undefined));
-      life.addEventListener("abort", () => {
-        forget();
-        resolve(undefined);
-      }, {once: true});
-    });
   }
 
   /** @param {number} height */

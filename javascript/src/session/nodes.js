@@ -202,6 +202,12 @@ export class Nodes {
     this.directory.failed(place, this.#clock.now(), messageOf(error));
   }
 
+  /** A place did not answer a call: that it tells its state all the same does not make up for it. @param {Place} place @param {unknown} error */
+  failedCall(place, error) {
+    this.failed(place, error);
+    place.failsCalls = true;
+  }
+
   /**
    * Have a node tell, and if answers are checked sign and prove, its newest state: the place has what came of it.
    *
@@ -304,7 +310,7 @@ export class Nodes {
     try {
       const begun = this.#clock.now();
       const info = (await client.call("getnodeinfo", {}, undefined, {timeout: PATIENCE})).result;
-      this.directory.answered(place, this.#clock.now() - begun);
+      this.directory.watched(place, this.#clock.now() - begun);
       await this.#learning.run(() => this.#learn(place, client, info));
       if (isObject(info) && typeof info.node === "string" && !place.isProven) place.node = info.node.slice(0, 64);
       const {host} = parseUrl(place.url);
@@ -357,11 +363,11 @@ export class Nodes {
       }
       if (!(error instanceof RemoteError)) throw error;
       if (error.code !== "not_provable") place.behind = Math.max(place.behind, this.newest); // as without a block
-      this.directory.answered(place);
+      this.directory.watched(place);
       if (place.isStale) this.#options.left(place);
       return;
     }
-    this.directory.answered(place, this.#clock.now() - begun);
+    this.directory.watched(place, this.#clock.now() - begun);
     this.directory.toldHeight(place, height, this.newest);
     if (place.isStale) this.#options.left(place);
   }

@@ -148,11 +148,13 @@ export class Questions {
   async workAt(place, blame, work) {
     const client = await this.#nodes.connect(place);
     try {
-      return await work(client);
+      const done = await work(client);
+      this.#nodes.directory.answered(place);
+      return done;
     } catch (error) {
       if (error instanceof LedgerError) throw this.#nodes.accuse(place, client, error, blame);
       if (error instanceof RemoteError && remedy(error) === "none") throw notShown(place, error);
-      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.#nodes.failed(place, error);
+      if (error instanceof ConnectionFailed || error instanceof TimedOut) this.#nodes.failedCall(place, error);
       throw error;
     }
   }
@@ -179,7 +181,7 @@ export class Questions {
         if (question.proof && error.number === -5 && error.rawContext) {
           throw await this.#checkDenial(question, place, client, error);
         }
-      } else if (!signal.aborted) this.#nodes.failed(place, error);
+      } else if (!signal.aborted) this.#nodes.failedCall(place, error);
       throw error;
     }
     this.#nodes.directory.answered(place);

@@ -3,8 +3,12 @@
  * another node, when its node is lost, left or too far behind.
  */
 
+import {pause} from "./clock.js";
 import {remedy} from "./errors.js";
 import {isAfter} from "./told.js";
+
+/** Seconds before a node is sought again, when two in a row served nothing that could be taken. */
+const PAUSE = 1;
 
 /** @typedef {import("./directory.js").Place} Place */
 /** @typedef {import("./items.js").Item} Item */
@@ -23,7 +27,10 @@ import {isAfter} from "./told.js";
 export class ServedSource {
   #begin;
   #take;
+  #clock;
   #closing = new AbortController();
+  /** Subscriptions at nodes, in a row, that ended without an item that was taken. */
+  #fruitless = 0;
   /** @type {Opened | null} */
   #opened = null;
   /** One that came and is not checked yet. @type {Item | null} */
@@ -36,11 +43,13 @@ export class ServedSource {
    *   after a cursor.
    * @param {(opened: Opened, item: Item) => Promise<import("./checker.js").Checked>} options.take Checks an item; fails if
    *   it is to be asked for elsewhere.
+   * @param {import("./clock.js").Clock} options.clock
    */
-  constructor(after, {begin, take}) {
+  constructor(after, {begin, take, clock}) {
     this.cursor = after;
     this.#begin = begin;
     this.#take = take;
+    this.#clock = clock;
   }
 
   get url() {
@@ -59,13 +68,15 @@ export class ServedSource {
   /** @returns {Promise<import("./cloudsubscription.js").CloudItem | null>} */
   async next() {
     while (!this.#closing.signal.aborted) {
-      if (!this.#opened) await this.open();
+      if (!this.#opened && this.#fruitless > 1) await pause(this.#clock, PAUSE, this.#closing.signal);
+      if (!this.#opened && !this.#closing.signal.aborted) await this.open();
       const [opened, cursor] = [this.#opened, this.cursor];
       if (!opened || !cursor) continue;
       try {
         this.#item ??= await opened.subscription.next();
         const item = this.#item;
         if (!item) {
+          this.#fruitless += 1;
           this.#leave(opened);
           continue;
         }
@@ -73,8 +84,10 @@ export class ServedSource {
         this.#item = null;
         if (!checked || this.#closing.signal.aborted) continue;
         this.cursor = item.cursor;
+        this.#fruitless = 0;
         return {...item, checked};
       } catch (error) {
+        this.#fruitless += 1;
         this.#leave(opened);
         if (remedy(error) === "none") throw error;
       }

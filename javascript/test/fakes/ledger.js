@@ -200,6 +200,8 @@ export class LedgerNode extends FakeNode {
   censors = false;
   /** Changes the root that it signs. @type {(root: Bytes) => Bytes} */
   falseRoot = (root) => root;
+  /** Of its receipts; null for the newest. @type {number | null} */
+  receiptHeight = null;
   /** Changes what it proves a state with. @type {(proof: any) => any} */
   otherProof = (proof) => proof;
 
@@ -325,12 +327,13 @@ export class LedgerNode extends FakeNode {
     const height = ledger.blocks.findIndex(({operations}) => operations.some((each) => each.id === id)) + 1;
     if (!height && !this.censors && !ledger.waiting.some((each) => each.id === id)) ledger.waiting.push({id, body: operation, signature, expiry, leastHeight: 0});
     if (wait === "accepted") {
+      const at = this.receiptHeight ?? ledger.height;
       const receipt = makeReceipt({
         network: ledger.genesis.network, id: Uint8Array.from(Buffer.from(id, "hex")), node: this.key.publicKey,
-        height: BigInt(ledger.height), expiry: BigInt(expiry),
+        height: BigInt(at), expiry: BigInt(expiry),
       });
       const signed = toHex(await this.key.sign(RECEIPT, receipt.raw));
-      return {id, receipt: {network: ledger.genesis.networkHex, id, node: this.key.account, height: ledger.height, expiry, signature: signed}};
+      return {id, receipt: {network: ledger.genesis.networkHex, id, node: this.key.account, height: at, expiry, signature: signed}};
     }
     if (!height) await ledger.block();
     const at = height || ledger.height;

@@ -55,7 +55,18 @@ export type Kept = {
      * In seconds of the clock.
      */
     since: number;
+    /**
+     * From which on blocks count: the receipt's is the node's word.
+     */
+    height: number;
+    /**
+     * Whether that was told.
+     */
     isOverdue: boolean;
+    /**
+     * Whether another node has it.
+     */
+    isSent: boolean;
 };
 /** @typedef {import("./directory.js").Place} Place */
 /** @typedef {import("./writer.js").SignedOperation} SignedOperation */
@@ -79,7 +90,8 @@ export type Kept = {
  * @property {Promised} promised
  * @property {Place} place
  * @property {number} since In seconds of the clock.
- * @property {boolean} isOverdue
+ * @property {number} height From which on blocks count: the receipt's is the node's word.
+ * @property {boolean} isOverdue Whether that was told. @property {boolean} isSent Whether another node has it.
  */
 /** The receipts that a session has of operations which are not known to be final. */
 export declare class Promises {

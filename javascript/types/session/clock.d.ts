@@ -33,6 +33,8 @@ export declare const realClock: Clock;
  * @returns {Promise<T>}
  */
 export declare function within<T>(clock: Clock, waited: Promise<T>, seconds: number, late: () => Error): Promise<T>;
+/** @param {Clock} clock @param {number} seconds @param {AbortSignal} until Ends it early. */
+export declare function pause(clock: Clock, seconds: number, until: AbortSignal): Promise<any>;
 /** Runs one thing after the other. */
 export declare class Lock {
     #private;

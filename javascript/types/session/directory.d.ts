@@ -36,6 +36,8 @@ export declare class Place {
     behind: number;
     /** In a row. */
     failures: number;
+    /** Whether it was a call that failed last, and none was answered since. */
+    failsCalls: boolean;
     /** How often its node took an operation that the log did not get. */
     suspicions: number;
     /** When it was last asked something for the caller, in seconds of the session's clock. */
@@ -97,13 +99,15 @@ export declare class Directory {
      * @param {import("./telling.js").ToldPlace[]} told
      */
     told(told: import("./telling.js").ToldPlace[]): void;
+    /** A place answered a call. @param {Place} place */
+    answered(place: Place): void;
     /**
-     * A place answered.
+     * A place told its state: nothing is held against it but that it leaves calls without an answer.
      *
      * @param {Place} place
      * @param {number} [seconds] How long it took; left out if the answer had to wait for something.
      */
-    answered(place: Place, seconds?: number): void;
+    watched(place: Place, seconds?: number): void;
     /** @param {Place} place @param {number} height Its newest. @param {number} newest That is known to be true now. */
     toldHeight(place: Place, height: number, newest: number): void;
     /**

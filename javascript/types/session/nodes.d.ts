@@ -96,6 +96,8 @@ export declare class Nodes {
     connect(place: Place): Promise<Client>;
     /** A place did not answer. @param {Place} place @param {unknown} error */
     failed(place: Place, error: unknown): void;
+    /** A place did not answer a call: that it tells its state all the same does not make up for it. @param {Place} place @param {unknown} error */
+    failedCall(place: Place, error: unknown): void;
     /**
      * Have a node tell, and if answers are checked sign and prove, its newest state: the place has what came of it.
      *

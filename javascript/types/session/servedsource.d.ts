@@ -32,10 +32,12 @@ export declare class ServedSource {
      *   after a cursor.
      * @param {(opened: Opened, item: Item) => Promise<import("./checker.js").Checked>} options.take Checks an item; fails if
      *   it is to be asked for elsewhere.
+     * @param {import("./clock.js").Clock} options.clock
      */
-    constructor(after: LogPlace | null, { begin, take }: {
+    constructor(after: LogPlace | null, { begin, take, clock }: {
         begin: (after: LogPlace | null, signal: AbortSignal) => Promise<Opened>;
         take: (opened: Opened, item: Item) => Promise<import("./checker.js").Checked>;
+        clock: import("./clock.js").Clock;
     });
     get url(): string;
     open(): Promise<void>;
