@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as DeferTimeoutError
 
 from cloudnode.client.client import TIMEOUT, Client
 from cloudnode.client.cloud.accusing import Accusation
@@ -46,7 +47,7 @@ from cloudnode.client.cloud.session import Session, goes_back
 from cloudnode.client.cloud.subscription import CloudSubscription, Opened, ProvenSubscription, ServedSubscription
 from cloudnode.client.cloud.writing import Writing
 from cloudnode.client.connecting import connect as connect_to_node
-from cloudnode.client.errors import ClientError, ConnectionFailed
+from cloudnode.client.errors import ClientError, ConnectionFailed, TimedOut
 from cloudnode.client.places import LogPlace
 from cloudnode.client.subscription import Item
 from cloudnode.client.writer import SignedOperation, Submitted, Writer, fetch_genesis
@@ -395,7 +396,14 @@ class Cloud:
     ) -> Opened:
         async def subscribe(place: Place) -> Opened:
             client = await self._nodes.connect(place)
-            subscription = await client.subscribe(topic, wanted, after)
+            subscribing = Deferred.fromCoroutine(client.subscribe(topic, wanted, after))
+            try:
+                subscription = await subscribing.addTimeout(HEADER_SECONDS, self._clock)
+            except DeferTimeoutError:
+                silence = TimedOut(f"{place.url} did not answer subscribe in time.")
+                self._nodes.failed(place, silence, "subscribe")
+                raise silence from None
+            self._nodes.directory.answered(place, method="subscribe")
             if after is None:
                 await self._check_height(place, subscription.cursor.height)
             return Opened(place, client, subscription)

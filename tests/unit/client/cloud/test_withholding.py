@@ -68,6 +68,16 @@ class WithholdingTests(CloudTestCase):
         self.a.lie = lambda message: message
         self.assertEqual(json.loads(bytes(self.result(taken).raw))["key"], "1")
 
+    def test_subscribe(self) -> None:
+        """A node that never answers ``subscribe`` is left for another, and not asked first the next time."""
+        cloud = self.connect(verify="certificate")
+        withhold(self.a, "subscribe")
+        self.assertEqual(self.run_now(cloud.subscribe("records"), 8.0).url, "ws://b:1")
+        self.node.clock.pump([0.1] * 2)
+        self.a.asked.clear()
+        self.assertEqual(self.run_now(cloud.subscribe("ratings"), 0.1).url, "ws://b:1")
+        self.assertNotIn("subscribe", self.a.methods())
+
     def test_closed_while_it_pauses(self) -> None:
         """Whoever closes a subscription then is not kept waiting."""
         cloud = self.connect("ws://a:1", verify="certificate")
