@@ -7,9 +7,13 @@ import {noble} from "../src/crypto/noble.js";
 import {useCrypto} from "../src/crypto.js";
 import {SigningKey} from "../src/formats/keys.js";
 import {OVERDUE_HEIGHTS, OVERDUE_SECONDS} from "../src/session/censorship.js";
+import {Cloud} from "../src/session/cloud.js";
+import {Directory, PLACES_MAX} from "../src/session/directory.js";
 import {PATIENCE, REFRESH} from "../src/session/nodes.js";
-import {WINDOW_HEIGHTS} from "./fakes/ledger.js";
-import {begin, meanwhile, until} from "./fakes/session.js";
+import {checkResult} from "../src/trust/proving.js";
+import {FakeClock} from "./fakes/clock.js";
+import {FakeLedger, WINDOW_HEIGHTS} from "./fakes/ledger.js";
+import {URLS, begin, meanwhile, until} from "./fakes/session.js";
 
 useCrypto(noble); // which takes no time on the tests' clock, as WebCrypto's threads would
 
@@ -186,4 +190,79 @@ test("a receipt of a height that does not exist is overdue all the same", async 
   assert.deepEqual(censored.map(({url, isExpired}) => [url, isExpired]), [[censor.url, false]]);
   assert.deepEqual(ledger.waiting.map((each) => each.id), [operation.id]);
   cloud.close();
+});
+
+test("a seed that is silent once it was asked for the genesis holds up no session", async () => {
+  const clock = new FakeClock();
+  const ledger = await FakeLedger.begin(clock, ...URLS);
+  for (const liar of ledger.nodes.slice(0, 3)) {
+    const handle = liar.handle.bind(liar);
+    liar.handle = (connection, request) => {
+      if (request.method !== "getgenesis") handle(connection, request);
+    };
+  }
+  const connecting = Cloud.connect(URLS, {clock, connect: ledger.connect, network: ledger.genesis.networkHex});
+  await clock.advance(PATIENCE);
+  let cloud = null;
+  connecting.then((begun) => (cloud = begun));
+  await clock.advance(0);
+  assert.ok(cloud, "the honest one was not asked");
+  (await connecting).close();
+});
+
+test("a subscription from now on begins at no height that is older than the session", async () => {
+  const {clock, ledger, cloud, writer} = await begin();
+  await meanwhile(clock, cloud.submit(await writer.put("film", "one", 1)));
+  for (let number = 0; number < 3; number += 1) await ledger.block();
+  await clock.advance(REFRESH);
+  for (const liar of ledger.nodes.slice(0, 2)) {
+    const handle = liar.handle.bind(liar);
+    liar.handle = (connection, request) => {
+      if (request.method !== "getdatahash") return handle(connection, request);
+      const context = {network: ledger.genesis.networkHex, height: 0, hash: ledger.genesis.networkHex, time: 0};
+      return connection.tell({jsonrpc: "2.0", id: request.id, result: {}, context});
+    };
+  }
+  const subscription = await meanwhile(clock, cloud.subscribe("records").ready);
+  assert.equal(subscription.cursor?.height, ledger.height);
+  cloud.close();
+});
+
+test("where a log begins that is pruned is what the node says that has most of it", async () => {
+  const {clock, ledger, cloud} = await begin();
+  for (let number = 0; number < 9; number += 1) await ledger.block();
+  await clock.advance(REFRESH);
+  for (const [at, node] of ledger.nodes.entries()) {
+    node.lie = (method, result, {params}) => (method === "getblock" && params.height < 5
+      ? {error: {code: -5, message: "pruned", data: {code: "block_pruned", blocks_from: at === 1 ? 5 : 10 ** 9}}} : result);
+  }
+  const subscription = cloud.subscribe("records", {}, {height: 2, index: 0});
+  await assert.rejects(meanwhile(clock, subscription.ready), (error) => {
+    assert.deepEqual(/** @type {any} */ (error).data.start, {height: 4, index: 0});
+    return true;
+  });
+  cloud.close();
+});
+
+test("a directory full of liars has room for others", async () => {
+  const places = new Directory(["ws://seed:1"], {isSecurePage: false, hasWebTransport: true});
+  for (let port = 1; places.size < PLACES_MAX; port += 1) {
+    const place = places.learn(`ws://liar:${port}`);
+    if (place) places.lied(place, "It is of another network.");
+  }
+  assert.ok(places.learn("ws://honest:1"));
+  assert.equal(places.size, PLACES_MAX);
+  assert.ok(places.find("ws://seed:1"));
+});
+
+test("a deleted record has no data, whatever a node adds", async () => {
+  const state = /** @type {any} */ ({checkRecord: async () => {}, checkRatings: async () => {}});
+  const account = "ab".repeat(32);
+  const at = {height: 1, index: 0};
+  const told = {account, collection: "film", key: "one", version: 2, created: at, updated: at, time: 0, deleted: true, ref: null,
+    data: /** @type {any} */ (null), ratings_sum: 0, ratings_count: 0};
+  const check = () => checkResult(state, "getrecord", {account, collection: "film", key: "one"}, JSON.stringify(told));
+  assert.equal(await check(), "proof");
+  told.data = {title: "forged"};
+  await assert.rejects(check(), {code: "proof_row_wrong"});
 });

@@ -94,7 +94,7 @@ test("a liar is not asked again, HTTP not for subscriptions", () => {
   assert.deepEqual(places.rank(0, {without: new Set([honest])}), [http]);
 });
 
-test("so many places are kept, seeds and liars always, and so many of one teller", () => {
+test("so many places are kept, seeds always, liars before what fails, and so many of one teller", () => {
   const places = directory("ws://seed");
   const urls = (/** @type {number} */ from, /** @type {number} */ count) =>
     Array.from({length: count}, (_, at) => told(`ws://node${from + at}`));
@@ -105,10 +105,13 @@ test("so many places are kept, seeds and liars always, and so many of one teller
   const [seed, liar, failing] = places;
   places.lied(liar, "x");
   places.failed(failing, 0, "lost");
-  places.told(urls(800, 2));
+  places.told(urls(800, 1));
   assert.equal(places.size, PLACES_MAX);
   assert.ok(places.find(seed.url) && places.find(liar.url) && places.find("ws://node800:38082"));
   assert.equal(places.find(failing.url), undefined);
+  places.told(urls(801, 1));
+  assert.ok(places.find(seed.url) && places.find("ws://node801:38082"));
+  assert.equal(places.find(liar.url), undefined);
 });
 
 test("certificates are those that the place's node signed, or that the caller named", () => {

@@ -3906,6 +3906,7 @@ async function compareRecord(state, told, raw) {
   if (!isCount(version) || !isPlace(created) || !isPlace(updated) || !isCount(time)) throw unlike();
   if (typeof deleted !== "boolean" || !(ref === null || typeof ref === "string") || data === void 0) throw unlike();
   if (!isCount(sum) || !isCount(count)) throw unlike();
+  if (deleted && data !== "null") throw new LedgerError("proof_row_wrong", "A deleted record is told with data.");
   const written = { account, collection, key, version, created, updated, time, live: !deleted, ref };
   await state.checkRecord({ ...written, data: deleted ? "" : data });
   await state.checkRatings(address, sum, count);
@@ -4732,14 +4733,17 @@ var Directory = class {
     }
     return place;
   }
-  /** Forget a learned place that fails; liars are remembered. */
+  /** Forget a learned place that fails, or else the liar that was learned first. */
   #makeRoom() {
     let worst = null;
+    let liar = null;
     for (const each of this) {
+      if (!each.isSeed && each.lie !== null) liar ??= each;
       if (!each.isSeed && each.failures && each.lie === null && each.failures > (worst?.failures ?? 0)) worst = each;
     }
-    if (worst) this.#places.delete(worst.url);
-    return worst !== null;
+    const forgotten = worst ?? liar;
+    if (forgotten) this.#places.delete(forgotten.url);
+    return forgotten !== null;
   }
   /**
    * Take up what a node tells of itself or of another (see `telling.js`).
@@ -5277,18 +5281,35 @@ var ProvenLog = class {
    */
   async #askAt(height, work, deadline, without, until = this.#life.signal) {
     const blame = { method: "getblock", params: { height }, height };
+    const begins = [];
     try {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => {
           const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
-          return within(this.#clock, work(client, signal), PLACE_SECONDS, late);
+          return within(this.#clock, work(client, signal), PLACE_SECONDS, late).catch((error) => {
+            const first = error instanceof RemoteError && error.code === "block_pruned" ? error.data.blocks_from : null;
+            if (isCount(first) && first > height) begins.push(first);
+            throw error;
+          });
         }),
         deadline,
         { hedges: true, without, signal: until }
       );
     } catch (error) {
-      throw error instanceof RemoteError ? cursorPruned(error) : error;
+      throw error instanceof RemoteError ? this.#cursorPruned(error, begins) : error;
     }
+  }
+  /**
+   * What a subscriber is told of a block that is pruned everywhere: where to begin instead, which is as early as any node
+   * says for itself. One alone has nobody pass over what others have.
+   *
+   * @param {RemoteError} error @param {number[]} begins
+   */
+  #cursorPruned(error, begins) {
+    if (error.code !== "block_pruned" || !begins.length) return error;
+    const message = "The log before the start given is pruned: go on from there, or ask another node.";
+    const height = Math.max(0, Math.min(...begins, this.#newest + 1) - 1);
+    return new RemoteError(-8, "cursor_pruned", message, { start: { height, index: 0 } });
   }
   // Heights
   get #checker() {
@@ -5355,12 +5376,6 @@ function share(promise) {
 }
 function tellsSame(one, other) {
   return one.results.join() === other.results.join();
-}
-function cursorPruned(error) {
-  const first = error.data.blocks_from;
-  if (error.code !== "block_pruned" || !isCount(first)) return error;
-  const message = "The log before the start given is pruned: go on from there, or ask another node.";
-  return new RemoteError(-8, "cursor_pruned", message, { start: { height: first - 1, index: 0 } });
 }
 
 // src/session/accusing.js
@@ -5536,7 +5551,6 @@ var Nodes = class {
   #clock;
   #connections;
   #options;
-  #learning = new Lock();
   /** @type {Set<Place>} */
   #busy = /* @__PURE__ */ new Set();
   #isClosed = false;
@@ -5769,7 +5783,7 @@ var Nodes = class {
       const begun = this.#clock.now();
       const info = (await client.call("getnodeinfo", {}, void 0, { timeout: PATIENCE })).result;
       this.directory.watched(place, this.#clock.now() - begun);
-      await this.#learning.run(() => this.#learn(place, client, info));
+      await this.#learn(place, client, info);
       if (isObject2(info) && typeof info.node === "string" && !place.isProven) place.node = info.node.slice(0, 64);
       const { host } = parseUrl(place.url);
       this.directory.told(await placesOfInfo(info, host, this.#options.reader, this.#clock.unix()));
@@ -5788,23 +5802,32 @@ var Nodes = class {
     const stun = await client.call("getstuninfo", {}, void 0, limits);
     this.directory.told(await placesOfStun(stun.result, this.#options.reader, this.#clock.unix()));
   }
-  /** @param {Place} place @param {Client} client @param {unknown} info */
+  /**
+   * Learn the network, of whichever node is the first to bring what is verified: one that is slow with it holds up no other.
+   *
+   * @param {Place} place @param {Client} client @param {unknown} info
+   */
   async #learn(place, client, info) {
     const told = isObject2(info) && typeof info.network === "string" ? info.network.slice(0, 64) : "";
-    if (this.network !== null && told !== this.network) {
-      this.directory.lied(place, `It is of network ${told}.`);
-      this.#connections.drop(place, new ConnectionFailed(`${place.url} is of another network.`));
-      throw new ConnectionFailed(`${place.url} is of network ${told}, not of ${this.network}.`);
-    }
+    this.#checkNetwork(place, told);
     if (this.#options.learn && !this.checker) {
-      this.checker = await this.#options.learn(client, this.network);
-      this.network = this.checker.network;
+      const learned = await this.#options.learn(client, this.network);
+      this.#checkNetwork(place, learned.network);
+      this.checker ??= learned;
+      this.network = learned.network;
     } else if (this.network === null) {
       if (!/^[0-9a-f]{64}$/.test(told)) {
         throw new ConnectionFailed(`${place.url} does not say of which network it is.`);
       }
       this.network = told;
     }
+  }
+  /** @param {Place} place @param {string} network That it is of. @throws {ConnectionFailed} It is another one. */
+  #checkNetwork(place, network) {
+    if (this.network === null || network === this.network) return;
+    this.directory.lied(place, `It is of network ${network}.`);
+    this.#connections.drop(place, new ConnectionFailed(`${place.url} is of another network.`));
+    throw new ConnectionFailed(`${place.url} is of network ${network}, not of ${this.network}.`);
   }
   /** Have a node tell its state. @param {Place} place @param {Client} client @throws {ClientError} It lies, or fails. */
   async #look(place, client) {
@@ -6231,7 +6254,7 @@ var Questions = class {
     const asking = new Asking(ask3, choose, this.#clock, {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
       hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
-      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied)
+      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied && refusal.checked === "proof")
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
     signal?.addEventListener("abort", stop, { once: true });
@@ -7574,6 +7597,9 @@ var Cloud = class _Cloud {
     const { answer } = await this.#questions.ask(
       (place, signal) => this.#questions.workAt(place, blame, async (client) => {
         const { height } = readContext((await client.call("getdatahash", {}, context, { signal })).rawContext);
+        if (goesBack(context, height) || !height && checker.newest) {
+          throw new AnswerStale(`${place.url} tells of height ${height}, older than this session.`);
+        }
         if (!height) return { height: 0, index: 0 };
         const { header } = checker.findFinal(height) ?? await checker.learnFinal(client, height, { signal });
         return { height, index: Math.max(header.operationsCount - 1, 0) };

@@ -19,7 +19,7 @@ import {realClock} from "./clock.js";
 import {CloudSubscription} from "./cloudsubscription.js";
 import {compareNodes} from "./comparing.js";
 import {Directory, readPin} from "./directory.js";
-import {AnswerFalse, ConnectionFailed, Denied, SessionClosed} from "./errors.js";
+import {AnswerFalse, AnswerStale, ConnectionFailed, Denied, SessionClosed} from "./errors.js";
 import {readFilter} from "./items.js";
 import {ProvenLog} from "./log.js";
 import {Nodes} from "./nodes.js";
@@ -28,7 +28,7 @@ import {ProvenSource} from "./provensource.js";
 import {Questions} from "./questions.js";
 import {StateInvalid, decodeSession, encodeSession, savePlaces} from "./saved.js";
 import {ServedSource} from "./servedsource.js";
-import {Session} from "./session.js";
+import {Session, goesBack} from "./session.js";
 import {tell} from "./telltales.js";
 import {makeReader} from "./vouching.js";
 import {Writer} from "./writer.js";
@@ -362,6 +362,9 @@ export class Cloud {
     const {answer} = await this.#questions.ask(
       (place, signal) => this.#questions.workAt(place, blame, async (client) => {
         const {height} = readContext((await client.call("getdatahash", {}, context, {signal})).rawContext);
+        if (goesBack(context, height) || (!height && checker.newest)) {
+          throw new AnswerStale(`${place.url} tells of height ${height}, older than this session.`);
+        }
         if (!height) return {height: 0, index: 0};
         const {header} = checker.findFinal(height) ?? (await checker.learnFinal(client, height, {signal}));
         return {height, index: Math.max(header.operationsCount - 1, 0)};

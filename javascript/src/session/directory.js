@@ -172,14 +172,17 @@ export class Directory {
     return place;
   }
 
-  /** Forget a learned place that fails; liars are remembered. */
+  /** Forget a learned place that fails, or else the liar that was learned first. */
   #makeRoom() {
     let worst = null;
+    let liar = null;
     for (const each of this) {
+      if (!each.isSeed && each.lie !== null) liar ??= each;
       if (!each.isSeed && each.failures && each.lie === null && each.failures > (worst?.failures ?? 0)) worst = each;
     }
-    if (worst) this.#places.delete(worst.url);
-    return worst !== null;
+    const forgotten = worst ?? liar;
+    if (forgotten) this.#places.delete(forgotten.url);
+    return forgotten !== null;
   }
 
   /**

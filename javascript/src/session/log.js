@@ -254,18 +254,37 @@ export class ProvenLog {
    */
   async #askAt(height, work, deadline, without, until = this.#life.signal) {
     const blame = {method: "getblock", params: {height}, height};
+    /** Where nodes that have the block no more say that their logs begin. @type {number[]} */
+    const begins = [];
     try {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => {
           const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
-          return within(this.#clock, work(client, signal), PLACE_SECONDS, late);
+          return within(this.#clock, work(client, signal), PLACE_SECONDS, late).catch((error) => {
+            const first = error instanceof RemoteError && error.code === "block_pruned" ? error.data.blocks_from : null;
+            if (isCount(first) && first > height) begins.push(first);
+            throw error;
+          });
         }),
         deadline,
         {hedges: true, without, signal: until},
       );
     } catch (error) {
-      throw error instanceof RemoteError ? cursorPruned(error) : error;
+      throw error instanceof RemoteError ? this.#cursorPruned(error, begins) : error;
     }
+  }
+
+  /**
+   * What a subscriber is told of a block that is pruned everywhere: where to begin instead, which is as early as any node
+   * says for itself. One alone has nobody pass over what others have.
+   *
+   * @param {RemoteError} error @param {number[]} begins
+   */
+  #cursorPruned(error, begins) {
+    if (error.code !== "block_pruned" || !begins.length) return error;
+    const message = "The log before the start given is pruned: go on from there, or ask another node.";
+    const height = Math.max(0, Math.min(...begins, this.#newest + 1) - 1);
+    return new RemoteError(-8, "cursor_pruned", message, {start: {height, index: 0}});
   }
 
   // Heights
@@ -341,12 +360,4 @@ function share(promise) {
 /** @param {LogBlock} one @param {LogBlock} other */
 function tellsSame(one, other) {
   return one.results.join() === other.results.join();
-}
-
-/** What a subscriber is told of a block that is pruned everywhere: where to begin instead. @param {RemoteError} error */
-function cursorPruned(error) {
-  const first = error.data.blocks_from;
-  if (error.code !== "block_pruned" || !isCount(first)) return error;
-  const message = "The log before the start given is pruned: go on from there, or ask another node.";
-  return new RemoteError(-8, "cursor_pruned", message, {start: {height: first - 1, index: 0}});
 }

@@ -11,7 +11,7 @@
 import {LedgerError} from "../formats/errors.js";
 import {parseUrl} from "./address.js";
 import {gatherEvidence} from "./accusing.js";
-import {Lock, within} from "./clock.js";
+import {within} from "./clock.js";
 import {Connections} from "./connections.js";
 import {AnswerFalse, ClientError, ConnectionFailed, RemoteError, TimedOut, messageOf} from "./errors.js";
 import {placesOfInfo, placesOfPeers, placesOfStun} from "./telling.js";
@@ -52,7 +52,6 @@ export class Nodes {
   #clock;
   #connections;
   #options;
-  #learning = new Lock();
   /** @type {Set<Place>} */
   #busy = new Set();
   #isClosed = false;
@@ -311,7 +310,7 @@ export class Nodes {
       const begun = this.#clock.now();
       const info = (await client.call("getnodeinfo", {}, undefined, {timeout: PATIENCE})).result;
       this.directory.watched(place, this.#clock.now() - begun);
-      await this.#learning.run(() => this.#learn(place, client, info));
+      await this.#learn(place, client, info);
       if (isObject(info) && typeof info.node === "string" && !place.isProven) place.node = info.node.slice(0, 64);
       const {host} = parseUrl(place.url);
       this.directory.told(await placesOfInfo(info, host, this.#options.reader, this.#clock.unix()));
@@ -332,23 +331,33 @@ export class Nodes {
     this.directory.told(await placesOfStun(stun.result, this.#options.reader, this.#clock.unix()));
   }
 
-  /** @param {Place} place @param {Client} client @param {unknown} info */
+  /**
+   * Learn the network, of whichever node is the first to bring what is verified: one that is slow with it holds up no other.
+   *
+   * @param {Place} place @param {Client} client @param {unknown} info
+   */
   async #learn(place, client, info) {
     const told = isObject(info) && typeof info.network === "string" ? info.network.slice(0, 64) : "";
-    if (this.network !== null && told !== this.network) {
-      this.directory.lied(place, `It is of network ${told}.`);
-      this.#connections.drop(place, new ConnectionFailed(`${place.url} is of another network.`));
-      throw new ConnectionFailed(`${place.url} is of network ${told}, not of ${this.network}.`);
-    }
+    this.#checkNetwork(place, told);
     if (this.#options.learn && !this.checker) {
-      this.checker = await this.#options.learn(client, this.network);
-      this.network = this.checker.network;
+      const learned = await this.#options.learn(client, this.network);
+      this.#checkNetwork(place, learned.network);
+      this.checker ??= learned;
+      this.network = learned.network;
     } else if (this.network === null) {
       if (!/^[0-9a-f]{64}$/.test(told)) {
         throw new ConnectionFailed(`${place.url} does not say of which network it is.`);
       }
       this.network = told;
     }
+  }
+
+  /** @param {Place} place @param {string} network That it is of. @throws {ConnectionFailed} It is another one. */
+  #checkNetwork(place, network) {
+    if (this.network === null || network === this.network) return;
+    this.directory.lied(place, `It is of network ${network}.`);
+    this.#connections.drop(place, new ConnectionFailed(`${place.url} is of another network.`));
+    throw new ConnectionFailed(`${place.url} is of network ${network}, not of ${this.network}.`);
   }
 
   /** Have a node tell its state. @param {Place} place @param {Client} client @throws {ClientError} It lies, or fails. */

@@ -122,7 +122,7 @@ export class Questions {
     const asking = new Asking(ask, choose, this.#clock, {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
       hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
-      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied),
+      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied && refusal.checked === "proof"),
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
     signal?.addEventListener("abort", stop, {once: true});

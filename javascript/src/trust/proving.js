@@ -140,6 +140,7 @@ async function compareRecord(state, told, raw) {
   if (!isCount(version) || !isPlace(created) || !isPlace(updated) || !isCount(time)) throw unlike();
   if (typeof deleted !== "boolean" || !(ref === null || typeof ref === "string") || data === undefined) throw unlike();
   if (!isCount(sum) || !isCount(count)) throw unlike();
+  if (deleted && data !== "null") throw new LedgerError("proof_row_wrong", "A deleted record is told with data.");
   const written = {account, collection, key, version, created, updated, time, live: !deleted, ref};
   await state.checkRecord({...written, data: deleted ? "" : data});
   await state.checkRatings(address, sum, count);
