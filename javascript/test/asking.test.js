@@ -8,7 +8,7 @@ import {FakeClock, settle} from "./fakes/clock.js";
 
 /** @typedef {{place: Place, signal: AbortSignal, time: number, answer: (value: string) => void, fail: (error: Error) => void}} Asked */
 
-/** @param {Partial<{timeout: number | null, hedgeAfter: number | null, confirms: (error: RemoteError) => boolean}>} options */
+/** @param {Partial<{timeout: number | null, hedgeAfter: number | null, confirms: (error: RemoteError) => boolean, sameNode: (place: Place) => Set<Place>}>} options */
 function begin(options = {}, count = 3) {
   const clock = new FakeClock();
   const places = Array.from({length: count}, (_, at) => new Place(`ws://node${at}:1`, true, 1));

@@ -9,6 +9,7 @@ import {SigningKey} from "../src/formats/keys.js";
 import {OVERDUE_HEIGHTS, OVERDUE_SECONDS} from "../src/session/censorship.js";
 import {Cloud} from "../src/session/cloud.js";
 import {Directory, PLACES_MAX} from "../src/session/directory.js";
+import {NotEnoughNodes} from "../src/session/errors.js";
 import {PATIENCE, REFRESH} from "../src/session/nodes.js";
 import {checkResult} from "../src/trust/proving.js";
 import {FakeClock} from "./fakes/clock.js";
@@ -265,4 +266,27 @@ test("a deleted record has no data, whatever a node adds", async () => {
   assert.equal(await check(), "proof");
   told.data = {title: "forged"};
   await assert.rejects(check(), {code: "proof_row_wrong"});
+});
+
+test("another place of the same node confirms no refusal of its own", async () => {
+  const {clock, ledger, cloud} = await begin();
+  const [liar, twin] = ledger.nodes;
+  if (!liar || !twin) throw new Error("no node");
+  for (const each of [liar, twin]) {
+    each.lie = (method, result) => (method === "getlastblocks"
+      ? {error: {code: -5, message: "none", data: {code: "block_unknown"}}} : result);
+  }
+  for (const place of cloud.places) if (place.url === twin.url) place.node = liar.key.account;
+  assert.deepEqual((await meanwhile(clock, cloud.call("getlastblocks"))).result, {method: "getlastblocks"});
+  cloud.close();
+});
+
+test("two places of one node are no quorum of two, whatever keys they are said to have", async () => {
+  const {clock, ledger, cloud} = await begin({verify: "quorum:2"}, 2);
+  const [one, twin] = ledger.nodes;
+  if (!one || !twin) throw new Error("no node");
+  twin.key = one.key;
+  for (const place of cloud.places) Object.assign(place, {isProven: false, node: place.url === one.url ? "01" : "02"});
+  await assert.rejects(meanwhile(clock, cloud.call("getlastblocks", {}, {timeout: 4})), NotEnoughNodes);
+  cloud.close();
 });

@@ -6023,6 +6023,9 @@ var Asking = class {
   #clock;
   #hedgeAfter;
   #confirms;
+  #sameNode;
+  /** The places of the nodes that refused. @type {Set<Place>} */
+  #refusing = /* @__PURE__ */ new Set();
   /** @type {Set<Place>} */
   #tried = /* @__PURE__ */ new Set();
   /** @type {Map<Place, AbortController>} */
@@ -6053,13 +6056,15 @@ var Asking = class {
    * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
    * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
    *   place gives it as well.
+   * @param {(place: Place) => Set<Place>} [options.sameNode] The places of a place's node, which confirm nothing.
    */
-  constructor(ask3, choose, clock, { timeout, hedgeAfter = null, confirms = () => false }) {
+  constructor(ask3, choose, clock, { timeout, hedgeAfter = null, confirms = () => false, sameNode = (place) => /* @__PURE__ */ new Set([place]) }) {
     this.#ask = ask3;
     this.#choose = choose;
     this.#clock = clock;
     this.#hedgeAfter = hedgeAfter;
     this.#confirms = confirms;
+    this.#sameNode = sameNode;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -6112,12 +6117,16 @@ var Asking = class {
     if (this.#isOver) return;
     const wanted = remedy(error);
     if (wanted === "none") {
-      const before = this.#refusal;
+      const before = this.#refusing.has(place) ? null : this.#refusal;
       this.#refusal = error instanceof RemoteError ? error : null;
       const isEnough = !this.#refusal || !this.#confirms(this.#refusal) || before !== null && before.number === this.#refusal.number && before.code === this.#refusal.code;
       if (isEnough) {
         this.stop(error);
         return;
+      }
+      for (const each of this.#sameNode(place)) {
+        this.#refusing.add(each);
+        this.#tried.add(each);
       }
     } else {
       this.#failure = error;
@@ -6254,7 +6263,8 @@ var Questions = class {
     const asking = new Asking(ask3, choose, this.#clock, {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
       hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
-      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied && refusal.checked === "proof")
+      confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied && refusal.checked === "proof"),
+      sameNode: (place) => this.sameNode(place)
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
     signal?.addEventListener("abort", stop, { once: true });
@@ -6384,6 +6394,7 @@ var Questions = class {
     const { min_height: _, ...context } = question.context;
     const same = { ...question, context: { ...context, at: first.height } };
     const given = /* @__PURE__ */ new Map([[first.raw, [first]]]);
+    if (!place.isProven) await this.#nodes.look(place);
     const asked = this.sameNode(place);
     const { quorum: quorum2 } = this.#policy;
     for (let most = given.get(first.raw) ?? []; ; ) {
@@ -6392,7 +6403,14 @@ var Questions = class {
       if (!this.#nodes.choose({ without: asked })) throw disagreement(same, given, quorum2, "name more nodes.");
       let other;
       try {
-        other = await this.ask((at2, signal) => this.#answer(same, at2, signal), same.deadline, { hedges: false, without: asked });
+        other = await this.ask(async (at2, signal) => {
+          if (!at2.isProven) await this.#nodes.look(at2);
+          if ([...this.sameNode(at2)].some((each) => asked.has(each))) {
+            asked.add(at2);
+            throw new ConnectionFailed(`${at2.url} is of a node that was asked.`);
+          }
+          return this.#answer(same, at2, signal);
+        }, same.deadline, { hedges: false, without: asked });
       } catch (error) {
         if (error instanceof Denied || !(error instanceof ClientError)) throw error;
         throw disagreement(same, given, quorum2, messageOf(error));

@@ -29,6 +29,9 @@ export class Asking {
   #clock;
   #hedgeAfter;
   #confirms;
+  #sameNode;
+  /** The places of the nodes that refused. @type {Set<Place>} */
+  #refusing = new Set();
   /** @type {Set<Place>} */
   #tried = new Set();
   /** @type {Map<Place, AbortController>} */
@@ -56,13 +59,15 @@ export class Asking {
    * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
    * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
    *   place gives it as well.
+   * @param {(place: Place) => Set<Place>} [options.sameNode] The places of a place's node, which confirm nothing.
    */
-  constructor(ask, choose, clock, {timeout, hedgeAfter = null, confirms = () => false}) {
+  constructor(ask, choose, clock, {timeout, hedgeAfter = null, confirms = () => false, sameNode = (place) => new Set([place])}) {
     this.#ask = ask;
     this.#choose = choose;
     this.#clock = clock;
     this.#hedgeAfter = hedgeAfter;
     this.#confirms = confirms;
+    this.#sameNode = sameNode;
     /** The answer and the place that gave it, or the last failure when the time is over. */
     this.done = new Promise((/** @type {(found: {answer: T, place: Place}) => void} */ resolve, reject) => {
       this.#resolve = resolve;
@@ -124,13 +129,17 @@ export class Asking {
     if (this.#isOver) return;
     const wanted = remedy(error);
     if (wanted === "none") {
-      const before = this.#refusal;
+      const before = this.#refusing.has(place) ? null : this.#refusal;
       this.#refusal = error instanceof RemoteError ? error : null;
       const isEnough = !this.#refusal || !this.#confirms(this.#refusal) ||
         (before !== null && before.number === this.#refusal.number && before.code === this.#refusal.code);
       if (isEnough) {
         this.stop(error);
         return;
+      }
+      for (const each of this.#sameNode(place)) {
+        this.#refusing.add(each);
+        this.#tried.add(each);
       }
     } else {
       this.#failure = error;

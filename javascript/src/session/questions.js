@@ -123,6 +123,7 @@ export class Questions {
       timeout: deadline === null ? null : Math.max(0, deadline - this.#clock.now()),
       hedgeAfter: hedges ? Math.max(leastHedge, HEDGE_LATENCIES * latency) : null,
       confirms: (refusal) => this.#policy.certifies && !(refusal instanceof Denied && refusal.checked === "proof"),
+      sameNode: (place) => this.sameNode(place),
     });
     const stop = () => asking.stop(new ConnectionFailed("The question was given up."));
     signal?.addEventListener("abort", stop, {once: true});
@@ -264,6 +265,7 @@ export class Questions {
     const same = {...question, context: {...context, at: first.height}};
     /** Answers by their texts. @type {Map<string, CloudAnswer[]>} */
     const given = new Map([[first.raw, [first]]]);
+    if (!place.isProven) await this.#nodes.look(place);
     const asked = this.sameNode(place);
     const {quorum} = this.#policy;
     for (let most = given.get(first.raw) ?? []; ; ) {
@@ -272,7 +274,14 @@ export class Questions {
       if (!this.#nodes.choose({without: asked})) throw disagreement(same, given, quorum, "name more nodes.");
       let other;
       try {
-        other = await this.ask((at, signal) => this.#answer(same, at, signal), same.deadline, {hedges: false, without: asked});
+        other = await this.ask(async (at, signal) => {
+          if (!at.isProven) await this.#nodes.look(at); // which node it is counts, not what others say of it
+          if ([...this.sameNode(at)].some((each) => asked.has(each))) {
+            asked.add(at);
+            throw new ConnectionFailed(`${at.url} is of a node that was asked.`);
+          }
+          return this.#answer(same, at, signal);
+        }, same.deadline, {hedges: false, without: asked});
       } catch (error) {
         if (error instanceof Denied || !(error instanceof ClientError)) throw error;
         throw disagreement(same, given, quorum, messageOf(error));

@@ -36,11 +36,13 @@ export declare class Asking<T> {
      * @param {number | null} [options.hedgeAfter] Seconds after which a second place is asked; null for never.
      * @param {(refusal: RemoteError) => boolean} [options.confirms] Whether a refusal is only believed when a second
      *   place gives it as well.
+     * @param {(place: Place) => Set<Place>} [options.sameNode] The places of a place's node, which confirm nothing.
      */
-    constructor(ask: (place: Place, signal: AbortSignal) => Promise<T>, choose: (tried: Set<Place>) => Place | null, clock: import("./clock.js").Clock, { timeout, hedgeAfter, confirms }: {
+    constructor(ask: (place: Place, signal: AbortSignal) => Promise<T>, choose: (tried: Set<Place>) => Place | null, clock: import("./clock.js").Clock, { timeout, hedgeAfter, confirms, sameNode }: {
         timeout: number | null;
         hedgeAfter?: number | null;
         confirms?: (refusal: RemoteError) => boolean;
+        sameNode?: (place: Place) => Set<Place>;
     });
     /** @param {unknown} error Ask no more, and fail with it; does nothing when it is over. */
     stop(error: unknown): void;
