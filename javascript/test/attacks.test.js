@@ -290,3 +290,17 @@ test("two places of one node are no quorum of two, whatever keys they are said t
   await assert.rejects(meanwhile(clock, cloud.call("getlastblocks", {}, {timeout: 4})), NotEnoughNodes);
   cloud.close();
 });
+
+test("a subscription begins elsewhere when nodes leave it without an answer", async () => {
+  const {clock, ledger, cloud} = await begin({verify: "certificate"});
+  for (const liar of ledger.nodes.slice(0, 2)) {
+    const handle = liar.handle.bind(liar);
+    liar.handle = (connection, request) => {
+      if (request.method !== "subscribe") handle(connection, request);
+    };
+  }
+  const begun = clock.now();
+  await meanwhile(clock, cloud.subscribe("blocks").ready);
+  assert.ok(clock.now() - begun < 3 * PATIENCE, `${clock.now() - begun} s`);
+  cloud.close();
+});

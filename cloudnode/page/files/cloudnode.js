@@ -5091,7 +5091,8 @@ var LOOK = 2;
 var AHEAD = 4;
 var READS_KEPT = 8;
 var SECOND_WORD = 5;
-var PLACE_SECONDS = 30;
+var HEADER_SECONDS = 6;
+var BLOCK_SECONDS = 20;
 var PAUSE = 1;
 var NO_OPERATIONS = { operations: [], results: [], unproven: /* @__PURE__ */ new Set() };
 var ProvenLog = class {
@@ -5166,7 +5167,7 @@ var ProvenLog = class {
     const height = cursor.height + 1;
     if (height > this.#newest || this.#checker.findFinal(height)) return;
     const learn = (client) => this.#checker.learnFinal(client, height);
-    await this.#askAt(height, learn, deadline, /* @__PURE__ */ new Set(), signal);
+    await this.#askAt(height, learn, deadline, /* @__PURE__ */ new Set(), { until: signal, seconds: HEADER_SECONDS });
   }
   /**
    * What subscribers of a topic are told of a block, as soon as it can be proven.
@@ -5269,7 +5270,7 @@ var ProvenLog = class {
    * @returns {Promise<T>}
    */
   async #ask(height, work) {
-    return (await this.#askAt(height, work, null, /* @__PURE__ */ new Set())).answer;
+    return (await this.#askAt(height, work, null, /* @__PURE__ */ new Set(), { seconds: HEADER_SECONDS })).answer;
   }
   /**
    * @template T
@@ -5277,16 +5278,16 @@ var ProvenLog = class {
    * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
    * @param {number | null} deadline
    * @param {Set<import("./directory.js").Place>} without
-   * @param {AbortSignal} [until] Gives it up.
+   * @param {{until?: AbortSignal, seconds?: number}} [options] `until`: gives it up. `seconds`: that one place may take.
    */
-  async #askAt(height, work, deadline, without, until = this.#life.signal) {
+  async #askAt(height, work, deadline, without, { until = this.#life.signal, seconds = BLOCK_SECONDS } = {}) {
     const blame = { method: "getblock", params: { height }, height };
     const begins = [];
     try {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => {
           const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
-          return within(this.#clock, work(client, signal), PLACE_SECONDS, late).catch((error) => {
+          return within(this.#clock, work(client, signal), seconds, late).catch((error) => {
             const first = error instanceof RemoteError && error.code === "block_pruned" ? error.data.blocks_from : null;
             if (isCount(first) && first > height) begins.push(first);
             throw error;
@@ -7667,7 +7668,7 @@ var Cloud = class _Cloud {
     const { answer } = await this.#questions.ask(
       async (place, signal) => {
         const client = await this.#nodes.connect(place);
-        const subscription = await client.subscribe(topic, wanted, after);
+        const subscription = await this.#subscribeAt(place, client.subscribe(topic, wanted, after));
         try {
           if (!after) await this.#checkHeight(place, subscription.cursor.height);
           if (signal.aborted) throw new ConnectionFailed("The question was given up.");
@@ -7681,6 +7682,25 @@ var Cloud = class _Cloud {
       { hedges: false, keeping: true, signal: until }
     );
     return answer;
+  }
+  /**
+   * One that keeps silent is left in time for another.
+   *
+   * @param {Place} place
+   * @param {Promise<import("./nodesubscription.js").NodeSubscription>} subscribing
+   */
+  async #subscribeAt(place, subscribing) {
+    const late = () => new TimedOut(`${place.url} did not answer subscribe in time.`);
+    try {
+      return await within(this.#clock, subscribing, PATIENCE, late);
+    } catch (error) {
+      if (error instanceof TimedOut) {
+        this.#nodes.failedCall(place, error);
+        subscribing.then((subscription) => subscription.close(), () => {
+        });
+      }
+      throw error;
+    }
   }
   /** See that a height which a node tells is that of a final block. @param {Place} place @param {number} height */
   async #checkHeight(place, height) {

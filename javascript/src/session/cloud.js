@@ -15,14 +15,14 @@ import {readContext} from "../trust/told.js";
 import {formatUrl, parseUrl} from "./address.js";
 import {Checker, fetchGenesis} from "./checker.js";
 import {TIMEOUT} from "./client.js";
-import {realClock} from "./clock.js";
+import {realClock, within} from "./clock.js";
 import {CloudSubscription} from "./cloudsubscription.js";
 import {compareNodes} from "./comparing.js";
 import {Directory, readPin} from "./directory.js";
-import {AnswerFalse, AnswerStale, ConnectionFailed, Denied, SessionClosed} from "./errors.js";
+import {AnswerFalse, AnswerStale, ConnectionFailed, Denied, SessionClosed, TimedOut} from "./errors.js";
 import {readFilter} from "./items.js";
 import {ProvenLog} from "./log.js";
-import {Nodes} from "./nodes.js";
+import {Nodes, PATIENCE} from "./nodes.js";
 import {readPolicy} from "./policy.js";
 import {ProvenSource} from "./provensource.js";
 import {Questions} from "./questions.js";
@@ -419,7 +419,7 @@ export class Cloud {
     const {answer} = await this.#questions.ask(
       async (place, signal) => {
         const client = await this.#nodes.connect(place);
-        const subscription = await client.subscribe(topic, wanted, after);
+        const subscription = await this.#subscribeAt(place, client.subscribe(topic, wanted, after));
         try {
           if (!after) await this.#checkHeight(place, subscription.cursor.height);
           if (signal.aborted) throw new ConnectionFailed("The question was given up.");
@@ -433,6 +433,25 @@ export class Cloud {
       {hedges: false, keeping: true, signal: until},
     );
     return answer;
+  }
+
+  /**
+   * One that keeps silent is left in time for another.
+   *
+   * @param {Place} place
+   * @param {Promise<import("./nodesubscription.js").NodeSubscription>} subscribing
+   */
+  async #subscribeAt(place, subscribing) {
+    const late = () => new TimedOut(`${place.url} did not answer subscribe in time.`);
+    try {
+      return await within(this.#clock, subscribing, PATIENCE, late);
+    } catch (error) {
+      if (error instanceof TimedOut) {
+        this.#nodes.failedCall(place, error);
+        subscribing.then((subscription) => subscription.close(), () => {}); // should it come all the same
+      }
+      throw error;
+    }
   }
 
   /** See that a height which a node tells is that of a final block. @param {Place} place @param {number} height */

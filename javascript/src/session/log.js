@@ -28,8 +28,11 @@ const READS_KEPT = 8;
 /** Seconds that a second node may take to confirm what can't be proven. */
 const SECOND_WORD = 5;
 
+/** Seconds that one place may take to show a header. */
+const HEADER_SECONDS = 6;
+
 /** Seconds that one place may take for a block, however many answers it takes: then it is asked of another. */
-const PLACE_SECONDS = 30;
+const BLOCK_SECONDS = 20;
 
 /** Seconds after which a node is sought again to tell of new heights. */
 const PAUSE = 1;
@@ -130,7 +133,7 @@ export class ProvenLog {
     const height = cursor.height + 1;
     if (height > this.#newest || this.#checker.findFinal(height)) return;
     const learn = (/** @type {import("./client.js").Client} */ client) => this.#checker.learnFinal(client, height);
-    await this.#askAt(height, learn, deadline, new Set(), signal);
+    await this.#askAt(height, learn, deadline, new Set(), {until: signal, seconds: HEADER_SECONDS});
   }
 
   /**
@@ -241,7 +244,7 @@ export class ProvenLog {
    * @returns {Promise<T>}
    */
   async #ask(height, work) {
-    return (await this.#askAt(height, work, null, new Set())).answer;
+    return (await this.#askAt(height, work, null, new Set(), {seconds: HEADER_SECONDS})).answer;
   }
 
   /**
@@ -250,9 +253,9 @@ export class ProvenLog {
    * @param {(client: import("./client.js").Client, signal: AbortSignal) => Promise<T>} work
    * @param {number | null} deadline
    * @param {Set<import("./directory.js").Place>} without
-   * @param {AbortSignal} [until] Gives it up.
+   * @param {{until?: AbortSignal, seconds?: number}} [options] `until`: gives it up. `seconds`: that one place may take.
    */
-  async #askAt(height, work, deadline, without, until = this.#life.signal) {
+  async #askAt(height, work, deadline, without, {until = this.#life.signal, seconds = BLOCK_SECONDS} = {}) {
     const blame = {method: "getblock", params: {height}, height};
     /** Where nodes that have the block no more say that their logs begin. @type {number[]} */
     const begins = [];
@@ -260,7 +263,7 @@ export class ProvenLog {
       return await this.#questions.ask(
         (place, signal) => this.#questions.workAt(place, blame, (client) => {
           const late = () => new TimedOut(`${place.url} did not bring block ${height} in time.`);
-          return within(this.#clock, work(client, signal), PLACE_SECONDS, late).catch((error) => {
+          return within(this.#clock, work(client, signal), seconds, late).catch((error) => {
             const first = error instanceof RemoteError && error.code === "block_pruned" ? error.data.blocks_from : null;
             if (isCount(first) && first > height) begins.push(first);
             throw error;
