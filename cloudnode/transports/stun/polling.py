@@ -134,6 +134,9 @@ class ConnectionPoll:
             self._epoll.close()
             self._epoll = None
 
+    def doWrite(self) -> None:
+        """Nothing. An event for a socket that was closed comes here if this epoll took its number in the same turn."""
+
     def doRead(self) -> None:
         """Read what came, connection by connection."""
         find = self._connections.get
