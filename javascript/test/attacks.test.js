@@ -11,6 +11,7 @@ import {Cloud} from "../src/session/cloud.js";
 import {Directory, PLACES_MAX} from "../src/session/directory.js";
 import {NotEnoughNodes} from "../src/session/errors.js";
 import {PATIENCE, REFRESH} from "../src/session/nodes.js";
+import {Questions} from "../src/session/questions.js";
 import {checkResult} from "../src/trust/proving.js";
 import {FakeClock} from "./fakes/clock.js";
 import {FakeLedger, WINDOW_HEIGHTS} from "./fakes/ledger.js";
@@ -266,6 +267,34 @@ test("a deleted record has no data, whatever a node adds", async () => {
   assert.equal(await check(), "proof");
   told.data = {title: "forged"};
   await assert.rejects(check(), {code: "proof_row_wrong"});
+  await assert.rejects(
+    checkResult(state, "getrecord", {account, collection: "film", key: "one"}, JSON.stringify({...told, data: null, verdict: 1})),
+    {code: "proof_row_wrong"},
+  );
+});
+
+test("what an answer has besides the members that are proven is refused", async () => {
+  const given = {height: 1, index: 0};
+  const rating = {stars: 4, height: 1n, index: 0};
+  const state = /** @type {any} */ ({rating: async () => rating});
+  const account = "ab".repeat(32);
+  const record = `${account}/film/one`;
+  const one = {record, account, stars: 4, given};
+  const whole = {ratings: [one], sum: 4, count: 1, next: null};
+  const check = (/** @type {object} */ told) => checkResult(state, "getratings", {record, account}, JSON.stringify(told));
+  assert.equal(await check(whole), "proof");
+  for (const told of [{...whole, verdict: "best"}, {...whole, next: [1]}, {...whole, ratings: [{...one, verdict: "best"}]}]) {
+    await assert.rejects(check(told), {code: "proof_row_wrong"});
+  }
+});
+
+test("which node a place is, nobody else can say", () => {
+  const places = [["censor", true, "aa"], ["twin", true, "aa"], ["honest", false, "aa"]]
+    .map(([url, isProven, node]) => ({url, isProven, node}));
+  const none = /** @type {[any, any, any]} */ ([null, null, null]);
+  const questions = new Questions(/** @type {any} */ ({directory: places}), ...none);
+  const told = (/** @type {any} */ place) => [...questions.sameNode(place)].map((each) => each.url);
+  assert.deepEqual(places.map(told), [["censor", "twin"], ["twin", "censor"], ["honest"]]);
 });
 
 test("another place of the same node confirms no refusal of its own", async () => {

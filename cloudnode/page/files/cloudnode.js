@@ -3882,6 +3882,26 @@ function recordOf(params) {
   const [collection, key] = [textOf(params, "collection"), textOf(params, "key")];
   return { account, collection, key, address: formatAddress(account, collection, key) };
 }
+var RECORD_MEMBERS = /* @__PURE__ */ new Set([
+  "account",
+  "collection",
+  "key",
+  "data",
+  "ref",
+  "version",
+  "deleted",
+  "created",
+  "updated",
+  "time",
+  "ratings_sum",
+  "ratings_count"
+]);
+var RATING_MEMBERS = /* @__PURE__ */ new Set(["record", "account", "stars", "given"]);
+var ONE_RATING_MEMBERS = /* @__PURE__ */ new Set(["ratings", "sum", "count", "next"]);
+function refuseOthers(told, members) {
+  const unknown = Object.keys(told).find((name) => !members.has(name));
+  if (unknown !== void 0) throw new LedgerError("proof_row_wrong", "The answer has a member that nothing proves.");
+}
 function unlike() {
   return new LedgerError("proof_row_wrong", "The answer is not of the documented form.");
 }
@@ -3899,6 +3919,7 @@ async function checkRecord(state, params, raw) {
   return "proof";
 }
 async function compareRecord(state, told, raw) {
+  refuseOthers(told, RECORD_MEMBERS);
   const { account, collection, key, address } = recordOf(told);
   const { version, created, updated, time, deleted, ref } = told;
   const { ratings_sum: sum, ratings_count: count } = told;
@@ -3958,9 +3979,11 @@ async function checkRatings(state, params, raw) {
     await state.checkRatings(record, sum, count);
     return "partly";
   }
+  refuseOthers(told, ONE_RATING_MEMBERS);
   const found = await state.rating(record, decodeAccount(params.account));
   const [one] = ratings;
-  const isRight = found === null ? ratings.length === 0 && sum === 0 && count === 0 : ratings.length === 1 && sum === found.stars && count === 1 && isObject2(one) && one.record === record && one.account === params.account && one.stars === found.stars && isAt(one.given, found);
+  if (isObject2(one)) refuseOthers(one, RATING_MEMBERS);
+  const isRight = found === null ? ratings.length === 0 && sum === 0 && count === 0 && told.next === null : ratings.length === 1 && sum === found.stars && count === 1 && isObject2(one) && one.record === record && one.account === params.account && one.stars === found.stars && isAt(one.given, found) && told.next === null;
   if (!isRight) throw new LedgerError("proof_row_wrong");
   return "proof";
 }
@@ -6300,9 +6323,10 @@ var Questions = class {
       throw error;
     }
   }
-  /** A place, and the others of the same node as far as is known. @param {Place} place @returns {Set<Place>} */
+  /** A place, and the others of the same node as far as that is proven. @param {Place} place @returns {Set<Place>} */
   sameNode(place) {
-    const others = [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
+    const isSame = (other) => other.isProven && other.node === place.node;
+    const others = place.isProven ? [...this.#nodes.directory].filter(isSame) : [];
     return /* @__PURE__ */ new Set([place, ...others]);
   }
   // At one place

@@ -160,9 +160,10 @@ export class Questions {
     }
   }
 
-  /** A place, and the others of the same node as far as is known. @param {Place} place @returns {Set<Place>} */
+  /** A place, and the others of the same node as far as that is proven. @param {Place} place @returns {Set<Place>} */
   sameNode(place) {
-    const others = [...this.#nodes.directory].filter((other) => place.node && other.node === place.node);
+    const isSame = (/** @type {Place} */ other) => other.isProven && other.node === place.node;
+    const others = place.isProven ? [...this.#nodes.directory].filter(isSame) : [];
     return new Set([place, ...others]);
   }
 

@@ -104,6 +104,19 @@ function recordOf(params) {
   return {account, collection, key, address: formatAddress(account, collection, key)};
 }
 
+const RECORD_MEMBERS = new Set([
+  "account", "collection", "key", "data", "ref", "version", "deleted", "created", "updated", "time", "ratings_sum",
+  "ratings_count",
+]);
+const RATING_MEMBERS = new Set(["record", "account", "stars", "given"]);
+const ONE_RATING_MEMBERS = new Set(["ratings", "sum", "count", "next"]);
+
+/** What an answer had besides, no proof would cover. @param {object} told @param {Set<string>} members */
+function refuseOthers(told, members) {
+  const unknown = Object.keys(told).find((name) => !members.has(name));
+  if (unknown !== undefined) throw new LedgerError("proof_row_wrong", "The answer has a member that nothing proves.");
+}
+
 /** @returns {LedgerError} */
 function unlike() {
   return new LedgerError("proof_row_wrong", "The answer is not of the documented form.");
@@ -133,6 +146,7 @@ async function checkRecord(state, params, raw) {
  * @returns {Promise<{updated: LogPlace, created: LogPlace, sum: number, count: number}>} Where it stands in lists.
  */
 async function compareRecord(state, told, raw) {
+  refuseOthers(told, RECORD_MEMBERS);
   const {account, collection, key, address} = recordOf(told);
   const {version, created, updated, time, deleted, ref} = told;
   const {ratings_sum: sum, ratings_count: count} = told;
@@ -207,13 +221,15 @@ async function checkRatings(state, params, raw) {
     await state.checkRatings(record, sum, count);
     return "partly";
   }
+  refuseOthers(told, ONE_RATING_MEMBERS);
   const found = await state.rating(record, decodeAccount(params.account));
   const [one] = ratings;
+  if (isObject(one)) refuseOthers(one, RATING_MEMBERS);
   const isRight =
     found === null
-      ? ratings.length === 0 && sum === 0 && count === 0
+      ? ratings.length === 0 && sum === 0 && count === 0 && told.next === null
       : ratings.length === 1 && sum === found.stars && count === 1 && isObject(one) && one.record === record &&
-        one.account === params.account && one.stars === found.stars && isAt(one.given, found);
+        one.account === params.account && one.stars === found.stars && isAt(one.given, found) && told.next === null;
   if (!isRight) throw new LedgerError("proof_row_wrong");
   return "proof";
 }

@@ -147,7 +147,7 @@ export declare class Questions {
      * @throws {ClientError} It failed, or the place lied and is left.
      */
     workAt<T>(place: Place, blame: Blame, work: (client: Client) => Promise<T>): Promise<T>;
-    /** A place, and the others of the same node as far as is known. @param {Place} place @returns {Set<Place>} */
+    /** A place, and the others of the same node as far as that is proven. @param {Place} place @returns {Set<Place>} */
     sameNode(place: Place): Set<Place>;
 }
 /** A node that answers, and does not bring what its answer is checked with: no lie, and of no use. @param {Place} place @param {Error} error */
