@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from tests.chaos.conducting import add_common, conduct, make_parser, refuse
 from tests.chaos.faults import KINDS, Kind, plan_faults
 from tests.chaos.places import Namespaces, OneMachine, Places
 from tests.chaos.run import Run, Settings
@@ -22,20 +20,16 @@ from tests.natlab import natlab
 _EPILOG = """\
 Nodes and clients are real processes. With cuts (which need root, iproute2 and nftables) each node is in a network
 namespace of its own and the clients in another; without, all are on 127.0.0.1.
-
-exit status: 0 all is as it must be; 1 it is not; 2 wrong usage, or this machine can't do that
 """
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        "python -m tests.chaos",
-        description="Publish a data set through all nodes of a network while nodes are killed, stopped and cut off, "
+    parser = make_parser(
+        "chaos",
+        "Publish a data set through all nodes of a network while nodes are killed, stopped and cut off, "
         "and compare all databases row for row at the end.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        _EPILOG,
     )
     add = parser.add_argument
     add("--nodes", type=int, default=7, help="how many (default: %(default)s)")
@@ -49,9 +43,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--limit", type=float, default=900.0, help="give up after so many seconds (default: %(default)s)")
     add("--least", type=float, default=0.0, metavar="RATE", help="fail below so many operations a second")
     add("--pace", type=int, default=200, metavar="MS", help="the network's time between blocks (default: %(default)s)")
-    add("--seed", type=int, help="decides faults and keys (default: a random one, which is told)")
-    add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
-    add("--keep", type=Path, metavar="DIR", help="keep data directories and logs there (a failed run keeps its own)")
+    add_common(parser, "faults and keys")
     options = parser.parse_args(arguments)
     if not 1 <= options.validators <= options.nodes <= 20:
         parser.error("there are 1 to 20 nodes, and at least one of them validates")
@@ -114,31 +106,10 @@ def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Out
 def main(arguments: Sequence[str] | None = None) -> int:
     """:returns: The exit status."""
     options = parse_arguments(arguments)
-    if options.seed is None:
-        options.seed = Random().randrange(1 << 32)
     reason = natlab.unavailable_reason() if "cut" in options.faults else None
     if reason is not None:
-        print(f"chaos: {reason} (or leave the cuts out: --faults kill,stop)", file=sys.stderr)
-        return 2
-    directory = options.keep or Path(tempfile.mkdtemp(prefix="cloudnode-chaos-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    timeline = Timeline(lambda line: print(line, flush=True))
-    began = time.strftime("%Y-%m-%d %H:%M:%S")
-    try:
-        outcome = run(options, directory.absolute(), timeline)
-    except FileNotFoundError as error:
-        print(f"chaos: {error}", file=sys.stderr)
-        return 2
-    lines = [str(finding) for finding in outcome.findings]
-    lines.append("PASSED" if outcome.is_good else f"FAILED; seed {options.seed}, everything is in {directory}")
-    print("\n" + "\n".join(lines))
-    if options.report is not None:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        shown = ", ".join(f"{name}={value}" for name, value in vars(options).items() if name != "report")
-        options.report.write_text("\n".join([f"{began}  {shown}", "", *timeline.lines, "", *lines]) + "\n")
-    if outcome.is_good and options.keep is None:
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0 if outcome.is_good else 1
+        return refuse("chaos", f"{reason} (or leave the cuts out: --faults kill,stop)")
+    return conduct("chaos", options, run)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,10 @@ class Finding:
 
 @attrs.frozen
 class Outcome:
-    """All findings."""
+    """All findings. :ivar told: What there is to say besides: nothing."""
 
     findings: tuple[Finding, ...]
+    told: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from tests.chaos.conducting import add_common, conduct, make_parser, refuse
 from tests.chaos.timeline import Timeline
 from tests.checker.liar import LIES
 from tests.checker.lives import Cast, draw_lies, plan_lives
@@ -20,20 +18,16 @@ from tests.natlab import natlab
 _EPILOG = """\
 Seven real node processes in network namespaces (which need root, iproute2 and nftables): four validators, two nodes
 behind NATs, one that lies. Events are items of subscriptions and answers to calls.
-
-exit status: 0 all is as it must be; 1 it is not; 2 wrong usage, or this machine can't do that
 """
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        "python -m tests.checker",
-        description="Have many clients hop between nodes that are killed, stopped, cut off and lie, and compare all "
+    parser = make_parser(
+        "checker",
+        "Have many clients hop between nodes that are killed, stopped, cut off and lie, and compare all "
         "that they were told with what is true.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        _EPILOG,
     )
     add = parser.add_argument
     add("--clients", type=int, default=50, help="how many (default: %(default)s)")
@@ -47,9 +41,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--pause", type=float, default=2.0, metavar="S", help="between what a client does (default: %(default)s)")
     add("--pace", type=int, default=1000, metavar="MS", help="the network's time between blocks (default: %(default)s)")
     add("--limit", type=float, default=7200.0, metavar="S", help="give up after so long (default: %(default)s)")
-    add("--seed", type=int, help="decides faults, lies and what clients do (default: a random one, which is told)")
-    add("--report", type=Path, metavar="FILE", help="write timeline and verdict there, too")
-    add("--keep", type=Path, metavar="DIR", help="keep data directories, logs and the trace there")
+    add_common(parser, "faults, lies and what clients do")
     options = parser.parse_args(arguments)
     if not 1 <= options.processes <= options.clients or options.events < 1 or options.pause <= 0 or options.calm <= 0:
         parser.error("there is at least one process, a client for each, one event, some pause and some calm")
@@ -83,27 +75,8 @@ def run(options: argparse.Namespace, directory: Path, timeline: Timeline) -> Out
 def main(arguments: Sequence[str] | None = None) -> int:
     """:returns: The exit status."""
     options = parse_arguments(arguments)
-    if options.seed is None:
-        options.seed = Random().randrange(1 << 32)
     reason = natlab.unavailable_reason()
-    if reason is not None:
-        print(f"checker: {reason}", file=sys.stderr)
-        return 2
-    directory = options.keep or Path(tempfile.mkdtemp(prefix="cloudnode-checker-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    timeline = Timeline(lambda line: print(line, flush=True))
-    began = time.strftime("%Y-%m-%d %H:%M:%S")
-    outcome = run(options, directory.absolute(), timeline)
-    lines = [*outcome.told, "", *(str(finding) for finding in outcome.findings)]
-    lines.append("PASSED" if outcome.is_good else f"FAILED; seed {options.seed}, everything is in {directory}")
-    print("\n" + "\n".join(lines))
-    if options.report is not None:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        shown = ", ".join(f"{name}={value}" for name, value in vars(options).items() if name != "report")
-        options.report.write_text("\n".join([f"{began}  {shown}", "", *timeline.lines, "", *lines]) + "\n")
-    if outcome.is_good and options.keep is None:
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0 if outcome.is_good else 1
+    return conduct("checker", options, run) if reason is None else refuse("checker", reason)
 
 
 if __name__ == "__main__":
