@@ -227,7 +227,7 @@ class Promises:
 
     def _places(self, promise: _Promise) -> set[Place]:
         """Those of the node that promised."""
-        return self._nodes.directory.of_node(promise.place, promise.receipt.node.hex())
+        return {promise.place} | self._nodes.directory.of_node(promise.receipt.node.hex())
 
     async def _send_at(self, operation: SignedOperation, place: Place) -> object:
         return await self._send(operation, place)

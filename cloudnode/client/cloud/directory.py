@@ -267,12 +267,12 @@ class Directory:
         """A place answered what is not so: it is not asked again."""
         place.lie = lie[:TEXT_MAX]
 
-    def of_node(self, place: Place, node: str) -> set[Place]:
-        """A place, and all others of a node, as far as that is proven.
+    def of_node(self, node: str) -> set[Place]:
+        """The places of a node, as far as it is proven that they are, and not as others say.
 
         :param node: Its key in hex; empty if it is not known.
         """
-        return {place, *(each for each in self if node and each.signer == node)}
+        return {each for each in self if node and (each.signer == node or each.url == BY_KEY + node)}
 
     def suspected(self, places: Iterable[Place]) -> None:
         """These are of a node that took an operation which the log did not get: they come after others."""

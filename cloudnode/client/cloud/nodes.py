@@ -47,6 +47,9 @@ READY = 3
 VISITED = 8
 """Places of an earlier session that are visited at once, besides the seeds."""
 
+ACCUSATIONS_MAX = 256
+"""Of these the newest are kept: a session may last for months."""
+
 REPORT = 6.0
 """Seconds that whoever waits for liars to be reported waits at most."""
 
@@ -277,16 +280,20 @@ class Nodes:
         """Tell the caller, and with evidence all: the node's other places are left as well."""
         if accusation.evidence and any(each.evidence and each.node == accusation.node for each in self.accusations):
             return  # at another of its places
-        self.accusations.append(accusation)
+        self.accusations = [*self.accusations, accusation][-ACCUSATIONS_MAX:]
         self._accused(accusation)
         if not accusation.evidence:
             return
-        for other in self.directory:
-            if other.node == accusation.node and other.lie is None:
-                self.directory.lied(other, accusation.reason)
-                self._left(other)
-                self._connections.drop(other, ConnectionFailed(f"{other.url} was left: {accusation.reason}"))
+        for other in self.directory.of_node(accusation.node):
+            if other.lie is None:
+                self._leave(other, accusation.reason)
         await self.hand_in(accusation.evidence)
+
+    def _leave(self, place: Place, lie: str) -> None:
+        """Ask a place no more."""
+        self.directory.lied(place, lie)
+        self._left(place)
+        self._connections.drop(place, ConnectionFailed(f"{place.url} was left: {lie}"))
 
     async def hand_in(self, evidence: bytes) -> None:
         """Hand evidence to a node that keeps it, and passes it on."""
@@ -419,10 +426,13 @@ class Nodes:
                 with reading(place.url):
                     weighed = await self.checker.weigh_state(client)
                 height, place.node, place.signer = weighed.height, weighed.node, weighed.node
+                known = next((each for each in self.accusations if each.evidence and each.node == weighed.node), None)
+                if known is not None:
+                    self._leave(place, known.reason)
+                    raise AnswerFalse("evidence", place.url, f"{place.url} is of a node that lied: {known.reason}.")
                 if weighed.evidence is not None:
                     lie = "evidence: it signed another state than the validators"
-                    self.directory.lied(place, lie)
-                    self._left(place)
+                    self._leave(place, lie)
                     await self._name(Accusation(place.url, weighed.node, lie, weighed.evidence))
                     raise AnswerFalse("evidence", place.url, f"{place.url} signed another state than the validators.")
         except LedgerError as lie:
@@ -431,6 +441,8 @@ class Nodes:
             if error.name != "not_provable":  # as on a network without a block
                 place.behind = max(place.behind, self.newest)
             self.directory.answered(place)
+            if place.is_stale:
+                self._left(place)
             return
         self.directory.answered(place, self._clock.seconds() - begun)
         self.directory.told_height(place, height, self.newest)

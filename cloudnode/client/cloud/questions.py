@@ -166,7 +166,7 @@ class Questions:
 
     def same_node(self, place: Place) -> set[Place]:
         """A place, and the others of the same node as far as that is proven."""
-        return self._nodes.directory.of_node(place, place.signer)
+        return {place} | self._nodes.directory.of_node(place.signer)
 
     # At one place
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cloudnode.client.cloud.cloud import Denied
+from cloudnode.client.cloud.cloud import Cloud, Denied
+from cloudnode.client.cloud.directory import Place
 from cloudnode.client.cloud.errors import AnswerFalse, NotEnoughNodes, SessionClosed
 from cloudnode.client.cloud.nodes import PATIENCE, REFRESH, REST
 from cloudnode.client.cloud.subscription import CloudItem
@@ -283,6 +284,48 @@ class LiarTests(CloudTestCase):
         self.assertEqual([each.url for each in self.accused], ["ws://a:1"])
         self.assertEqual((self.a.carriers, cloud.places[-1].url), ([], "ws://a:1"))
         self.assertIn("proof_row_wrong", cloud.places[-1].lie or "")
+
+    def lie_under_signature(self, door: Door) -> None:
+        """Every other record that a door gives has another version, and the door's own key signs that as well."""
+        told: list[bytes] = []
+
+        def lie(message: bytes) -> bytes:
+            told.append(message)
+            return door.sign(message.replace(b'"version":1', b'"version":2')) if len(told) % 2 else message
+
+        door.lie = lie
+
+    def test_known_liar(self) -> None:
+        """Where else a node that gave evidence against itself is met, it is left as soon as it says who it is."""
+        self.a.key = self.b.key = make_key(31)
+        self.b.is_open = False
+        cloud = self.connect()
+        self.lie_under_signature(self.a)
+        answer = self.run_now(cloud.call("getrecord", self.node.name("metropolis")))
+        self.assertEqual(answer.url, "ws://c:1")
+        self.node.clock.pump([0.1] * 20)
+        self.assertEqual([(each.url, bool(each.evidence)) for each in self.accused], [("ws://a:1", True)])
+        self.assertIsNone(self.place(cloud, "ws://b:1").lie)
+        self.b.is_open = True
+        self.node.clock.pump([0.5] * 300)
+        self.assertIsNotNone(self.place(cloud, "ws://b:1").lie)
+        self.assertEqual((self.b.carriers, len(self.accused)), ([], 1))
+
+    def test_said_to_be_the_liar(self) -> None:
+        """A place of which others say that it is the liar's is not left with it."""
+        self.a.key = make_key(31)
+        self.b.is_open = False
+        cloud = self.connect()
+        self.place(cloud, "ws://b:1").node = self.a.key.public.hex()
+        self.lie_under_signature(self.a)
+        self.run_now(cloud.call("getrecord", self.node.name("metropolis")))
+        self.node.clock.pump([0.1] * 20)
+        self.assertEqual([bool(each.evidence) for each in self.accused], [True])
+        self.assertIsNone(self.place(cloud, "ws://b:1").lie)
+
+    def place(self, cloud: Cloud, url: str) -> Place:
+        [found] = [each for each in cloud.places if each.url == url]
+        return found
 
     def test_false_sums(self) -> None:
         """So it goes with every number of ``getdatahash``, and of a record's ratings."""
