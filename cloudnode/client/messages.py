@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -63,9 +64,15 @@ class Answer(Struct, frozen=True, gc=False):
         return told
 
 
+@cache
+def make_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """The decoder of a type, which is made once: that takes a hundred times as long as to use it."""
+    return msgspec.json.Decoder(kind)
+
+
 def _decode_told(raw: Raw, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return make_decoder(kind).decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnswerMalformed(f"The node's answer is not of the documented form: {error}.") from None
 

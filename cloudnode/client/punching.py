@@ -20,13 +20,14 @@ from cloudnode.client.address import parse_url
 from cloudnode.client.carrier import Carrier
 from cloudnode.client.client import OUTSTANDING, TIMEOUT, Client
 from cloudnode.client.errors import ConnectionFailed
+from cloudnode.client.messages import make_decoder
 from cloudnode.client.relayed import connect_relayed
 from cloudnode.client.trust import Trust
 from cloudnode.client.websocket import WebSocketCarrier, connect_websocket
 from cloudnode.client.websocket_udp import WebSocketUdpCarrier
 from cloudnode.formats.keys import TLS, verify
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
-from cloudnode.reach.punching.calling import Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import (
@@ -40,7 +41,7 @@ from cloudnode.reach.punching.values import (
     Transport,
 )
 from cloudnode.transports.quic.client import Attempt, WebSocketClient
-from cloudnode.transports.quic.connecting import NameNotFound, VouchedCertificates, resolve
+from cloudnode.transports.quic.connecting import NameNotFound, VouchedCertificates, client_configuration, resolve
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.listener import QuicSocket
 
@@ -75,6 +76,9 @@ class _Granted(Struct, frozen=True):
     certificates: list[_Certificate]
     mapping: Mapping
     many: Side | None = None
+
+
+make_decoder(_Granted)  # not while a path is being opened
 
 
 class _StunPorts(Struct, frozen=True):
@@ -274,13 +278,18 @@ async def connect_node(
     """
     limits = QuicLimits(handshake_seconds=CALL_SECONDS)
 
-    def call_udp(quic_socket: QuicSocket, endpoint: Endpoint, grant: Grant) -> Attempt:
-        attempt = Attempt(
-            reactor, endpoint[0], _url("wss", endpoint), endpoint, VouchedCertificates(grant.certificates), limits,
-            time.monotonic, quic_socket, is_eager=True,
-        )  # fmt: skip
-        attempt.done.addCallback(_stop_with, quic_socket)
-        return attempt
+    def call_udp(quic_socket: QuicSocket) -> CallFrom:
+        ready = [quic_socket.prepare(client_configuration(None, VouchedCertificates(frozenset())))]
+
+        def call_from(endpoint: Endpoint, grant: Grant) -> Attempt:
+            attempt = Attempt(
+                reactor, endpoint[0], _url("wss", endpoint), endpoint, VouchedCertificates(grant.certificates), limits,
+                time.monotonic, quic_socket, prepared=ready.pop() if ready else None, is_eager=True,
+            )  # fmt: skip
+            attempt.done.addCallback(_stop_with, quic_socket)
+            return attempt
+
+        return call_from
 
     def call_tcp(handle: socket.socket, endpoint: Endpoint, grant: Grant) -> _TcpCall:
         return _TcpCall(reactor, handle, endpoint, grant)

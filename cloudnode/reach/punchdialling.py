@@ -22,7 +22,7 @@ from cloudnode.peers.messages import Place, Punched, RequestPunch, StunServer
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
-from cloudnode.reach.punching.calling import Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
@@ -195,10 +195,13 @@ class PunchDialling:
         def make_end(channel: Channel) -> Peer:
             return self._neighbourhood.make_peer(channel, node)
 
-        def call_udp(quic_socket: QuicSocket, endpoint: Endpoint, grant: Grant) -> _Call:
-            call = _Call(dial_peer_quic(self._reactor, [quic_socket], *endpoint, make_end, timeout=CALL_SECONDS))
-            call.done.addCallback(_stop_with, quic_socket)
-            return call
+        def call_udp(quic_socket: QuicSocket) -> CallFrom:
+            def call_from(endpoint: Endpoint, grant: Grant) -> _Call:
+                call = _Call(dial_peer_quic(self._reactor, [quic_socket], *endpoint, make_end, timeout=CALL_SECONDS))
+                call.done.addCallback(_stop_with, quic_socket)
+                return call
+
+            return call_from
 
         def call_tcp(handle: socket.socket, endpoint: Endpoint, grant: Grant) -> _Call:
             connected = ConnectedEndpoint(self._reactor, handle)

@@ -33,6 +33,9 @@ KNOWN_SECONDS = 4.0
 """A requester's credentials are good for so long after both sides were told: its second Binding request, to another
 port, tells it what its NAT does."""
 
+TRACED_AFTER = 0.01
+"""Seconds from telling both sides to the line in the log, which would hold up what is written to them."""
+
 LOOK_SECONDS = 1.0
 
 
@@ -251,10 +254,9 @@ class PunchLinks:
                     judge_nat(self._known.nat(ask.target)),
                 )
             )
-        # What costs time comes after both were told.
         trace.own = matched.for_requester.own
         trace.candidates = [*matched.for_requester.candidates, *order.candidates]
-        self.tracer.told(trace)
+        self._call_later(TRACED_AFTER, self.tracer.told, trace)
 
     def _expire(self, expired: Expired) -> None:
         username = expired.ask.username
@@ -274,11 +276,14 @@ class PunchLinks:
             self._revoking.pop(username)()
 
     def _revoke_later(self, username: str) -> None:
-        def revoke() -> None:
-            self._later.discard(call)
-            self._revoking.pop(username)()
+        self._call_later(KNOWN_SECONDS, lambda: self._revoking.pop(username)())
 
-        call = self._clock.callLater(KNOWN_SECONDS, revoke)
+    def _call_later(self, seconds: float, function: Callable[..., None], *arguments: Any) -> None:
+        def come() -> None:
+            self._later.discard(call)
+            function(*arguments)
+
+        call = self._clock.callLater(seconds, come)
         self._later.add(call)
 
     def _arm(self) -> None:

@@ -94,7 +94,8 @@ async def _show_quic(
     try:
         address = (host, port)
         socket.connect_only(address)
-        socket.connect(address, client_configuration(host, AnyCertificate()), lambda link: _QuicProbe(link, done))
+        prepared = socket.prepare(client_configuration(host, AnyCertificate()))
+        socket.connect(address, prepared, lambda link: _QuicProbe(link, done))
         return await done.addTimeout(timeout, reactor)
     finally:
         # Not from within a call of the socket's own.

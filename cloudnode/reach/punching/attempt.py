@@ -122,9 +122,10 @@ class Attempt:
             return
         candidate = self._candidate(endpoint)
         self._finish(keep=True)
-        self._tracer.opened(self._trace, candidate)
         trace, seconds = self._trace, self._reactor.seconds() - self._began
         self.done.callback(Path(connection, self.transport, candidate, trace.strategy, trace.packets, seconds))
+        # What waited for the path comes before the line in the log.
+        self._tracer.opened(trace, candidate)
 
     def _call_failed(self, failure: Failure, calling: Calling) -> None:
         endpoint = self._calls.pop(calling, None)

@@ -21,9 +21,13 @@ from cloudnode.stun.message import BINDING, TRANSACTION_BYTES, Kind, Message, de
 from cloudnode.stun.transaction import make_request
 from cloudnode.transports.quic.listener import QuicSocket
 
-ASKED = (0.0, 0.002, 0.005, 0.012, 0.03, 0.07, 0.15, 0.35, 0.75, 1.5)
+ASKED = (0.0, 0.002, 0.005)
 """When a coordinator is asked, in seconds: it refuses credentials of which it has not heard yet, which come by another
-connection at the same time; so this is faster than RFC 8489 has it for a server that just does not answer."""
+connection at the same time and may be overtaken."""
+
+ASKED_AGAIN = (0.012, 0.03, 0.07, 0.15, 0.35, 0.75, 1.5)
+"""When it is asked again, in seconds from when its answer was due: the request, or the answer, was lost. That is faster
+than RFC 8489 has it for a server that just does not answer."""
 
 TRANSACTIONS_MAX = 256
 
@@ -116,22 +120,38 @@ class PunchPort:
         return True
 
 
+SECOND_LATER = 0.008
+"""When the coordinator's second port is asked, in seconds. Only what the NAT does depends on that answer, so neither
+side should be busy with it while it makes the pair."""
+
+
 class Observing:
     """Asks the coordinator's STUN server, at one or two of its ports, until it answers.
+
+    It begins in the reactor's turn after the next: by then what was written before is on its way, which is the request
+    with the credentials.
 
     :ivar mapped: By the server's endpoint, where it saw this socket.
     """
 
     def __init__(
-        self, clock: IReactorTime, port: PunchPort, servers: Sequence[Endpoint], username: str, key: bytes
+        self,
+        clock: IReactorTime,
+        port: PunchPort,
+        servers: Sequence[Endpoint],
+        username: str,
+        key: bytes,
+        round_trip: float,
     ) -> None:
+        """:param round_trip: Seconds to the coordinator and back; 0 if that is not known."""
         self.mapped: dict[Endpoint, Endpoint] = {}
         self.sent = 0
         self._port = port
         self._servers = list(dict.fromkeys(servers))
         self._username, self._key = username, key
-        self._calls = [clock.callLater(at, self._ask) for at in ASKED[1:]]
-        self._ask()
+        self._clock = clock
+        self._again = [round_trip + at for at in ASKED_AGAIN]
+        self._calls = [clock.callLater(0.0, self._begin)]
 
     def stop(self) -> None:
         """Ask no more."""
@@ -140,11 +160,17 @@ class Observing:
                 call.cancel()
         self._port.forget(self._answered)
 
-    def _ask(self) -> None:
-        for server in self._servers:
-            if server not in self.mapped:
-                self._port.ask(server, self._username, self._key, self._answered)
-                self.sent += 1
+    def _begin(self) -> None:
+        self._calls = [
+            self._clock.callLater(at, self._ask, server)
+            for number, server in enumerate(self._servers)
+            for at in ((*ASKED, *self._again) if number == 0 else (SECOND_LATER, *self._again))
+        ]
+
+    def _ask(self, server: Endpoint) -> None:
+        if server not in self.mapped:
+            self._port.ask(server, self._username, self._key, self._answered)
+            self.sent += 1
 
     def _answered(self, message: Message, source: Endpoint) -> None:
         if message.kind is not Kind.SUCCESS:

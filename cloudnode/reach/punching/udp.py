@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 
 from cloudnode.reach.punching.attempt import CALLS_MAX, Attempt
-from cloudnode.reach.punching.calling import Calling, CallUdp, Grant, Via
+from cloudnode.reach.punching.calling import CallFrom, Calling, CallUdp, Grant, Via
 from cloudnode.reach.punching.coordinator import judge_mapping
 from cloudnode.reach.punching.port import Observing, ProbeEvents, ProbeRun, PunchPort
 from cloudnode.reach.punching.probing import Probing
@@ -26,6 +26,13 @@ from cloudnode.transports.quic.listener import QuicSocket
 
 GRACE = 0.03
 """Seconds from a probe's answer to a call anew: the answer to the one before takes longer to make than a probe's."""
+
+PREPARED_AFTER = 0.006
+"""Seconds from the request to the preparations for the first call: once the coordinator was asked, and asked again."""
+
+PROBES_AFTER = 0.02
+"""Seconds from the first calls, which open this side's NAT as probes do, to the probes. These and their answers are not to
+hold up the calls and theirs. A probe of the other side is followed by one of this side at once in any case."""
 
 CALLED_AT_ONCE = 2
 """So many candidates are called with the order; the others once something came from there."""
@@ -47,23 +54,30 @@ class UdpAttempt(Attempt):
         tracer: Tracer,
         mapping: Mapping = "unknown",
     ) -> None:
-        self._call = call
+        self._make_ready = call
+        self._call_from: CallFrom | None = None
         self._run: ProbeRun | None = None
         self._many: ManySockets | None = None
         self._sprayer: Sprayer | None = None
         self._newest: dict[Endpoint, Calling] = {}
-        self._checks: list[IDelayedCall] = []
+        self._later: list[IDelayedCall] = []
         self._socket = QuicSocket(reactor)
         self._socket.listen(0, "::" if ":" in via.host else "")
         self._port = PunchPort(reactor, self._socket)
         super().__init__(reactor, via, node, step, tracer, mapping, self._socket.host_address[1])
-        self._observing = Observing(reactor, self._port, via.udp, self._username, self._key)
+        self._observing = Observing(reactor, self._port, via.udp, self._username, self._key, via.round_trip)
+        self._later.append(reactor.callLater(PREPARED_AFTER, self._prepare))
         self._take_answer()
 
     @property
     def socket(self) -> QuicSocket:
         """The socket of the path; whoever has the path stops it when the path is not used any more."""
         return self._socket
+
+    def _prepare(self) -> CallFrom:
+        if self._call_from is None:
+            self._call_from = self._make_ready(self._socket)
+        return self._call_from
 
     def _ordered(self, grant: Grant) -> None:
         order = grant.order
@@ -72,7 +86,9 @@ class UdpAttempt(Attempt):
                 self._reactor, order.candidates[-1].endpoint, self._username, self._key, self._socket_hit
             )
             return
-        probing = Probing(order.strategy, order.candidates, self._reactor.seconds())
+        is_called = order.strategy is Strategy.DIRECT
+        begin = self._reactor.seconds() + (PROBES_AFTER if is_called else 0.0)
+        probing = Probing(order.strategy, order.candidates, begin)
         events = ProbeEvents(self._came, self._came)
         self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
         if order.strategy is Strategy.SPREAD:
@@ -80,7 +96,7 @@ class UdpAttempt(Attempt):
                 self._reactor, self._port, order.candidates[-1].endpoint, self._username, self._key,
                 self._run.take_answer, SystemRandom(),
             )  # fmt: skip
-        elif not probing.first_open:
+        elif is_called:
             for candidate in order.candidates[:CALLED_AT_ONCE]:
                 self._begin_call(candidate.endpoint)
 
@@ -89,7 +105,7 @@ class UdpAttempt(Attempt):
         if endpoint not in self._newest:
             self._begin_call(endpoint)
         elif not self._is_over:
-            self._checks.append(self._reactor.callLater(GRACE, self._begin_call, endpoint))
+            self._later.append(self._reactor.callLater(GRACE, self._begin_call, endpoint))
 
     def _socket_hit(self, handle: sockets.socket, endpoint: Endpoint) -> None:
         """One of many sockets was hit: go on with it alone."""
@@ -100,6 +116,7 @@ class UdpAttempt(Attempt):
         self._socket.adopt(handle)
         handle.close()
         self._port = PunchPort(self._reactor, self._socket)
+        self._call_from = None
         probing = Probing(Strategy.DIRECT, [Candidate(endpoint, "observed")], self._reactor.seconds())
         events = ProbeEvents(self._came, self._came)
         self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
@@ -110,7 +127,7 @@ class UdpAttempt(Attempt):
         if self._is_over or len(self._calls) >= CALLS_MAX or (before is not None and before.is_answered):
             return
         assert self.grant is not None
-        calling = self._newest[endpoint] = self._call(self._socket, endpoint, self.grant)
+        calling = self._newest[endpoint] = self._prepare()(endpoint, self.grant)
         self._called(calling, endpoint)
 
     def _candidate(self, endpoint: Endpoint) -> Candidate:
@@ -118,9 +135,9 @@ class UdpAttempt(Attempt):
         return Candidate(endpoint, kind)
 
     def _release(self, *, keep: bool) -> None:
-        for check in self._checks:
-            if check.active():
-                check.cancel()
+        for call in self._later:
+            if call.active():
+                call.cancel()
         self._observing.stop()
         self.mapping = judge_mapping(list(self._observing.mapped.values())) if self._observing.mapped else self.mapping
         self._trace.packets = self._observing.sent + sum(

@@ -37,6 +37,7 @@ from cloudnode.transports.quic.link import Address, Link, Loss
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.request import Http3Client
 from cloudnode.transports.quic.stream import StreamTransport
+from cloudnode.transports.quic.windows import BoundedQuicConnection
 from cloudnode.transports.timers import TimerWheel
 
 
@@ -128,10 +129,12 @@ class Attempt:
         monotonic: Callable[[], float],
         socket: QuicSocket | None = None,
         *,
+        prepared: BoundedQuicConnection | None = None,
         is_eager: bool = False,
     ) -> None:
         """
         :param socket: Connects, and is left open at the end; None for one of its own.
+        :param prepared: A connection that this socket prepared; None has one made now.
         :param is_eager: Be done once the request is sent, without waiting for its answer.
         """
         self.done: Deferred[WebSocketClient] = Deferred()
@@ -148,7 +151,9 @@ class Attempt:
             socket.listen(0, "::" if ":" in address[0] else "")
             socket.connect_only(address)
         self._socket = socket
-        self._link = self._socket.connect(address, client_configuration(host, trust), self._make_application)
+        if prepared is None:
+            prepared = socket.prepare(client_configuration(host, trust))
+        self._link = socket.connect(address, prepared, self._make_application)
         self._deadline = reactor.callLater(
             limits.handshake_seconds, self.fail, ConnectTimedOut("there was no answer in time")
         )

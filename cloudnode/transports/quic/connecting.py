@@ -78,8 +78,11 @@ class TrustedAuthorities:
 Trust = AnyCertificate | PinnedCertificate | VouchedCertificates | TrustedAuthorities
 
 
-def client_configuration(host: str, trust: Trust) -> QuicConfiguration:
-    """What aioquic is told for a connection to a host."""
+def client_configuration(host: str | None, trust: Trust) -> QuicConfiguration:
+    """What aioquic is told for a connection to a host.
+
+    :param host: None where it is not known yet: an IP address, then, which TLS does not tell the server anyway.
+    """
     trusts_authorities = isinstance(trust, TrustedAuthorities)
     configuration = QuicConfiguration(
         is_client=True,

@@ -143,18 +143,26 @@ class QuicEndpoint:
             return
         self._make_ready(link)
 
-    def connect(
-        self,
-        addr: Address,
-        configuration: QuicConfiguration,
-        make_application: Callable[[Link], Application],
-        now: float,
-    ) -> Link:
-        """Open a connection to ``addr``; its application is told of all that follows."""
+    def prepare(self, configuration: QuicConfiguration) -> BoundedQuicConnection:
+        """Make what a connection begins with, keys first of all, which takes milliseconds: before it is known where to.
+
+        What is prepared and never given to :meth:`connect` may just be forgotten.
+        """
         configuration.connection_id_length = CONNECTION_ID_LENGTH
         configuration.max_datagram_frame_size = MAX_DATAGRAM_FRAME_SIZE
         quic = BoundedQuicConnection(configuration=configuration, limits=self.limits, gaps=self._gaps)
-        quic.connect(addr, now)
+        quic.prepare()
+        return quic
+
+    def connect(
+        self,
+        addr: Address,
+        quic: BoundedQuicConnection,
+        make_application: Callable[[Link], Application],
+        now: float,
+    ) -> Link:
+        """Open a connection to ``addr`` that :meth:`prepare` made; its application is told of all that follows."""
+        quic.go(addr, now)
         link = self._add(quic, now)
         link.application = make_application(link)
         self._make_ready(link)

@@ -25,6 +25,7 @@ from cloudnode.transports.quic.endpoint import Credentials, QuicEndpoint
 from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.link import Address, Application, Cause, Datagram, Link, Loss
 from cloudnode.transports.quic.sending import DatagramSender
+from cloudnode.transports.quic.windows import BoundedQuicConnection
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 
@@ -92,11 +93,15 @@ class QuicSocket:
         assert isinstance(host, IPv4Address | IPv6Address)
         return (host.host, host.port)
 
+    def prepare(self, configuration: QuicConfiguration) -> BoundedQuicConnection:
+        """Make ready to connect from this socket; see :meth:`QuicEndpoint.prepare`."""
+        return self.endpoint.prepare(configuration)
+
     def connect(
-        self, addr: Address, configuration: QuicConfiguration, make_application: Callable[[Link], Application]
+        self, addr: Address, quic: BoundedQuicConnection, make_application: Callable[[Link], Application]
     ) -> Link:
-        """Open a connection from this socket; see :meth:`QuicEndpoint.connect`."""
-        return self.endpoint.connect(addr, configuration, make_application, self._monotonic())
+        """Open a prepared connection from this socket; see :meth:`QuicEndpoint.connect`."""
+        return self.endpoint.connect(addr, quic, make_application, self._monotonic())
 
     def connect_only(self, addr: Address) -> None:
         """Talk with this address alone from now on, and learn when nobody listens there."""

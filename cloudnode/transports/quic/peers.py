@@ -134,7 +134,7 @@ class _Call:
             socket, address = chosen
         self._link = socket.connect(
             address,
-            client_configuration(host, AnyCertificate()),
+            socket.prepare(client_configuration(host, AnyCertificate())),
             lambda link: Http3Client(link, lambda: socket.host_address, self),
         )
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import cryptography.hazmat.backends.openssl  # noqa: F401 (aioquic would have it loaded amid its first handshake)
 from aioquic._buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import (
@@ -44,6 +45,9 @@ from cloudnode.transports.quic.limits import QuicLimits
 # What a remote peer does wrong is counted by the endpoint; aioquic would print a line for each packet.
 logging.getLogger("quic").setLevel(logging.CRITICAL)
 logging.getLogger("http3").setLevel(logging.CRITICAL)
+
+
+_NOWHERE = ("", 0)
 
 
 class SlidingLimit(Limit):
@@ -140,6 +144,17 @@ class BoundedQuicConnection(QuicConnection):
             (self._local_max_streams_uni, limits.one_way_streams),
         ):
             limit.value = limit.sent = value
+
+    # What the endpoint does with a client's connection.
+
+    def prepare(self) -> None:
+        """Make all that the first packet has in it, keys first of all: :meth:`go` says when it goes, and where to."""
+        self.connect(_NOWHERE, 0.0)
+
+    def go(self, addr: tuple[str, int], now: float) -> None:
+        """Begin a prepared connection, at a time in seconds. What the first packet has in it names no address."""
+        self._network_paths[0].addr = addr
+        self._close_at = now + self._idle_timeout()
 
     # What the link and the streams ask.
 

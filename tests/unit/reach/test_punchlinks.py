@@ -23,7 +23,7 @@ from cloudnode.peers.messages import (
 from cloudnode.reach.punching.coordinator import Ask, PunchRefused
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Endpoint, Order, Strategy, Transport
-from cloudnode.reach.punchlinks import KNOWN_SECONDS, LOOK_SECONDS, Granted, PunchLinks
+from cloudnode.reach.punchlinks import KNOWN_SECONDS, LOOK_SECONDS, TRACED_AFTER, Granted, PunchLinks
 from cloudnode.stun.credentials import CredentialTable, Observation
 
 KEY = bytes(range(32))
@@ -125,6 +125,8 @@ class PunchLinksTests(SynchronousTestCase):
         )  # fmt: skip
         self.assertEqual(self.peer.sent, [order])
         [trace] = self.links.tracer
+        self.assertEqual(trace.outcome, "under way", "the log does not hold up what is told")
+        self.clock.advance(TRACED_AFTER)
         self.assertEqual((trace.role, trace.outcome, trace.node), ("coordinator", "told", self.peer.id))
 
     def test_credentials_end(self) -> None:

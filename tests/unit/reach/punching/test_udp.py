@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.reach.punching import attempt as attempts
 from cloudnode.reach.punching.answering import DIRECT_SECONDS, PunchTarget, TargetSockets
-from cloudnode.reach.punching.calling import Grant, Path, PunchFailed, PunchRequest, Via
-from cloudnode.reach.punching.port import PunchPort
+from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.port import Observing, PunchPort
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Tracer
-from cloudnode.reach.punching.udp import UdpAttempt
+from cloudnode.reach.punching.udp import PREPARED_AFTER, PROBES_AFTER, UdpAttempt
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
 from cloudnode.stun.message import Kind, Message
 from cloudnode.transports.quic.listener import QuicSocket
@@ -45,6 +46,8 @@ class UdpTestCase(SynchronousTestCase):
         self.network = MemoryNetwork(seed=1)
         self.patch(attempts, "local_host", lambda towards: REQUESTER)
         self.calls: list[FakeCall] = []
+        self.prepared: list[float] = []
+        self.began, self.round_trip = self.network.clock.seconds(), 0.0
         self.requests: list[PunchRequest] = []
         self.tracer, self.target_tracer = Tracer(lambda: 0.0), Tracer(lambda: 0.0)
         server, _ = self.open(COORDINATOR[0], COORDINATOR[1])
@@ -67,13 +70,20 @@ class UdpTestCase(SynchronousTestCase):
         quic.listen(port)
         return quic, PunchPort(reactor, quic)
 
-    def call(self, quic: QuicSocket, endpoint: Endpoint, grant: Grant) -> FakeCall:
-        self.calls.append(FakeCall(endpoint))
-        return self.calls[-1]
+    def call(self, quic: QuicSocket) -> CallFrom:
+        self.prepared.append(self.network.clock.seconds() - self.began)
+
+        def call_from(endpoint: Endpoint, grant: Grant) -> FakeCall:
+            self.calls.append(FakeCall(endpoint))
+            return self.calls[-1]
+
+        return call_from
 
     async def request(self, request: PunchRequest) -> Grant:
         """What a coordinator does: tell both where the other one is."""
         self.requests.append(request)
+        if self.round_trip:
+            await deferLater(self.network.host(REQUESTER), self.round_trip)
         self.order(request, request.local[0])
         candidates = (Candidate(TARGET, "observed"),)
         order = Order("udp", request.strategy, candidates, request.local[0])
@@ -115,6 +125,43 @@ class AttemptTests(UdpTestCase):
         attempt.socket.stop()
         self.stopped(attempt)
         self.network.advance(DIRECT_SECONDS)
+
+    def test_prepared(self) -> None:
+        """A call is made ready while the coordinator's answer is on its way, once; at the latest when it is needed."""
+        for round_trip, expected in ((0.05, PREPARED_AFTER), (0.0, 0.0)):
+            self.prepared.clear()
+            self.began, self.round_trip = self.network.clock.seconds(), round_trip
+            attempt = self.attempt()
+            self.network.advance(0.15, 0.00025)
+            self.assertEqual([round(each, 6) for each in self.prepared], [expected])
+            self.assertGreater(len(self.calls), 1)
+            attempt.done.cancel()
+            self.failureResultOf(attempt.done, CancelledError)
+            self.stopped(attempt)
+
+    def test_calls_before_probes(self) -> None:
+        """What is called at once gets its first probe some time later, or when one of the other side's has come."""
+        probed: list[float] = []
+        self.network.spy = lambda datagram, source, to: (
+            probed.append(self.network.clock.seconds() - self.began)
+            if source[0] == REQUESTER and to == TARGET and b"\x00\x01" == datagram[:2]
+            else None
+        )
+        for is_heard, first in ((False, PROBES_AFTER), (True, self.network.weather.delay)):
+            probed.clear()
+            if not is_heard:
+                self.socket.demultiplexer.transport.write = lambda datagram, addr=None: None
+            self.began = self.network.clock.seconds()
+            attempt = self.attempt()
+            self.assertEqual(len(self.calls), 1)
+            self.network.advance(0.1, 0.00025)
+            self.assertAlmostEqual(probed[0], first, places=6)
+            if not is_heard:
+                del self.socket.demultiplexer.transport.write
+            self.calls.clear()
+            attempt.done.cancel()
+            self.failureResultOf(attempt.done, CancelledError)
+            self.stopped(attempt)
 
     def test_called_anew(self) -> None:
         """A call that went out too early is followed by another one when a probe has come, unless it was answered."""
@@ -160,7 +207,7 @@ class AttemptTests(UdpTestCase):
     def test_broken(self) -> None:
         """An error of this program's own ends the attempt at once, and is told in the log."""
 
-        def fail(quic: QuicSocket, endpoint: Endpoint, grant: Grant) -> FakeCall:
+        def fail(quic: QuicSocket) -> CallFrom:
             raise RuntimeError("as it happens")
 
         via = Via(COORDINATOR[0], (COORDINATOR,), None, self.request)
@@ -227,6 +274,45 @@ class PortTests(UdpTestCase):
         self.assertNotEqual(quic.demultiplexer.stun, before)
         port.close()
         self.assertEqual(quic.demultiplexer.stun, before)
+
+
+class ObservingTests(UdpTestCase):
+    def ask(self, round_trip: float, seconds: float, is_answered: bool = False) -> list[tuple[float, int]]:
+        """Have a coordinator asked at two ports; when it was, in milliseconds, and at which."""
+        sent: list[tuple[float, int]] = []
+        began = self.network.clock.seconds()
+
+        def see(datagram: bytes, source: Endpoint, to: Endpoint) -> None:
+            if source[0] == "10.0.0.7":
+                sent.append((round(1_000 * (self.network.clock.seconds() - began)), to[1]))
+
+        self.network.spy = see
+        asking, port = self.open("10.0.0.7")
+        end = self.port.expect(NAME, KEY, lambda endpoint: None) if is_answered else lambda: None
+        servers = (TARGET, (TARGET[0], 5_001))
+        observing = Observing(self.network.host("10.0.0.7"), port, servers, NAME, KEY, round_trip)
+        self.assertEqual(sent, [], "the request goes first")
+        self.network.clock.advance(0.0)
+        self.network.advance(seconds, 0.00025)
+        self.assertEqual((observing.sent, set(observing.mapped)), (len(sent), {TARGET} if is_answered else set()))
+        observing.stop()
+        end()
+        port.close()
+        asking.stop()
+        return sent
+
+    def test_times(self) -> None:
+        """The first port is asked again soon, for the request may be late; then, as the second, once answers are late."""
+        self.assertEqual(
+            self.ask(round_trip=0.03, seconds=0.05),
+            [(0, 5_000), (2, 5_000), (5, 5_000), (8, 5_001), (42, 5_000), (42, 5_001)],
+        )
+
+    def test_answered(self) -> None:
+        """A port that answered is asked no more."""
+        asked = self.ask(round_trip=0.0, seconds=4.0, is_answered=True)
+        self.assertEqual([at for at, port in asked if port == 5_000], [0, 2])
+        self.assertEqual([at for at, port in asked if port == 5_001], [8, 12, 30, 70, 150, 350, 750, 1_500])
 
 
 class TargetTests(UdpTestCase):

@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.transports.quic.client import WebSocketClient, connect_websocket
+from cloudnode.transports.quic.client import Attempt, WebSocketClient, connect_websocket
 from cloudnode.transports.quic.connecting import (
     AnyCertificate,
     CertificateMismatch,
@@ -16,8 +16,10 @@ from cloudnode.transports.quic.connecting import (
     ConnectTimedOut,
     PinnedCertificate,
     TrustedAuthorities,
+    client_configuration,
 )
 from cloudnode.transports.quic.limits import QuicLimits
+from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.serving import KeptCredentials
 from cloudnode.transports.seam import Refused
 from tests.unit.transports.quic.ends import CALLER, NODE, EchoServer, certificate
@@ -105,6 +107,40 @@ class ConnectTests(ClientTestCase):
         self.failureResultOf(connecting, CancelledError)
         self.network.settle()
         self.assertEqual(list(self.network.ports), [NODE])
+
+
+class PreparedTests(ClientTestCase):
+    """A connection that is made before it is known where to."""
+
+    def test_prepared(self) -> None:
+        """Nothing is sent, or waits, until it is told where; then it connects as any other, however late."""
+        host = self.network.host(CALLER)
+        socket = QuicSocket(host, monotonic=host.seconds)  # type: ignore[arg-type]
+        socket.listen(0)
+        configuration = client_configuration(None, AnyCertificate())
+        prepared = socket.prepare(configuration)
+        self.network.advance(QuicLimits().idle_seconds + 1.0, 0.5)
+        self.assertEqual((self.network.carried, socket.endpoint.links, host.getDelayedCalls()), (0, [], []))
+        attempt = Attempt(
+            host, NODE[0], f"wss://{NODE[0]}:{NODE[1]}/", NODE, PinnedCertificate(certificate().hash), QuicLimits(),
+            host.seconds, socket, prepared=prepared,
+        )  # fmt: skip
+        self.network.settle()
+        client = self.successResultOf(attempt.done)
+        self.assertEqual(client.peer_certificate_der, certificate().certificate_der)
+        self.assertEqual([link.quic for link in socket.endpoint.links], [prepared])
+        client.close()
+        self.network.settle()
+        socket.stop()
+
+    def test_forgotten(self) -> None:
+        """One that is not used after all leaves nothing behind."""
+        host = self.network.host(CALLER)
+        socket = QuicSocket(host, monotonic=host.seconds)  # type: ignore[arg-type]
+        socket.listen(0)
+        socket.prepare(client_configuration(None, AnyCertificate()))
+        self.successResultOf(socket.stop())
+        self.assertEqual((self.network.carried, list(self.network.ports)), (0, [NODE]))
 
 
 class ConversationTests(ClientTestCase):
