@@ -78,8 +78,8 @@ CallFrom = Callable[[Endpoint, Grant], Calling]
 """Calls at an endpoint, from a socket that is known already."""
 
 CallUdp = Callable[[QuicSocket], CallFrom]
-"""Makes what can be made before it is known where a socket calls, and returns what calls from it. It may take milliseconds,
-which are best spent while the coordinator's answer is on its way."""
+"""Makes what can be made before it is known where a socket calls, and returns what calls from it. That may take
+milliseconds, which are best spent while the coordinator's answer is on its way."""
 
 
 CallTcp = Callable[[socket.socket, Endpoint, Grant], Calling]

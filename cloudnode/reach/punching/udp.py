@@ -31,8 +31,8 @@ PREPARED_AFTER = 0.006
 """Seconds from the request to the preparations for the first call: once the coordinator was asked, and asked again."""
 
 PROBES_AFTER = 0.02
-"""Seconds from the first calls, which open this side's NAT as probes do, to the probes. These and their answers are not to
-hold up the calls and theirs. A probe of the other side is followed by one of this side at once in any case."""
+"""Seconds from the first calls, which open this side's NAT as probes do, to the probes. These and their answers are not
+to hold up the calls and theirs. A probe of the other side is followed by one of this side at once in any case."""
 
 CALLED_AT_ONCE = 2
 """So many candidates are called with the order; the others once something came from there."""

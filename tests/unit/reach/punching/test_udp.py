@@ -144,7 +144,7 @@ class AttemptTests(UdpTestCase):
         probed: list[float] = []
         self.network.spy = lambda datagram, source, to: (
             probed.append(self.network.clock.seconds() - self.began)
-            if source[0] == REQUESTER and to == TARGET and b"\x00\x01" == datagram[:2]
+            if source[0] == REQUESTER and to == TARGET and datagram[:2] == b"\x00\x01"
             else None
         )
         for is_heard, first in ((False, PROBES_AFTER), (True, self.network.weather.delay)):
@@ -302,7 +302,7 @@ class ObservingTests(UdpTestCase):
         return sent
 
     def test_times(self) -> None:
-        """The first port is asked again soon, for the request may be late; then, as the second, once answers are late."""
+        """The first port is asked again soon, for the request may be late; then both are, once answers are late."""
         self.assertEqual(
             self.ask(round_trip=0.03, seconds=0.05),
             [(0, 5_000), (2, 5_000), (5, 5_000), (8, 5_001), (42, 5_000), (42, 5_001)],
