@@ -120,6 +120,9 @@ class PunchPort:
         return True
 
 
+ANSWER_SECONDS = 0.5
+"""An answer that takes longer is late, however long the last one took."""
+
 SECOND_LATER = 0.008
 """When the coordinator's second port is asked, in seconds. Only what the NAT does depends on that answer, so neither
 side should be busy with it while it makes the pair."""
@@ -150,7 +153,7 @@ class Observing:
         self._servers = list(dict.fromkeys(servers))
         self._username, self._key = username, key
         self._clock = clock
-        self._again = [round_trip + at for at in ASKED_AGAIN]
+        self._again = [min(round_trip, ANSWER_SECONDS) + at for at in ASKED_AGAIN]
         self._calls = [clock.callLater(0.0, self._begin)]
 
     def stop(self) -> None:

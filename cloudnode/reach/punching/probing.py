@@ -19,6 +19,10 @@ from cloudnode.reach.punching.values import Candidate, CandidateKind, Endpoint, 
 OPENER_TTL = 2
 """An opener passes this side's own router and ends at the next one, before it can reach the other side's."""
 
+CALLED_SECONDS = 0.02
+"""Seconds from a call at an endpoint, which opens this side's NAT as a probe does, to the first probe that goes there.
+The probes and their answers are not to hold up the call and its answer, on either side."""
+
 REFLEXIVE_MAX = 8
 """So many endpoints that were not told are taken from probes."""
 
@@ -71,24 +75,19 @@ class Probing:
     :ivar sent: Probes sent so far.
     """
 
-    def __init__(self, strategy: Strategy, candidates: Sequence[Candidate], now: float) -> None:
+    def __init__(self, strategy: Strategy, candidates: Sequence[Candidate], now: float, called: int = 0) -> None:
+        """:param called: So many of the candidates, the first ones, are called now: they are probed a little later."""
         self._plan = PLANS[strategy]
-        self._began = now
         self._ways: dict[Endpoint, _Way] = {}
         self._reflexive = 0
         self.sent = 0
-        for each in candidates:
-            self._add(each, now)
+        for place, each in enumerate(candidates):
+            self._add(each, now + CALLED_SECONDS if place < called else now)
 
     @property
     def candidates(self) -> list[Candidate]:
         """All that are probed, told or learned."""
         return [way.candidate for way in self._ways.values()]
-
-    @property
-    def first_open(self) -> float:
-        """When something larger than a probe may be sent, in seconds from the beginning: after the openers."""
-        return self._plan.probes[0]
 
     def take_due(self, now: float) -> list[Probe]:
         """The probes whose time has come."""
@@ -151,10 +150,8 @@ class Probing:
         way = self._ways.get(endpoint)
         return "reflexive" if way is None else way.candidate.kind
 
-    def _add(self, candidate: Candidate, now: float) -> _Way:
-        plan, begin = self._plan, self._began
-        if candidate.kind == "reflexive":
-            plan, begin = PLANS[Strategy.DIRECT], now
+    def _add(self, candidate: Candidate, begin: float) -> _Way:
+        plan = PLANS[Strategy.DIRECT] if candidate.kind == "reflexive" else self._plan
         due: list[tuple[float, int | None]] = [(begin + at, OPENER_TTL) for at in plan.openers]
         due += [(begin + at, None) for at in plan.probes]
         # Predicted ports are tried a few times alone: most of them are nobody's.

@@ -30,10 +30,6 @@ GRACE = 0.03
 PREPARED_AFTER = 0.006
 """Seconds from the request to the preparations for the first call: once the coordinator was asked, and asked again."""
 
-PROBES_AFTER = 0.02
-"""Seconds from the first calls, which open this side's NAT as probes do, to the probes. These and their answers are not
-to hold up the calls and theirs. A probe of the other side is followed by one of this side at once in any case."""
-
 CALLED_AT_ONCE = 2
 """So many candidates are called with the order; the others once something came from there."""
 
@@ -86,9 +82,8 @@ class UdpAttempt(Attempt):
                 self._reactor, order.candidates[-1].endpoint, self._username, self._key, self._socket_hit
             )
             return
-        is_called = order.strategy is Strategy.DIRECT
-        begin = self._reactor.seconds() + (PROBES_AFTER if is_called else 0.0)
-        probing = Probing(order.strategy, order.candidates, begin)
+        called = order.candidates[:CALLED_AT_ONCE] if order.strategy is Strategy.DIRECT else ()
+        probing = Probing(order.strategy, order.candidates, self._reactor.seconds(), len(called))
         events = ProbeEvents(self._came, self._came)
         self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
         if order.strategy is Strategy.SPREAD:
@@ -96,9 +91,8 @@ class UdpAttempt(Attempt):
                 self._reactor, self._port, order.candidates[-1].endpoint, self._username, self._key,
                 self._run.take_answer, SystemRandom(),
             )  # fmt: skip
-        elif is_called:
-            for candidate in order.candidates[:CALLED_AT_ONCE]:
-                self._begin_call(candidate.endpoint)
+        for candidate in called:
+            self._begin_call(candidate.endpoint)
 
     def _came(self, endpoint: Endpoint) -> None:
         """A first probe, or answer, came from there: what is called there can arrive now."""

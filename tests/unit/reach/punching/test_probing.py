@@ -6,7 +6,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.reach.punching.probing import OPENER_TTL, PROBES, REFLEXIVE_MAX, Probing
+from cloudnode.reach.punching.probing import CALLED_SECONDS, OPENER_TTL, PROBES, REFLEXIVE_MAX, Probing
 from cloudnode.reach.punching.values import Candidate, Strategy
 from tests.unit.reach.punching.nats import Nat, Network, Prober
 
@@ -150,6 +150,18 @@ class BoundTests(SynchronousTestCase):
         """Predicted ports get three probes each."""
         probing = Probing(Strategy.DIRECT, [Candidate(SERVER, "predicted")], 0.0)
         self.assertEqual(len(probing.take_due(100.0)), 3)
+
+    def test_called(self) -> None:
+        """What is called is probed later, or when a probe comes from there; the rest is probed at once."""
+        others = [("203.0.113.9", port) for port in (1, 2)]
+        candidates = [Candidate(each, "private") for each in (SERVER, *others)]
+        probing = Probing(Strategy.DIRECT, candidates, 1.0, called=2)
+        self.assertEqual([probe.to for probe in probing.take_due(1.0)], [others[1]])
+        self.assertTrue(probing.heard(others[0], 1.001))
+        self.assertEqual([probe.to for probe in probing.take_due(1.001)], [others[0]])
+        self.assertEqual([probe.to for probe in probing.take_due(1.0 + CALLED_SECONDS)], [SERVER, *others])
+        rest = [probe.to for probe in probing.take_due(100.0)]
+        self.assertEqual([1 + rest.count(SERVER), 2 + rest.count(others[1])], [len(PROBES)] * 2)
 
     def test_stopped(self) -> None:
         """Once stopped, nothing is sent, even if a probe comes."""

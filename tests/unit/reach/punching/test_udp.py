@@ -12,9 +12,10 @@ from cloudnode.reach.punching import attempt as attempts
 from cloudnode.reach.punching.answering import DIRECT_SECONDS, PunchTarget, TargetSockets
 from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.port import Observing, PunchPort
+from cloudnode.reach.punching.probing import CALLED_SECONDS
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Tracer
-from cloudnode.reach.punching.udp import PREPARED_AFTER, PROBES_AFTER, UdpAttempt
+from cloudnode.reach.punching.udp import PREPARED_AFTER, UdpAttempt
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
 from cloudnode.stun.message import Kind, Message
 from cloudnode.transports.quic.listener import QuicSocket
@@ -147,7 +148,7 @@ class AttemptTests(UdpTestCase):
             if source[0] == REQUESTER and to == TARGET and datagram[:2] == b"\x00\x01"
             else None
         )
-        for is_heard, first in ((False, PROBES_AFTER), (True, self.network.weather.delay)):
+        for is_heard, first in ((False, CALLED_SECONDS), (True, self.network.weather.delay)):
             probed.clear()
             if not is_heard:
                 self.socket.demultiplexer.transport.write = lambda datagram, addr=None: None
@@ -307,6 +308,8 @@ class ObservingTests(UdpTestCase):
             self.ask(round_trip=0.03, seconds=0.05),
             [(0, 5_000), (2, 5_000), (5, 5_000), (8, 5_001), (42, 5_000), (42, 5_001)],
         )
+        late = self.ask(round_trip=60.0, seconds=0.6)
+        self.assertEqual([at for at, port in late if port == 5_000], [0, 2, 5, 512, 530, 570])
 
     def test_answered(self) -> None:
         """A port that answered is asked no more."""
