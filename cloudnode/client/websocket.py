@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from autobahn.twisted.websocket import WebSocketClientFactory
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -19,6 +19,7 @@ from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
 from cloudnode.transports.frames import make_masked_text
+from cloudnode.transports.leanclient import LeanClientProtocol
 from cloudnode.transports.patience import limit_unacknowledged
 
 PING_SECONDS = 20.0
@@ -26,7 +27,7 @@ PING_SECONDS = 20.0
 
 
 @implementer(IHandshakeListener)
-class _Protocol(WebSocketClientProtocol):
+class _Protocol(LeanClientProtocol):
     """Autobahn's side of a carrier."""
 
     factory: _Factory

@@ -13,12 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
-from autobahn.twisted.websocket import (
-    WebSocketClientFactory,
-    WebSocketClientProtocol,
-    WebSocketServerFactory,
-    WebSocketServerProtocol,
-)
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest, ConnectionResponse
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -29,6 +24,7 @@ from txaio import tx
 
 from cloudnode.transports.addresses import LOCAL, peer_address
 from cloudnode.transports.backpressure import SendGate
+from cloudnode.transports.leanclient import LeanClientProtocol
 from cloudnode.transports.timers import TimerWheel, WheelCall
 
 BINDING_SIZE = 32
@@ -315,7 +311,7 @@ class _ServerProtocol(PeerChannel, WebSocketServerProtocol):  # type: ignore[mis
         self._leave(reason)
 
 
-class _ClientProtocol(PeerChannel, WebSocketClientProtocol):  # type: ignore[misc]  # as above
+class _ClientProtocol(PeerChannel, LeanClientProtocol):  # type: ignore[misc]  # as above
     """A channel that this node dialled."""
 
     log = tx.make_logger(level="critical")

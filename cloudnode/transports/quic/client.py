@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
-from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from autobahn.twisted.websocket import WebSocketClientFactory
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from cloudnode.transports.frames import make_masked_text
+from cloudnode.transports.leanclient import LeanClientProtocol
 from cloudnode.transports.quic.connecting import (
     CertificateMismatch,
     ConnectFailed,
@@ -88,7 +89,7 @@ class WebSocketClient:
         return self.closed
 
 
-class _ClientProtocol(WebSocketClientProtocol):
+class _ClientProtocol(LeanClientProtocol):
     """Autobahn's client, telling an attempt how it goes."""
 
     factory: _ClientFactory
