@@ -123,9 +123,9 @@ class Attempt:
         candidate = self._candidate(endpoint)
         self._finish(keep=True)
         trace, seconds = self._trace, self._reactor.seconds() - self._began
+        # What waited for the path is sent at the end of this turn: the line in the log comes after that.
+        self._reactor.callLater(0.0, self._tracer.opened, trace, candidate)
         self.done.callback(Path(connection, self.transport, candidate, trace.strategy, trace.packets, seconds))
-        # What waited for the path comes before the line in the log.
-        self._tracer.opened(trace, candidate)
 
     def _call_failed(self, failure: Failure, calling: Calling) -> None:
         endpoint = self._calls.pop(calling, None)

@@ -92,6 +92,13 @@ class PunchPort:
         self._asked = {each: (key, to) for each, (key, to) in self._asked.items() if to != answered}
 
     def _received(self, datagram: bytes, source: Endpoint) -> None:
+        if self.socket.is_turn_due:
+            # What came just before may be the handshake for which all the probes are: it is answered first.
+            self._clock.callLater(0.0, self._received_now, datagram, source)
+        else:
+            self._received_now(datagram, source)
+
+    def _received_now(self, datagram: bytes, source: Endpoint) -> None:
         if not self._take(datagram, source) and self._before is not None:
             self._before(datagram, source)
 

@@ -306,6 +306,8 @@ class QuicEndpoint:
             )
             self.counters.versions_sent += 1
             return None
+        # The connection stays with it. aioquic would make the first packets' keys of every version that is possible.
+        configuration.supported_versions = [header.version]
         if header.packet_type is not QuicPacketType.INITIAL or len(header.destination_cid) < 8:
             return None
         return self._admit(header, addr, configuration, now)

@@ -103,6 +103,11 @@ class QuicSocket:
         """Open a prepared connection from this socket; see :meth:`QuicEndpoint.connect`."""
         return self.endpoint.connect(addr, quic, make_application, self._monotonic())
 
+    @property
+    def is_turn_due(self) -> bool:
+        """Whether links wait for their turn, which comes next."""
+        return self._turn is not None
+
     def connect_only(self, addr: Address) -> None:
         """Talk with this address alone from now on, and learn when nobody listens there."""
         transport = self.demultiplexer.transport

@@ -38,6 +38,7 @@ from aioquic.quic.packet import QuicErrorCode, QuicFrameType
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream, QuicStreamReceiver
+from aioquic.tls import Group
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloudnode.transports.quic.limits import QuicLimits
@@ -48,6 +49,10 @@ logging.getLogger("http3").setLevel(logging.CRITICAL)
 
 
 _NOWHERE = ("", 0)
+
+_GROUPS = (Group.X25519, Group.SECP256R1)
+"""What a client offers keys of. A server takes the first that it knows: X25519 is the quickest, and every server has to
+know secp256r1 (RFC 8446, section 9.1). aioquic would make four; P-384's and X448's take longer than all the rest."""
 
 
 class SlidingLimit(Limit):
@@ -221,6 +226,11 @@ class BoundedQuicConnection(QuicConnection):
         self._gap_budget.note(self, 0)
 
     # What aioquic calls.
+
+    def _initialize(self, peer_cid: bytes) -> None:
+        super()._initialize(peer_cid)
+        if self._is_client:
+            self.tls._supported_groups = [group for group in _GROUPS if group in self.tls._supported_groups]
 
     def _confirm_handshake(self) -> None:
         super()._confirm_handshake()
