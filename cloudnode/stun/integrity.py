@@ -23,6 +23,9 @@ from cloudnode.stun.message import (
     with_length,
 )
 
+# OpenSSL looks for an algorithm when it is first used, for up to a millisecond: not when a message is waited for.
+hmac.digest(b"", b"", "sha256")
+
 SHA1_BYTES = 20
 SHA256_BYTES = 32
 SHA256_BYTES_MIN = 16
