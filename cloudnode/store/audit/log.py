@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
 
@@ -14,7 +14,7 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
 from cloudnode.ledger.positions import cursor, end_of, position
 from cloudnode.store.audit.phase import Audit
-from cloudnode.store.checks import row_check
+from cloudnode.store.checks import row_check, row_checks
 from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 
 _ROWS_A_STEP = 1000
@@ -143,14 +143,15 @@ def check_operations(audit: Audit) -> Iterator[float]:
                 (position(blocks[0][0], 0), end_of(blocks[-1][0])),
             ).fetchall()
             (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
+        positions, ids, _, signatures, _, _ = columns = _columns(rows)
         altered: set[int] = set()
-        for at, what in _altered(rows):
+        for at, what in _altered(rows, columns):
             audit.found(f"table operations: the {what} of {_place(at)} is altered", height=cursor(at).height)
             altered.add(cursor(at).height)
-        for at in _misplaced(blocks, rows):
+        for at in _misplaced(blocks, positions, ids):
             audit.found(f"table operations: {_place(at)} is not what the block lists there", height=cursor(at).height)
             altered.add(cursor(at).height)
-        for at in _signed_otherwise(blocks, rows):
+        for at in _signed_otherwise(blocks, positions, signatures):
             if at not in altered:  # where it is said already what is wrong
                 what = f"the signatures of block {at} are not those that its header names"
                 audit.found(f"table operations: {what}", height=at)
@@ -161,37 +162,45 @@ def check_operations(audit: Audit) -> Iterator[float]:
 
 _Block = tuple[int, bytes, bytes]
 _Operation = tuple[int, bytes, bytes, bytes, int, int]
+_Positions = Sequence[int]
+_Columns = tuple[_Positions, Sequence[bytes], Sequence[bytes], Sequence[bytes], Sequence[int], Sequence[int]]
 
 
-def _altered(rows: list[_Operation]) -> Iterator[tuple[int, str]]:
+def _columns(rows: list[_Operation]) -> _Columns:
+    """The same, column by column: what is done with a whole column at once takes less time."""
+    return tuple(zip(*rows, strict=True)) if rows else ((),) * 6  # type: ignore[return-value]
+
+
+def _altered(rows: list[_Operation], columns: _Columns) -> Iterator[tuple[int, str]]:
     """The positions of operations that are not what their ids or checksums say, with what it is that is not."""
-    if _are_sound(rows):
+    if _are_sound(columns):
         return
     for row in rows:
         # A flipped byte in a row's header turns a value into one of another type.
         if not isinstance(row[2], bytes) or sha256(row[2]).digest() != row[1]:
             yield row[0], "body"
-        elif not _are_sound([row]):
+        elif not _are_sound(_columns([row])):
             yield row[0], "row"
 
 
-def _are_sound(rows: list[_Operation]) -> bool:
+def _are_sound(columns: _Columns) -> bool:
     """All of them at once: list against list, in less time than one by one."""
+    positions, ids, bodies, signatures, results, checks = columns
     try:
-        return [sha256(row[2]).digest() for row in rows] == [row[1] for row in rows] and [
-            row_check(row[0], row[1], row[3], row[4]) for row in rows
-        ] == [row[5] for row in rows]
+        return [sha256(body).digest() for body in bodies] == list(ids) and row_checks(
+            zip(positions, ids, signatures, results, strict=True)
+        ) == list(checks)
     except TypeError:
         return False
 
 
-def _signed_otherwise(blocks: list[_Block], rows: list[_Operation]) -> list[int]:
+def _signed_otherwise(blocks: list[_Block], positions: _Positions, signatures: Sequence[bytes]) -> list[int]:
     """The heights of blocks whose operations have other signatures; both in order."""
     found, begin = [], 0
     for height, header, _ in blocks:
-        end = bisect_left(rows, (end_of(height),), begin)
+        end = bisect_left(positions, end_of(height), begin)
         try:
-            is_so = Header.decode(header).signatures_hash == signatures_hash(row[3] for row in rows[begin:end])
+            is_so = Header.decode(header).signatures_hash == signatures_hash(signatures[begin:end])
         except (LedgerError, TypeError):
             is_so = False
         if not is_so:
@@ -200,16 +209,16 @@ def _signed_otherwise(blocks: list[_Block], rows: list[_Operation]) -> list[int]
     return found
 
 
-def _misplaced(blocks: list[_Block], rows: list[_Operation]) -> list[int]:
+def _misplaced(blocks: list[_Block], positions: _Positions, ids: Sequence[bytes]) -> list[int]:
     """The positions at which operations are not what the blocks list there; both in order."""
     places = chain.from_iterable(range(start := position(at, 0), start + len(ids) // 32) for at, _, ids in blocks)
     ids_listed = b"".join([ids for _, _, ids in blocks])
-    if [row[0] for row in rows] == list(places) and b"".join([row[1] for row in rows]) == ids_listed:
+    if list(positions) == list(places) and b"".join(ids) == ids_listed:
         return []
     expected = {
         position(at, index): each for at, _, ids in blocks for index, each in enumerate(split_values(ids))
     }
-    return sorted(dict({row[0]: row[1] for row in rows}.items() ^ expected.items()))
+    return sorted(dict(dict(zip(positions, ids, strict=True)).items() ^ expected.items()))
 
 
 def _some_blocks(connection: sqlite3.Connection, above: int) -> list[_Block]:

@@ -9,9 +9,15 @@ from itertools import chain
 from cloudnode.store.audit.epochs import check_epochs
 from cloudnode.store.audit.log import check_blocks, check_checksums, check_operations, check_system
 from cloudnode.store.audit.phase import Audit, Phase
-from cloudnode.store.audit.records import check_records, check_scores, check_sums_at_once, check_totals
-from cloudnode.store.audit.state import check_nodes, check_roots, check_state
-from cloudnode.store.audit.structure import check_structure
+from cloudnode.store.audit.records import (
+    check_ratings_and_sums,
+    check_records,
+    check_scores,
+    check_sums_at_once,
+    check_totals,
+)
+from cloudnode.store.audit.state import check_nodes, check_roots, check_state, check_state_but_ratings
+from cloudnode.store.audit.structure import check_greatest, check_structure
 from cloudnode.store.audit.words import check_words
 
 PHASES: dict[str, Phase] = {
@@ -26,28 +32,40 @@ PHASES: dict[str, Phase] = {
     "blocks": check_blocks,
     "operations": check_operations,
     "roots": check_roots,
+    "raters": check_greatest,
     "structure": check_structure,
 }
 """What is checked in a thread of a running node: in short steps."""
 
+_STATE = ("nodes", "state", "records", "scores", "totals")
+_OTHERS = {name: phase for name, phase in PHASES.items() if name not in _STATE}
+
 PROCESS_PHASES: dict[str, Phase] = {
     "nodes": check_nodes,
-    "state": check_state,
+    "state": check_state_but_ratings,
     "records": check_records,
-    "sums": check_sums_at_once,
-    **{name: phase for name, phase in PHASES.items() if name not in ("nodes", "state", "records", "scores", "totals")},
+    "ratings": check_ratings_and_sums,
+    **_OTHERS,
 }
 """The same for a process of its own."""
 
 LANES: tuple[tuple[str, ...], ...] = (
-    ("nodes", "state", "records", "system", "checksums", "epochs", "blocks", "roots", "operations"),
-    ("sums", "structure"),
+    ("nodes", "state", "records", "ratings", "system", "checksums", "epochs", "blocks", "roots", "structure"),
+    ("raters", "operations"),
 )
-"""The phases of a process of its own, shared out to two, neither of which takes much longer than the other: first what
-the state is and what follows from it."""
+"""The phases of a process of its own, shared out to two, neither of which takes much longer than the other. Ratings'
+index by rater is looked at before operations, since to make it anew takes longer than to replace a block."""
 assert set(chain(*LANES)) == set(PROCESS_PHASES)
 
-OFFLINE_PHASES: dict[str, Phase] = PROCESS_PHASES | {"words": check_words}
+OFFLINE_PHASES: dict[str, Phase] = {
+    "nodes": check_nodes,
+    "state": check_state,
+    "records": check_records,
+    "sums": check_sums_at_once,
+    **_OTHERS,
+    "words": check_words,
+}
+"""What is checked where all that is wrong is to be told: no phase ends before it is through."""
 
 _OUTSIDE = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -73,7 +91,7 @@ def phase_steps(audit: Audit, name: str, phases: Mapping[str, Phase] = OFFLINE_P
 
 
 def audit_steps(audit: Audit, phases: Mapping[str, Phase] = PHASES) -> Iterator[float]:
-    """All phases up to the first one that finds something, in steps of some milliseconds (but for ``structure``).
+    """All phases up to the first one that finds something, in steps of some milliseconds (but for the last two).
 
     What is wrong is to be put right before more is looked for: the rest would be looked at twice.
     """

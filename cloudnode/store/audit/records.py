@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 from cloudnode.formats.addresses import format_address, record_hash
-from cloudnode.formats.nodes import ACCOUNTS, RECORDS, encode_record_value, record_digest
+from cloudnode.formats.nodes import ACCOUNTS, RATINGS, RECORDS, encode_record_value, record_digest
 from cloudnode.ledger.positions import cursor
 from cloudnode.store.audit.phase import Audit
+from cloudnode.store.audit.state import check_table_at_once
 from cloudnode.store.derived import SumsBetween, record_sums, seek_sums, true_scores, true_totals
 from cloudnode.store.sums import RatingSums
 
@@ -90,13 +91,29 @@ def check_sums_at_once(audit: Audit) -> Iterator[float]:
         ratings = connection.execute("SELECT key, value FROM ratings ORDER BY key")
         while rows := ratings.fetchmany(_RATINGS_AT_ONCE):
             sums.add(b"".join(chain.from_iterable(rows)))
-        last: bytes | None = b""
-        while last is not None:
-            last = _check_some_scores(audit, connection, last, sums.records_between)
-        last = b""
-        while last is not None:
-            last = _check_some_totals(audit, connection, last, sums.accounts_between, _ACCOUNTS_AT_ONCE)
+        _check_sums(audit, connection, sums)
     yield 1.0
+
+
+def check_ratings_and_sums(audit: Audit) -> Iterator[float]:
+    """:func:`check_sums_at_once` and the state's part of the ratings, which are read once for both. If something is
+    wrong with them, there is nothing that sums could be compared with."""
+    before = len(audit.findings)
+    with audit.snapshot() as connection:
+        sums = RatingSums()
+        check_table_at_once(audit, connection, RATINGS, sums.add)
+        if len(audit.findings) == before:
+            _check_sums(audit, connection, sums)
+    yield 1.0
+
+
+def _check_sums(audit: Audit, connection: sqlite3.Connection, sums: RatingSums) -> None:
+    last: bytes | None = b""
+    while last is not None:
+        last = _check_some_scores(audit, connection, last, sums.records_between)
+    last = b""
+    while last is not None:
+        last = _check_some_totals(audit, connection, last, sums.accounts_between, _ACCOUNTS_AT_ONCE)
 
 
 def _check_some_scores(
@@ -104,15 +121,22 @@ def _check_some_scores(
 ) -> bytes | None:
     """Check the scores of the next records; returns the last one's hash, None if there was none."""
     scores = true_scores(connection, after, _ROWS_A_STEP, sums_between)
+    if not scores:
+        return None
+    last = scores[-1][1][0]
+    stored = connection.execute(
+        "SELECT scores.created, scores.hash, scores.account, scores.collection, scores.ref, scores.live, scores.sum,"
+        " scores.count, scores.rank FROM records CROSS JOIN scores ON scores.created = records.created"
+        " WHERE records.hash > ? AND records.hash <= ?",
+        (after, last),
+    )
+    found = {created: score for created, *score in stored}
     for created, expected in scores:
-        score = connection.execute(
-            "SELECT hash, account, collection, ref, live, sum, count, rank FROM scores WHERE created = ?", (created,)
-        ).fetchone()
-        if score != expected:
+        if found.get(created) != [*expected]:
             what = f"the row of record {expected[0].hex()} is not what its ratings say"
             audit.found(f"table scores: {what}", place=(RECORDS, expected[0].hex()))
     audit.rows += len(scores)
-    return scores[-1][1][0] if scores else None
+    return last
 
 
 def _check_some_totals(

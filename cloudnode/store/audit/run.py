@@ -45,7 +45,7 @@ def audit_database(path: str, genesis: Genesis, progress: Progress = lambda done
     rows = 0
     findings: list[str] = []
     # The longest first, so that no core is idle at the end.
-    order = ["structure", "operations", "sums", "state"]
+    order = ["operations", "sums", "raters", "state"]
     order += [name for name in OFFLINE_PHASES if name not in order]
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1), get_context("forkserver")) as processes:
         running = [processes.submit(_run_phase, path, genesis.text, name) for name in order]

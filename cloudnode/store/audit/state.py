@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.errors import LedgerError
-from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, TABLES
-from cloudnode.ledger.packed import make_packed_nodes
+from cloudnode.formats.nodes import EMPTY_ENTRY, PAGE_ROWS, RATINGS, TABLES, Table
+from cloudnode.ledger.packed import make_packed_nodes, packed_sums
 from cloudnode.ledger.trie import (
     InnerNode,
     Rows,
     empty_prefixes,
     entry_rows,
     key_range,
-    node_entry,
     page_entry,
 )
 from cloudnode.store.audit.naming import name_rows
@@ -70,9 +69,18 @@ def check_nodes(audit: Audit) -> Iterator[float]:
 
 def check_state(audit: Audit) -> Iterator[float]:
     """Recompute every leaf page and every inner node: one flipped row changes its page's hash."""
-    for number, table in enumerate(TABLES):
+    yield from _check_tables(audit, TABLES)
+
+
+def check_state_but_ratings(audit: Audit) -> Iterator[float]:
+    """:func:`check_state` without the table that :func:`check_table_at_once` is for."""
+    yield from _check_tables(audit, [table for table in TABLES if table.number != RATINGS])
+
+
+def _check_tables(audit: Audit, tables: Sequence[Table]) -> Iterator[float]:
+    for number, table in enumerate(tables):
         for done in check_table(audit, table.number):
-            yield (number + done) / len(TABLES)
+            yield (number + done) / len(tables)
 
 
 def check_table(audit: Audit, table: int) -> Iterator[float]:
@@ -88,13 +96,35 @@ def check_table(audit: Audit, table: int) -> Iterator[float]:
         yield int(slot[:4].ljust(4, "0"), 16) / 0x10000
 
 
+def check_table_at_once(
+    audit: Audit, connection: sqlite3.Connection, table: int, on_rows: Callable[[bytes], None]
+) -> None:
+    """:func:`check_state` for one table in the caller's snapshot, up to the first part in which something is wrong.
+
+    :param on_rows: Called with all rows, some thousand at a time: keys and values, one after the other, in the order of
+        the keys.
+    """
+    check = _TableCheck(audit, connection, table, on_rows)
+    before = len(audit.findings)
+    pending = [""]
+    while pending and len(audit.findings) == before:
+        pending += reversed(check.check(pending.pop()))
+
+
 class _TableCheck:
     """Checks one table within one snapshot."""
 
-    def __init__(self, audit: Audit, connection: sqlite3.Connection, table: int) -> None:
+    def __init__(
+        self,
+        audit: Audit,
+        connection: sqlite3.Connection,
+        table: int,
+        on_rows: Callable[[bytes], None] = lambda packed: None,
+    ) -> None:
         self._audit = audit
         self._connection = connection
         self._table = table
+        self._on_rows = on_rows
         height = connection.execute("SELECT max(height) FROM states").fetchone()[0]
         self._state = load_state(connection, height) or StateRoot.empty(height)
         self._least = first_window_key(height) if table == WINDOW else b""
@@ -164,12 +194,11 @@ class _TableCheck:
     def open_node(self, slot: str, entry: bytes) -> InnerNode | None:
         """The stored node that an entry names; None if it is another one, which is noted."""
         row = self._connection.execute("SELECT node FROM trie WHERE slot = ?", (f"{self._table}{slot}",)).fetchone()
-        if row is None:
-            self._found(f"the inner node at {slot or 'the top'} is missing", slot)
-        elif not isinstance(row[0], bytes) or sha256(row[0]).digest() != entry[:32] or node_entry(row[0]) != entry:
-            self._found(f"the inner node at {slot or 'the top'} is damaged", slot)
-        else:
-            return InnerNode.decode(row[0])
+        if row is not None and isinstance(row[0], bytes) and sha256(row[0]).digest() == entry[:32]:
+            node = InnerNode.decode(row[0])
+            if sum(map(packed_sums, node.children.values())) == packed_sums(entry):
+                return node
+        self._found(f"the inner node at {slot or 'the top'} is {'missing' if row is None else 'damaged'}", slot)
         return None
 
     def _check_no_node(self, slot: str) -> None:
@@ -185,7 +214,7 @@ class _TableCheck:
             "SELECT slot, node FROM trie WHERE slot >= ? AND slot < ?", (name, name + "g")
         ).fetchall()
         nodes = {at[1:]: node for at, node in stored}
-        made = _make(self._table, slot, rows)
+        made = self._make(slot, rows)
         if made == (entry, nodes):
             return
         if made is None:
@@ -198,6 +227,21 @@ class _TableCheck:
             self._check_node(at, node)
         if len(self._audit.findings) == before:
             self._found(f"the rows and inner nodes under {slot or 'the top'} do not agree", slot)
+
+    def _make(self, slot: str, rows: Rows) -> tuple[bytes, dict[str, bytes]] | None:
+        """Entry and inner nodes of rows; None if no page can hold them."""
+        shape = TABLES[self._table]
+        values = list(chain.from_iterable(rows))
+        try:
+            if list(map(len, values)) != [shape.key_size, shape.value_size] * len(rows):
+                return None
+            packed = b"".join(values)
+            made = make_packed_nodes(self._table, slot, packed)
+        except (TypeError, ValueError):
+            # A flipped byte in a row's header turns a value into one of another type.
+            return None
+        self._on_rows(packed)
+        return made
 
     def _check_node(self, slot: str, stored: bytes) -> None:
         """An inner node against all that hangs below it."""
@@ -252,16 +296,3 @@ class _TableCheck:
                 name_rows(self._audit, self._connection, self._table, prefix, rows, entry_rows(entry))
             return
         self.open_node(prefix, entry)
-
-
-def _make(table: int, slot: str, rows: Rows) -> tuple[bytes, dict[str, bytes]] | None:
-    """Entry and inner nodes of rows; None if no page can hold them."""
-    shape = TABLES[table]
-    keys, values = zip(*rows, strict=True) if rows else ((), ())
-    try:
-        if set(map(len, keys)) - {shape.key_size} or set(map(len, values)) - {shape.value_size}:
-            return None
-        return make_packed_nodes(table, slot, b"".join(chain.from_iterable(rows)))
-    except (TypeError, ValueError):
-        # A flipped byte in a row's header turns a value into one of another type.
-        return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import sys
 import time
@@ -44,6 +45,9 @@ WIDE = Effort(10, 2)
 URGENT = Effort(0, 2)
 
 _CACHE_KIB = 4096
+
+_MAPPED = "mapped"
+_UNMAPPED = "unmapped"
 
 
 @attrs.frozen
@@ -117,10 +121,12 @@ class AuditHere:
         self._audit.connection.close()
 
 
-def _begin(path: str, genesis: Genesis, cache_kib: int, phases: Mapping[str, Phase]) -> tuple[Audit, Iterator[float]]:
+def _begin(
+    path: str, genesis: Genesis, cache_kib: int, phases: Mapping[str, Phase], is_mapped: bool = False
+) -> tuple[Audit, Iterator[float]]:
     """An audit and its steps; one that is over, with a finding, if SQLite does not take the file for a database."""
     try:
-        audit = Audit(connect(path, read_only=True, cache_kib=cache_kib), genesis)
+        audit = Audit(connect(path, read_only=True, cache_kib=cache_kib, is_mapped=is_mapped), genesis)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
@@ -157,12 +163,25 @@ def start_audit_process(path: str, genesis: Genesis, effort: Effort) -> AuditWor
 
 
 class AuditProcess:
-    """An audit in a process of its own, which ends with this object, or with this process."""
+    """An audit in a process of its own, which ends with this object, or with this process.
+
+    It reads from a mapping of the file. If that ends the process, because a page can't be read, another one begins anew
+    without: there SQLite says which page that is.
+    """
 
     def __init__(self, path: str, genesis: Genesis, nice: int, phases: Sequence[str]) -> None:
         """:param phases: Names of :data:`~cloudnode.store.audit.phases.PROCESS_PHASES`."""
-        self._process = start_module("cloudnode.store.audit.worker", path, str(nice), ",".join(phases))
-        self._send(genesis.text.hex())
+        self._arguments = path, str(nice), ",".join(phases)
+        self._genesis = genesis.text.hex()
+        self._is_interrupted = False
+        self._start(_MAPPED)
+
+    def _start(self, how: str) -> None:
+        self._how = how
+        self._process = start_module("cloudnode.store.audit.worker", *self._arguments, how)
+        self._send(self._genesis)
+        if self._is_interrupted:
+            self._process.kill()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -175,6 +194,7 @@ class AuditProcess:
 
     def begin_work(self, seconds: float) -> None:
         """Have it go on for so long, without waiting for it."""
+        self._seconds = seconds
         self._send(str(seconds))
 
     @property
@@ -188,11 +208,17 @@ class AuditProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise ChildProcessError(f"the process of the audit ended with status {self._process.wait()}")
+            status = self._process.wait()
+            if status != -signal.SIGBUS or self._how != _MAPPED:
+                raise ChildProcessError(f"the process of the audit ended with status {status}")
+            self.close()
+            self._start(_UNMAPPED)
+            return self.work(self._seconds)
         told = json.loads(line)
         return Portion(**told | {"places": [(table, prefix) for table, prefix in told["places"]]})
 
     def interrupt(self) -> None:
+        self._is_interrupted = True
         self._process.kill()
 
     def close(self) -> None:
@@ -280,7 +306,7 @@ def main() -> None:
     lines = iter(sys.stdin)
     genesis = decode_genesis(bytes.fromhex(next(lines)))
     phases = {name: PROCESS_PHASES[name] for name in sys.argv[3].split(",")}
-    audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, phases)
+    audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, phases, sys.argv[4] == _MAPPED)
     for line in lines:
         end = time.monotonic() + float(line)
         done = _advance(steps, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]

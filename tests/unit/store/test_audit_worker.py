@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import closing
 from random import Random
 
@@ -165,6 +166,33 @@ class AuditWorkerTests(SynchronousTestCase):
                 self.assertEqual(portion.findings[: len(told)], told)
                 told, done = portion.findings, portion.done
         self.assertTrue(told)
+
+    def test_page_that_cannot_be_read(self) -> None:
+        """A process that a read of its mapping ended is followed by one without a mapping, and that one by none."""
+        self.alter("UPDATE operations SET body = 'x' WHERE position = (SELECT max(position) FROM operations)")
+        worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
+
+        def end_early() -> Portion:
+            worker.begin_work(0.0)
+            worker._process.send_signal(signal.SIGBUS)
+            return worker.end_work()
+
+        with closing(worker):
+            self.assertIsNotNone(end_early().done)
+            with self.assertRaisesRegex(ChildProcessError, f"status -{int(signal.SIGBUS)}"):
+                end_early()
+        worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
+        with closing(worker):
+            end_early()
+            self.assertIn("the body of 10:", self.finish(worker).findings[0])
+
+    def test_cut_off_while_mapped(self) -> None:
+        """A file that loses its end while it is read is a finding, not the end of all audits."""
+        worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
+        with closing(worker):
+            self.assertIsNotNone(worker.work(0.0).done)
+            os.truncate(self.network.path, 4096 * 4)
+            self.assertTrue(self.finish(worker).is_torn)
 
     def test_killed(self) -> None:
         """A process that ends before its audit does is an error, not a finding; so is one that is interrupted."""
