@@ -19,6 +19,9 @@ from cloudnode.store.schema import RECORD_COLUMNS, SCORE_COLUMNS
 
 _ROWS_A_STEP = 1000
 
+_STRETCH_BITS = 4
+"""So many blocks, as a power of two, are a stretch."""
+
 CHECKED = {
     "meta": ("name", "name, value"),
     "states": ("height", "height, root, preimage"),
@@ -131,17 +134,28 @@ def block_is_sound(
 
 def check_operations(audit: Audit) -> Iterator[float]:
     """Each operation's body against its id, the ids against the blocks, and the rest against the checksum."""
+    yield from _check_operations(audit)
+
+
+def check_a_fifth_of_operations(audit: Audit) -> Iterator[float]:
+    """Those of one stretch of blocks out of five, whichever block is the newest."""
+    yield from _check_operations(audit, f"(height >> {_STRETCH_BITS}) % 5 = 0")
+
+
+def check_most_operations(audit: Audit) -> Iterator[float]:
+    """The other four."""
+    yield from _check_operations(audit, f"(height >> {_STRETCH_BITS}) % 5 != 0")
+
+
+def _check_operations(audit: Audit, which: str = "true") -> Iterator[float]:
+    """:param which: Of which blocks, in SQL."""
     height = 0
     while True:
         with audit.snapshot() as connection:
-            blocks = _some_blocks(connection, height)
+            blocks = _some_blocks(connection, height, which)
             if not blocks:
                 return
-            rows = connection.execute(
-                'SELECT position, id, body, signature, result, "check" FROM operations'
-                " WHERE position >= ? AND position < ? ORDER BY position",
-                (position(blocks[0][0], 0), end_of(blocks[-1][0])),
-            ).fetchall()
+            rows = _operations_of(connection, [height for height, _, _ in blocks])
             (newest,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
         positions, ids, _, signatures, _, _ = columns = _columns(rows)
         altered: set[int] = set()
@@ -221,10 +235,31 @@ def _misplaced(blocks: list[_Block], positions: _Positions, ids: Sequence[bytes]
     return sorted(dict(dict(zip(positions, ids, strict=True)).items() ^ expected.items()))
 
 
-def _some_blocks(connection: sqlite3.Connection, above: int) -> list[_Block]:
+def _operations_of(connection: sqlite3.Connection, heights: Sequence[int]) -> list[_Operation]:
+    """All that lies where blocks have their operations."""
+    rows: list[_Operation] = []
+    for first, last in _spans(heights):
+        rows += connection.execute(
+            'SELECT position, id, body, signature, result, "check" FROM operations'
+            " WHERE position >= ? AND position < ? ORDER BY position",
+            (position(first, 0), end_of(last)),
+        )
+    return rows
+
+
+def _spans(heights: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and last heights of what lies together, with what may lie between them where a block is missing."""
+    begin = 0
+    for at in range(1, len(heights) + 1):
+        if at == len(heights) or heights[at] >> _STRETCH_BITS > (heights[at - 1] >> _STRETCH_BITS) + 1:
+            yield heights[begin], heights[at - 1]
+            begin = at
+
+
+def _some_blocks(connection: sqlite3.Connection, above: int, which: str) -> list[_Block]:
     """The next blocks above a height with some thousand operations in all."""
     blocks, operations = [], 0
-    sql = "SELECT height, header, ids FROM blocks WHERE height > ? ORDER BY height"
+    sql = f"SELECT height, header, ids FROM blocks WHERE height > ? AND {which} ORDER BY height"
     for height, header, ids in connection.execute(sql, (above,)):
         blocks.append((height, header, ids))
         operations += len(ids) // 32

@@ -25,7 +25,7 @@ import attrs
 from cloudnode.formats.genesis import Genesis, decode_genesis
 from cloudnode.ledger.reading import Place, Spots
 from cloudnode.store.audit.phase import Audit, Phase
-from cloudnode.store.audit.phases import LANES, PHASES, PROCESS_PHASES, audit_steps
+from cloudnode.store.audit.phases import LANE_PHASES, LANES, PHASES, PROCESS_PHASES, audit_steps
 from cloudnode.store.childprocess import start_module
 from cloudnode.store.connection import connect
 
@@ -48,6 +48,8 @@ URGENT = Effort(0, 2)
 _CACHE_KIB = 4096
 
 _OBJECTS_PER_COLLECTION = 100_000
+
+_ALL_PHASES = PROCESS_PHASES | LANE_PHASES
 
 _MAPPED = "mapped"
 _UNMAPPED = "unmapped"
@@ -173,7 +175,7 @@ class AuditProcess:
     """
 
     def __init__(self, path: str, genesis: Genesis, nice: int, phases: Sequence[str]) -> None:
-        """:param phases: Names of :data:`~cloudnode.store.audit.phases.PROCESS_PHASES`."""
+        """:param phases: Names of :data:`~cloudnode.store.audit.phases.PROCESS_PHASES` or ``LANE_PHASES``."""
         self._arguments = path, str(nice), ",".join(phases)
         self._genesis = genesis.text.hex()
         self._is_interrupted = False
@@ -252,12 +254,12 @@ class AuditLanes:
             raise
 
     def work(self, seconds: float) -> Portion:
-        """Go on for so long. A lane in a long step stays at work beyond that, and nothing waits for it."""
+        """Go on for so long. A lane in a long step stays at work beyond that, and nothing waits for it. When it comes
+        out of that before the time is over, it goes on for the rest: else the lanes would take turns."""
+        end = time.monotonic() + seconds
         for lane in self._lanes:
             if lane not in self._at_work and not self._is_over(lane):
-                lane.begin_work(seconds)
-                self._at_work.append(lane)
-        end = time.monotonic() + seconds
+                self._begin(lane, seconds)
         while self._at_work:
             ready = wait([lane.answers for lane in self._at_work], max(0.0, end - time.monotonic()))
             if not ready:
@@ -265,9 +267,16 @@ class AuditLanes:
             for lane in [lane for lane in self._at_work if lane.answers in ready]:
                 self._at_work.remove(lane)
                 self._portions[lane] = lane.end_work()
+                left = end - time.monotonic()
+                if left > 0 and not self._portions[lane].findings and not self._is_over(lane):
+                    self._begin(lane, left)
             if any(portion.findings for portion in self._portions.values()):
                 break
         return self._portion()
+
+    def _begin(self, lane: AuditProcess, seconds: float) -> None:
+        lane.begin_work(seconds)
+        self._at_work.append(lane)
 
     def _is_over(self, lane: AuditProcess) -> bool:
         return lane in self._portions and self._portions[lane].done is None
@@ -310,7 +319,7 @@ def main() -> None:
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
     lines = iter(sys.stdin)
     genesis = decode_genesis(bytes.fromhex(next(lines)))
-    phases = {name: PROCESS_PHASES[name] for name in sys.argv[3].split(",")}
+    phases = {name: _ALL_PHASES[name] for name in sys.argv[3].split(",")}
     audit, steps = _begin(sys.argv[1], genesis, _CACHE_KIB * 4, phases, sys.argv[4] == _MAPPED)
     for line in lines:
         end = time.monotonic() + float(line)

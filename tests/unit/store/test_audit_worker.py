@@ -9,6 +9,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.ledger.positions import cursor
 from cloudnode.store.audit.phases import LANES, PROCESS_PHASES
 from cloudnode.store.audit.worker import (
     CALM,
@@ -153,6 +154,35 @@ class AuditWorkerTests(SynchronousTestCase):
             self.assertEqual((slow.begun, quick.begun), (1, 2))
             os.write(slow.end, b"x")
             self.assertEqual(lanes.work(0).done, 0.6)
+
+    def test_rest_of_the_time(self) -> None:
+        """A lane that comes early out of what was begun before goes on for what is left of the time."""
+        lane = Lane(Portion(0.5, 1, [], [], False))
+        with closing(AuditLanes([lambda: lane])) as lanes:
+            lanes.work(0.01)
+            self.assertGreater(lane.begun, 1)
+            begun, lane.portion = lane.begun, Portion(None, 1, [], [], False)
+            self.assertIsNone(lanes.work(3600).done)
+            self.assertEqual(lane.begun, begun + 1)
+
+    def test_operations_are_shared_out(self) -> None:
+        """Whichever block an operation is in, one of both lanes looks at it, and no more."""
+        network = self.network = SmallNetwork(self.mktemp(), accounts=3)
+        random = Random(6)
+        for _ in range(34):
+            network.block(random_operation(network, random))
+        network.store.close()
+        looked = [
+            self.finish(AuditProcess(network.path, network.genesis, 0, (name,))).rows
+            for name in ("some operations", "most operations")
+        ]
+        with closing(connect(network.path)) as connection:
+            positions = [at for (at,) in connection.execute("SELECT position FROM operations")]
+        self.assertEqual((sum(looked), 0 in looked), (len(positions), False))
+        for at in positions[::11]:
+            self.alter(f"UPDATE operations SET result = result + 1 WHERE position = {at}")
+            self.assertEqual(self.finish(self.lanes()).heights, [cursor(at).height])
+            self.alter(f"UPDATE operations SET result = result - 1 WHERE position = {at}")
 
     def test_both_lanes(self) -> None:
         """What both find is told in the order in which it came, so that the first so many stay the first."""
