@@ -79,6 +79,7 @@ def main() -> None:
                     times[name] = _measure(follower, datadir, statement)
             if is_wanted(_AN_INDEX):
                 times[_AN_INDEX] = _measure_index(follower, datadir)
+            _let_audit(follower, datadir)
             shares["by default"] = _cpu_share(follower)
         if is_wanted(_SILENTLY):
             eager = config + "[ledger]\naudit_interval = 1\naudit_share = 2.0\n"

@@ -203,8 +203,10 @@ class AuditWorkerTests(SynchronousTestCase):
         worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
 
         def end_early() -> Portion:
+            worker._process.send_signal(signal.SIGSTOP)
             worker.begin_work(0.0)
             worker._process.send_signal(signal.SIGBUS)
+            worker._process.send_signal(signal.SIGCONT)
             return worker.end_work()
 
         with closing(worker):
