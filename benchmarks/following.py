@@ -12,7 +12,7 @@ import msgspec
 
 from benchmarks.servers import Node, Workshop
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 
 
 @attrs.frozen

@@ -43,7 +43,7 @@ class Validator:
 
     def write(self, operations: Sequence[Operation]) -> list[int]:
         """Execute and store the next block; returns the operations' results."""
-        results = _finish(self.store.write_in_steps(self._block(operations), operations))[1]
+        results = _finish(self.store.write_in_steps([(self._block(operations), operations)]))[1]
         if self.store.wants_checkpoint():
             self.store.checkpoint()
         return results

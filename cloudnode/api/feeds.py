@@ -111,7 +111,7 @@ class Feeds:
     def _block_final(self, final: FinalBlock) -> None:
         is_next, self._last = final.block.height == self._last + 1, final.block.height
         for observer in list(self._waiting):
-            observer(final.head.height)
+            observer(final.block.height)
         end = end_of_block(final.block.height, len(final.operations))
         for topic, followers in self._live.items():
             if not followers:

@@ -107,13 +107,14 @@ class StateView(Protocol):
 
 @attrs.define
 class Effects:
-    """What a block changes, by the keys of each table.
+    """What a block, or a run of blocks, changes, by the keys of each table.
 
+    :ivar height: Of the last block.
     :ivar records: New rows by hash. :ivar replaced_records: Positions of the rows that they replace.
     :ivar ratings: New values by key, None where a rating is withdrawn.
     :ivar replaced_ratings: Keys of ratings that were there before the block.
     :ivar scores: Scores by ``created``. :ivar totals: By SHA-256 of the account.
-    :ivar accounts: New accounts' values by SHA-256. :ivar window: The rows of the block's ids.
+    :ivar accounts: New accounts' values by SHA-256. :ivar window: The rows of the blocks' ids.
     :ivar results: One for each operation. :ivar system: New contents of what governs the network, by name.
     """
 
@@ -131,15 +132,17 @@ class Effects:
 
 
 class Executor:
-    """Executes the operations of one block, one after the other.
+    """Executes the operations of one block after the other, and of a run of blocks as of one.
 
     :ivar effects: What they change. :ivar heads: The records that they dealt with, as they are after them.
     """
 
     def __init__(self, state: StateView, genesis: Genesis, height: int) -> None:
+        """:param height: Of the first block."""
         self._state = state
         self._admission = genesis.parameters.admission
         self._height = height
+        self._index = 0
         self.heads: dict[bytes, RecordHead | None] = {}
         self._stars: dict[bytes, int | None] = {}
         self._known: set[bytes] = set()
@@ -161,6 +164,12 @@ class Executor:
             hashed = self._account_hashes[account] = account_hash(account)
         return hashed
 
+    def next_block(self) -> None:
+        """Go on to the block that follows."""
+        self._height += 1
+        self._index = 0
+        self.effects.height = self._height
+
     def expect(self, operations: Iterable[Operation]) -> None:
         """Have the state find what the next operations need."""
         records, ratings = [], []
@@ -177,7 +186,8 @@ class Executor:
     def execute(self, operation: Operation) -> int:
         """Execute the block's next operation and return its result, 0 if it was accepted."""
         effects = self.effects
-        index = len(effects.results)
+        index = self._index
+        self._index += 1
         result = self._apply(operation, position(self._height, index), index)
         effects.results.append(result)
         effects.window.append(

@@ -7,6 +7,7 @@ changed is found by its new entry only.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from cloudnode.formats.nodes import EMPTY_ENTRY, TABLES
@@ -20,7 +21,7 @@ class PageCache:
 
     def __init__(self, most: int = PAGES_KEPT) -> None:
         self._most = most
-        self._pages: dict[bytes, bytes] = {}
+        self._pages: OrderedDict[bytes, bytes] = OrderedDict()
 
     def take(self, entry: bytes) -> bytes | None:
         """The rows of the page with an entry, which is about to have another one; None if it is not here."""
@@ -30,7 +31,7 @@ class PageCache:
         """Keep a page, and forget the one that has been here for longest if there are too many."""
         self._pages[entry] = rows
         if len(self._pages) > self._most:
-            del self._pages[next(iter(self._pages))]
+            self._pages.popitem(last=False)
 
 
 class ChangedPages:

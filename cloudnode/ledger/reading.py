@@ -155,10 +155,13 @@ class Head:
 
 @attrs.frozen
 class FinalBlock:
-    """A block just committed, with its operations and their effects in log order."""
+    """A block just committed, with its operations and their effects in log order.
+
+    :ivar root: The state root after it; None if it was executed together with later ones.
+    """
 
     block: Block
-    head: Head
+    root: bytes | None
     operations: tuple[LoggedOperation, ...]
 
 

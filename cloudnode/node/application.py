@@ -11,6 +11,7 @@ which is as good as a refusal: the view is skipped.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from cloudnode.consensus.messages import Block
@@ -65,9 +66,13 @@ class LedgerApplication:
         # Peers that are a few blocks behind ask for them after a restart as well.
         self._heights = {block_hash: height for height, block_hash in self._store.newest_hashes(HASHES_KEPT)}
 
-    def executed(self, height: int, block_hash: bytes, root: bytes) -> None:
-        """A final block is on disk with its effects."""
-        self._roots[height] = root
+    def executed(self, height: int, block_hash: bytes, root: bytes | None) -> None:
+        """A final block is on disk with its effects.
+
+        :param root: The state root after it; None if there was no state between it and the next block.
+        """
+        if root is not None:
+            self._roots[height] = root
         self._roots.pop(height - ROOTS_KEPT, None)
         self._heights[block_hash] = height
         if len(self._heights) > HASHES_KEPT:
@@ -140,8 +145,9 @@ class LedgerApplication:
         if height > head.height:
             return None
         root = self._roots.get(height)
-        if root is None and height >= self._store.lowest_height:
-            root = self._roots[height] = self._store.reading(height).data_hash().root
+        if root is None:
+            with contextlib.suppress(LedgerError):
+                root = self._roots[height] = self._store.reading(height).data_hash().root
         return root
 
     def find_block(self, block_hash: bytes) -> Block | None:

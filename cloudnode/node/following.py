@@ -5,12 +5,17 @@ quorum of validators made it final, and its operations are those that it names. 
 them leads to the state that the validators signed. A header carries the root of an earlier height; before a block is
 written, that root is compared with this node's own. If they differ, this node has gone wrong (its disk, its memory
 or its program): it writes nothing more and says why, for it must not serve what it knows to be wrong.
+
+Of blocks so old that nobody asks for the states between them, as many are executed together as wait here, up to one
+whose root stands in a header that waits as well (:mod:`cloudnode.store.writer`). If that is not the root that they lead
+to, they are written one by one, so that it shows where the difference begins.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -22,14 +27,23 @@ from cloudnode.ledger.reading import Block
 from cloudnode.node.writing import BlockWriting
 from cloudnode.store.sqlite import SqliteStore
 
+BLOCKS_WAITING = 16
+"""So many blocks wait at most to be written; and more if they are small, up to one of these limits of a run:"""
+BLOCKS_TOGETHER = 128
+OPERATIONS_TOGETHER = 4_000
+
 
 @attrs.frozen
 class CheckedBlock:
-    """A final block with its operations in order, all of them checked but for their effects."""
+    """A final block with its operations in order, all of them checked but for their effects.
+
+    :ivar is_old: Whether it is so far below the network's newest height that no state after it is needed.
+    """
 
     block: Block
     header: Header
     operations: Sequence[Operation]
+    is_old: bool = False
 
 
 class Follower:
@@ -47,11 +61,16 @@ class Follower:
         self._blocks: deque[CheckedBlock] = deque()
         self._running = False
         self._retry: IDelayedCall | None = None
+        self._one_by_one_until = 0
+        writing.on_wrong = self._go_one_by_one
 
     @property
-    def waiting(self) -> int:
-        """Blocks that wait to be written."""
-        return len(self._blocks)
+    def has_room(self) -> bool:
+        """Whether another block may be added without waiting for those that are here."""
+        waiting = len(self._blocks)
+        if waiting < BLOCKS_WAITING:
+            return True
+        return waiting < BLOCKS_TOGETHER and sum(len(each.operations) for each in self._blocks) < OPERATIONS_TOGETHER
 
     @property
     def is_idle(self) -> bool:
@@ -102,13 +121,30 @@ class Follower:
         if delay > 0:
             self._retry = self._reactor.callLater(delay, self._try_again)
             return
-        checked = self._blocks[0]
-        difference = self._compare(checked.header)
+        difference = self._compare(self._blocks[0].header)
         if difference is not None:
             self.halt()
             self.on_diverged(difference)
             return
-        self._writing.write(checked.block, checked.operations)
+        run, root = self._choose_run()
+        self._writing.write([(each.block, each.operations) for each in run], root)
+
+    def _choose_run(self) -> tuple[list[CheckedBlock], bytes | None]:
+        """The next block, or as many of the next ones as may be executed together, with the root that they lead to."""
+        roots = {each.header.root_height: each.header.root for each in self._blocks}
+        length, operations = 1, 0
+        for count, each in enumerate(self._blocks, 1):
+            operations += len(each.operations)
+            is_mergeable = each.is_old and not each.header.ends_epoch and each.block.height > self._one_by_one_until
+            if not is_mergeable or operations > OPERATIONS_TOGETHER:
+                break
+            if each.block.height in roots:
+                length = count
+        run = list(islice(self._blocks, length))
+        return run, roots[run[-1].block.height] if length > 1 else None
+
+    def _go_one_by_one(self) -> None:
+        self._one_by_one_until = self._blocks[-1].block.height
 
     def _try_again(self) -> None:
         self._retry = None

@@ -321,14 +321,14 @@ class Ledger:
         return self._store.reading(height)
 
     def provable_height(self) -> int:
-        """The newest height whose state root is in a final header.
+        """The newest height that is kept and whose state root is in a final header.
 
-        :raises LedgerError: ``not_provable``: there is no block yet.
+        :raises LedgerError: ``not_provable``: there is none yet.
         """
-        header = self._store.header
-        if header is None:
+        height = self._store.provable_height
+        if height is None:
             raise LedgerError("not_provable")
-        return header.root_height
+        return height
 
     def proving_block(self, height: int) -> Block:
         """The first final block whose header carries the state root of a height.
@@ -532,7 +532,7 @@ class Ledger:
                 observer(final)
             except Exception:
                 # One observer's failure is not another's, nor the ledger's.
-                self._log.failure("An observer of blocks failed at height {height}", height=final.head.height)
+                self._log.failure("An observer of blocks failed at height {height}", height=final.block.height)
 
     def _tell_outcome(self, outcome: Outcome) -> None:
         """Tell those who wait for an operation."""

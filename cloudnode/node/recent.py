@@ -29,7 +29,7 @@ class RecentOutcomes:
 
     def add(self, final: FinalBlock) -> None:
         """Remember a block. If it does not follow the last one, only it is remembered."""
-        height = final.head.height
+        height = final.block.height
         if self._blocks and self._blocks[-1][0] != height - 1:
             self._blocks.clear()
             self._outcomes.clear()

@@ -340,8 +340,8 @@ class Validator:
 
     def executed(self, executed: ExecutedBlock) -> None:
         """A final block is on disk with its effects."""
-        height = executed.head.height
-        self._application.executed(height, executed.head.hash, executed.head.root)
+        height = executed.block.height
+        self._application.executed(height, executed.block.hash, executed.root)
         if self._core is not None:
             self._perform(self._core.executed(self._now(), height))
         if self._core is not None and not self.is_validator:

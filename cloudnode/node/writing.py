@@ -1,9 +1,10 @@
-"""Writing one block after the other, in slices, so that the thread that serves the API gets its turns."""
+"""Writing blocks, one or several at a time, in slices, so that the thread that serves the API gets its turns."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,10 +14,11 @@ from twisted.logger import Logger
 
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.positions import cursor, position
-from cloudnode.ledger.reading import Block, FinalBlock, Head, LoggedOperation
+from cloudnode.ledger.reading import Block, FinalBlock, LoggedOperation
 from cloudnode.node.threads import RunInThread, settled
 from cloudnode.store.connection import DatabaseDamaged
 from cloudnode.store.sqlite import SqliteStore
+from cloudnode.store.writer import Run, WrongState
 
 SLICE = 0.005
 """Seconds that the making of a block goes on before others get their turn."""
@@ -37,9 +39,10 @@ class _Slice:
 
 
 class BlockWriting:
-    """Puts final blocks on the disk, one at a time; whoever orders them says which.
+    """Puts final blocks on the disk; whoever orders them says which.
 
     :ivar on_final: Called with each block once it is on disk.
+    :ivar on_wrong: Called if a run of blocks did not lead to the state root that was told.
     :ivar on_damage: Called with a sentence if the database shows damage.
     :ivar on_idle: Called after each attempt, successful or not, when the next one may begin.
     :ivar trouble: Why blocks can't be written at present, or None.
@@ -50,6 +53,7 @@ class BlockWriting:
 
     def __init__(self, reactor: IReactorTime, run_in_thread: RunInThread, store: SqliteStore) -> None:
         self.on_final: Callable[[FinalBlock], None] = lambda final: None
+        self.on_wrong: Callable[[], None] = lambda: None
         self.on_damage: Callable[[str], None] = lambda finding: None
         self.on_idle: Callable[[], None] = lambda: None
         self.trouble: str | None = None
@@ -68,10 +72,13 @@ class BlockWriting:
         """Whether a block is being written."""
         return self._busy is not None
 
-    def write(self, block: Block, operations: Sequence[Operation]) -> None:
-        """Begin to write the block that follows the head. Only while nothing is being written."""
-        assert self._busy is None, "one block at a time"
-        task = self._cooperator.cooperate(self._steps(block, operations))
+    def write(self, run: Run, root: bytes | None = None) -> None:
+        """Begin to write the block that follows the head, or several. Only while nothing is being written.
+
+        :param root: The state root after the last one, if it is known.
+        """
+        assert self._busy is None, "one run at a time"
+        task = self._cooperator.cooperate(self._steps(run, root))
         self._busy = task.whenDone()
         self._busy.addErrback(self._failed)
         self._busy.addBoth(self._written)
@@ -86,11 +93,15 @@ class BlockWriting:
         await self.finish()
         self._cooperator.stop()
 
-    def _steps(self, block: Block, operations: Sequence[Operation]) -> Generator[None, None, None]:
-        head, results = yield from self._store.write_in_steps(block, operations)
+    def _steps(self, run: Run, root: bytes | None) -> Generator[None, None, None]:
+        head, results = yield from self._store.write_in_steps(run, root)
         self.trouble = None
         self.retry_at = 0.0
-        self.on_final(_final(block, head, operations, results))
+        following = iter(results)
+        for block, operations in run:
+            block_root = head.root if block.height == head.height else None
+            self.on_final(_final(block, block_root, operations, list(islice(following, len(operations)))))
+            yield
 
     def _failed(self, failure: object) -> None:
         error = getattr(failure, "value", None)
@@ -98,6 +109,9 @@ class BlockWriting:
             self.on_damage(f"writing a block: {error}")
         elif isinstance(error, DatabaseDamaged):
             self.on_damage(str(error))
+        elif isinstance(error, WrongState):
+            self._log.warn("Blocks are executed again, one by one: {error}", error=error)
+            self.on_wrong()
         else:
             self.trouble = f"no block can be written: {error}"
             self.retry_at = self._reactor.seconds() + RETRY_DELAY
@@ -118,11 +132,11 @@ class BlockWriting:
         self.on_idle()
 
 
-def _final(block: Block, head: Head, operations: Sequence[Operation], results: Sequence[int]) -> FinalBlock:
+def _final(block: Block, root: bytes | None, operations: Sequence[Operation], results: Sequence[int]) -> FinalBlock:
     logged = tuple(
         LoggedOperation(
             cursor(position(block.height, index)), operation.id, operation.body, operation.signature, result
         )
         for index, (operation, result) in enumerate(zip(operations, results, strict=True))
     )
-    return FinalBlock(block, head, logged)
+    return FinalBlock(block, root, logged)

@@ -90,8 +90,8 @@ class BlockNews:
 
     def final(self, final: FinalBlock) -> None:
         """A block is on disk here: tell those who have it not."""
-        height = final.head.height
-        self._recent[height] = final.head.hash
+        height = final.block.height
+        self._recent[height] = final.block.hash
         self._recent.pop(height - RECENT_HEIGHTS, None)
         if height < self._download.target - 2:
             return  # while this node catches up, nobody learns anything from it
@@ -100,7 +100,7 @@ class BlockNews:
             for peer in self._peers():
                 peer.send(Holds(self._told_from))
         told = NewBlock(sent_block(final.block))
-        have = Have(height, final.head.hash)
+        have = Have(height, final.block.hash)
         for peer in list(self._peers()):
             if peer.has_room:
                 peer.send(have if peer.height >= height or self._votes(peer) else told)

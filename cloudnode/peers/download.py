@@ -72,6 +72,10 @@ REST_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0
 """So long what gossip is about to bring is not asked for a second time."""
 
+STATES_WANTED = 64
+"""Of so many of the newest heights a node that comes to them has states, for whoever asks for one of these. Blocks
+below them are executed together with others: who fetches the whole state has none of a lower height either."""
+
 TAKE_OVER_BLOCKS = 16
 """A validator takes part in consensus once it is no further behind than this; the rest it gets there."""
 
@@ -204,7 +208,8 @@ class Download:
             self._is_pumping = False
 
     def _written(self, final: FinalBlock) -> None:
-        self.pump()
+        if final.block.height == self._ledger.head.height:  # no more than once for blocks that were written together
+            self.pump()
 
     # Headers
 
@@ -434,11 +439,12 @@ class Download:
         self.pump()
 
     def _hand_on(self) -> None:
-        while self._wanted and self._wanted[0].ready is not None and self._follower.waiting < WRITING_AHEAD:
+        while self._wanted and self._wanted[0].ready is not None and self._follower.has_room:
             wanted = self._wanted.pop(0)
             assert wanted.ready is not None
             self._handed = wanted.block.height
-            self._follower.add(CheckedBlock(wanted.block, wanted.header, wanted.ready))
+            is_old = self.target - wanted.block.height > STATES_WANTED and not self._is_led
+            self._follower.add(CheckedBlock(wanted.block, wanted.header, wanted.ready, is_old))
 
 
 def _height_of(peer: Peer) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -63,7 +63,7 @@ class KnownIds:
 
     def __init__(self, most: int = OFFERS_REMEMBERED) -> None:
         self._most = most
-        self._ids: dict[bytes, None] = {}
+        self._ids: OrderedDict[bytes, None] = OrderedDict()
 
     def __contains__(self, operation_id: bytes) -> bool:
         return operation_id in self._ids
@@ -76,13 +76,13 @@ class KnownIds:
         """Remember an id, and forget the oldest if there are too many."""
         self._ids[operation_id] = None
         if len(self._ids) > self._most:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
 
     def add_all(self, ids: Iterable[bytes]) -> None:
         """Remember many."""
         self._ids.update(dict.fromkeys(ids))
-        for oldest in list(islice(self._ids, max(0, len(self._ids) - self._most))):
-            del self._ids[oldest]
+        while len(self._ids) > self._most:
+            self._ids.popitem(last=False)
 
     def unknown(self, ids: Iterable[bytes]) -> list[bytes]:
         """Those of the ids that are not remembered."""

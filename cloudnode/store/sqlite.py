@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
-from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block, Head
 from cloudnode.store.aside import set_aside
 from cloudnode.store.connection import Budget, DatabaseDamaged, connect
@@ -19,9 +18,9 @@ from cloudnode.store.creation import check_meta, create_indexes, create_tables, 
 from cloudnode.store.epochs import EpochEnd, Epochs
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.reading import SqliteReading
-from cloudnode.store.states import StateRoot, load_state
+from cloudnode.store.states import PASSED, StateRoot, load_state
 from cloudnode.store.walindex import WalIndex
-from cloudnode.store.writer import BlockWriter
+from cloudnode.store.writer import BlockWriter, Run
 
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 32_768
@@ -65,6 +64,7 @@ class SqliteStore:
         self._epochs = Epochs(reader, self._genesis)
         self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
+        self._provable = self._find_provable()
         self.lowest_block = self._find_lowest_block()
         self._at_head = SqliteReading(reader, self._budget, self.state, True)
         self._seen = self._look()
@@ -92,6 +92,7 @@ class SqliteStore:
         self.head, self.state, self._header = self._load_head()
         self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
+        self._provable = self._find_provable()
         self.lowest_block = self._find_lowest_block()
         self._at_head = SqliteReading(self._read, self._budget, self.state, True)
         self._seen = self._look()
@@ -99,6 +100,18 @@ class SqliteStore:
     def _find_first_state(self) -> int:
         (height,) = self._read.execute("SELECT min(height) FROM states").fetchone()
         return int(height)
+
+    def _find_provable(self) -> int | None:
+        header = self._header
+        if header is None or load_state(self._read, header.root_height) is not None:
+            return None if header is None else header.root_height
+        # That of the newest header lies within a run: what can be proven is the state that the run began with.
+        found = self._read.execute(
+            "SELECT root_height FROM blocks WHERE root_height IN (SELECT height FROM states WHERE root <> ?)"
+            " ORDER BY height DESC LIMIT 1",
+            (PASSED,),
+        ).fetchone()
+        return None if found is None else int(found[0])
 
     def _find_lowest_block(self) -> int:
         height = self._read.execute("SELECT min(height) FROM blocks").fetchone()[0]
@@ -136,22 +149,28 @@ class SqliteStore:
         return self._header
 
     @property
+    def provable_height(self) -> int | None:
+        """The newest height that is kept and whose state root is in a header; None if there is none."""
+        return self._provable
+
+    @property
     def lowest_height(self) -> int:
         """The lowest height that can be read."""
         return max(lowest_height(self.head.height), self._first_state)
 
-    def write_in_steps(
-        self, block: Block, operations: Sequence[Operation]
-    ) -> Generator[None, None, tuple[Head, list[int]]]:
-        """Execute and store the next block; readers see it from the last step on.
+    def write_in_steps(self, run: Run, root: bytes | None = None) -> Generator[None, None, tuple[Head, list[int]]]:
+        """Execute and store the next block, or several; readers see them from the last step on.
 
-        :return: A generator that returns the new head and the operations' results. To close it is to leave all as
-            it was.
-        :raises sqlite3.Error: See :meth:`cloudnode.store.writer.BlockWriter.write_in_steps`.
+        :param root: The state root after the last one, if it is known.
+        :return: A generator that returns the new head and the results of all operations. To close it is to leave all
+            as it was.
+        :raises WrongState: :raises sqlite3.Error: See :meth:`cloudnode.store.writer.BlockWriter.write_in_steps`.
         """
-        state, results = yield from self._blocks.write_in_steps(block, operations, self.state)
+        state, results = yield from self._blocks.write_in_steps(run, self.state, root)
+        block, _ = run[-1]
         self.state = state
         self._header = Header.decode(block.header)
+        self._provable = self._find_provable()
         if self._header.ends_epoch:
             self.epoch = self._epochs.present()
         self.head = Head(block.height, block.hash, self._header.time, state.root)
@@ -169,9 +188,11 @@ class SqliteStore:
             return self._at_head
         if height > self.head.height:
             raise LedgerError("height_future", f"the newest height here is {self.head.height}")
-        state = load_state(self._read, height) if height >= self.lowest_height else None
-        if state is None:
+        if height < self.lowest_height:
             raise LedgerError("height_pruned", f"the lowest height that can be read is {self.lowest_height}")
+        state = load_state(self._read, height)
+        if state is None:
+            raise LedgerError("height_pruned", "this node was catching up at this height, and has no state of it")
         return SqliteReading(self._read, self._budget, state, False)
 
     def proving_block(self, height: int) -> Block | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from hashlib import sha256
 
 import attrs
@@ -11,6 +12,9 @@ from cloudnode.formats.nodes import EMPTY_ENTRY, ENTRY_SIZE, STATE_TAG, TABLES, 
 from cloudnode.ledger.reading import DataHash
 from cloudnode.ledger.trie import entry_sums
 from cloudnode.store.checks import row_check
+
+PASSED = b""
+"""Stands for root and entries of a height that has no state of its own here (:func:`store_passed`)."""
 
 
 @attrs.frozen
@@ -58,11 +62,21 @@ class StateRoot:
 
     def store(self, connection: sqlite3.Connection) -> None:
         """Keep it among the recent states."""
-        values = (self.height, self.root, self.preimage)
-        connection.execute("INSERT INTO states VALUES (?, ?, ?, ?)", (*values, row_check(*values)))
+        _store(connection, self.height, self.root, self.preimage)
+
+
+def store_passed(connection: sqlite3.Connection, heights: Iterable[int]) -> None:
+    """Say of heights that this node has no states of them: their blocks were executed together with later ones."""
+    for height in heights:
+        _store(connection, height, PASSED, PASSED)
+
+
+def _store(connection: sqlite3.Connection, height: int, root: bytes, preimage: bytes) -> None:
+    values = (height, root, preimage)
+    connection.execute("INSERT INTO states VALUES (?, ?, ?, ?)", (*values, row_check(*values)))
 
 
 def load_state(connection: sqlite3.Connection, height: int) -> StateRoot | None:
     """The state root of a recent height; None if it is not kept."""
     row = connection.execute("SELECT preimage FROM states WHERE height = ?", (height,)).fetchone()
-    return None if row is None else StateRoot.from_preimage(height, row[0])
+    return None if row is None or row[0] == PASSED else StateRoot.from_preimage(height, row[0])

@@ -1,4 +1,10 @@
-"""Writing one block: its operations are executed, and all that follows is in the file together or not at all.
+"""Writing blocks: their operations are executed, and all that follows is in the file together or not at all.
+
+Theory of operation. Most of what a block costs is to bring the tries in line with it, whose upper nodes change with
+nearly every block, and to keep what was there before. While a node catches up, nobody asks for states of long ago: a
+*run* of blocks is then executed, and its tries made, as if it were one block. Every operation is at its own place in
+the log and the state after the last block is the same; of the blocks before it, this node has no states. That no root
+in between is compared does no harm: the one after the last block binds all rows, and is compared before the commit.
 
 The work is a generator, so that the thread that serves the API can do other things between two steps; readers on
 their own connection see the block before until the commit.
@@ -27,11 +33,18 @@ from cloudnode.store.inserting import insert_rows
 from cloudnode.store.pruning import prune, prune_log
 from cloudnode.store.schema import RECORD_COLUMNS
 from cloudnode.store.state import WINDOW, KeptState, ScoreRow, StateReader, StateTrie, TotalRow, first_window_key
-from cloudnode.store.states import StateRoot
+from cloudnode.store.states import StateRoot, store_passed
 from cloudnode.store.texts import record_text
+
+Run = Sequence[tuple[Block, Sequence[Operation]]]
+"""Blocks with their operations, each the one that follows the one before it; one at least."""
 
 _CHUNK = 64
 """Operations or rows between two steps: some milliseconds of work."""
+
+
+class WrongState(Exception):
+    """Executing blocks does not lead to the state that it must lead to; the text says where. Nothing was written."""
 
 
 class BlockWriter:
@@ -45,19 +58,21 @@ class BlockWriter:
         self._kept = KeptState()
 
     def write_in_steps(
-        self, block: Block, operations: Sequence[Operation], before: StateRoot
+        self, run: Run, before: StateRoot, root: bytes | None = None
     ) -> Generator[None, None, tuple[StateRoot, list[int]]]:
-        """Execute and store a block.
+        """Execute and store a block, or a run of them of which none but the last may end an epoch.
 
-        :param before: The state root of the block before.
-        :return: A generator that returns, once the block is on disk, the state root after it and the operations'
-            results. Closing it, or any exception in it, leaves the database as it was.
-        :raises sqlite3.Error: The disk is full, read-only, or damaged.
+        :param before: The state root of the block before. :param root: What the one after the last is to be, if known.
+        :return: A generator that returns, once all is on disk, the state root after the last block and the results of
+            all operations. Closing it, or any exception in it, leaves the database as it was.
+        :raises WrongState: The root is another one. :raises sqlite3.Error: The disk is full, read-only, or damaged.
         """
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            written = yield from self.write_within(block, operations, before)
+            written = yield from self.write_within(run, before)
+            if root is not None and written[0].root != root:
+                raise WrongState(f"the state root at height {run[-1][0].height} is not {root.hex()}")
             connection.execute("COMMIT")
         except BaseException:
             self.forget()
@@ -66,29 +81,33 @@ class BlockWriter:
             raise
         return written
 
-    def write_within(
-        self, block: Block, operations: Sequence[Operation], before: StateRoot
-    ) -> Generator[None, None, tuple[StateRoot, list[int]]]:
+    def write_within(self, run: Run, before: StateRoot) -> Generator[None, None, tuple[StateRoot, list[int]]]:
         """:meth:`write_in_steps` within a transaction that is open, and that stays open."""
         reader = StateReader(self._connection, self._kept)
-        executor = Executor(reader, self._genesis, block.height)
-        for start in range(0, len(operations), _CHUNK):
-            part = operations[start : start + _CHUNK]
-            executor.expect(part)
-            for operation in part:
-                executor.execute(operation)
-            yield
+        first, last = run[0][0].height, run[-1][0].height
+        executor = Executor(reader, self._genesis, first)
         effects = executor.effects
+        for block, operations in run:
+            if block.height != first:
+                executor.next_block()
+            before_block = len(effects.results)
+            for start in range(0, len(operations), _CHUNK):
+                part = operations[start : start + _CHUNK]
+                executor.expect(part)
+                for operation in part:
+                    executor.execute(operation)
+                yield
+            self.write_log(block, operations, effects.results[before_block:])
+            yield
         scores, totals = _score_rows(effects), _total_rows(effects)
-        self._write_sums(reader, scores, totals, block.height)
+        self._write_sums(reader, scores, totals, last)
         yield
         yield from self._write_rows(effects)
-        self.write_log(block, operations, effects.results)
-        yield
         state = yield from self._write_tries(effects, before)
-        prune(self._connection, block.height)
+        store_passed(self._connection, range(first, last))
+        prune(self._connection, last)
         if self._keep_blocks is not None:
-            prune_log(self._connection, block.height, self._keep_blocks)
+            prune_log(self._connection, last, self._keep_blocks)
         self._kept.take(executor.heads, scores, totals)
         return state, effects.results
 
@@ -208,7 +227,7 @@ class BlockWriter:
         height = effects.height
         expired = self._connection.execute(
             "SELECT key FROM window WHERE key >= ? AND key < ?",
-            (first_window_key(height - 1), first_window_key(height)),
+            (first_window_key(before.height), first_window_key(height)),
         ).fetchall()
         changed: dict[int, Mapping[bytes, bytes | None]] = {
             0: {key: row.value for key, row in effects.records.items()},

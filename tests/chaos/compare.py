@@ -9,6 +9,9 @@ What nodes may hold differently, and is left out:
 * ``finality`` of a block and of an epoch: any quorum's signatures prove the same, and each node keeps those that it saw
   first (docs/consensus.md); and ``check`` of these rows, the checksum over it.
 * How the search index is cut into pages (SQLite's FTS5): of it the words and the rows that have them are compared.
+* ``since``, the block by which a row became what it is, and the checksum over it: a node that caught up executed several
+  blocks together, and knows no more than that it was one of these. While it has no states of some heights for that
+  reason, what lower heights are read from (``states``, the tables named ``_old``, and old rows' words) is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +23,13 @@ from pathlib import Path
 
 import attrs
 
-NODE_SPECIFIC = {"blocks": ("finality", "check"), "epochs": ("finality", "check")}
+from cloudnode.store.states import PASSED
+
+NODE_SPECIFIC = {
+    "blocks": ("finality", "check"),
+    "epochs": ("finality", "check"),
+    **dict.fromkeys(("trie", "trie_old", "scores", "scores_old", "totals", "totals_old"), ("since", "check")),
+}
 """Columns that nodes may hold differently, by table."""
 
 _WORDS = "words"
@@ -59,7 +68,7 @@ class Comparison:
 class Snapshot:
     """A database as it is at one moment, until :meth:`close`.
 
-    :ivar head: The newest height.
+    :ivar head: The newest height. :ivar has_gaps: Whether there are recent heights that it has no states of.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,6 +81,7 @@ class Snapshot:
             self._connection.execute("BEGIN")
             self.head: int = self._rows("SELECT max(height) FROM blocks")[0][0]
             self.has_words = bool(has_words)
+            self.has_gaps = bool(self._rows("SELECT 1 FROM states WHERE root = ? LIMIT 1", PASSED))
         except BaseException:
             self.close()
             raise
@@ -102,9 +112,13 @@ class Snapshot:
         for row in self._connection.execute(f"SELECT {listed} FROM main.{table} ORDER BY {order}"):
             yield row[: len(key)], row[len(key) :]
 
-    def walk_words(self) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
-        """Each word with each row that has it, in order."""
-        for row in self._connection.execute("SELECT term, doc FROM temp.word_places ORDER BY term, doc"):
+    def walk_words(self, *, of_old: bool) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
+        """Each word with each row that has it, in order.
+
+        :param of_old: Whether those of old rows are wanted as well.
+        """
+        where = "" if of_old else "WHERE doc IN (SELECT position FROM main.records)"
+        for row in self._connection.execute(f"SELECT term, doc FROM temp.word_places {where} ORDER BY term, doc"):
             yield row, ()
 
     def operations(self) -> dict[int, bytes]:
@@ -128,7 +142,8 @@ def compare(one: Snapshot, other: Snapshot) -> Comparison:
     names, others = one.tables(), other.tables()
     for table in sorted(set(names) ^ set(others)):
         differences.append(Difference(table, 1, ("one database has this table, the other has not",)))
-    common = [table for table in names if table in others]
+    with_history = not one.has_gaps and not other.has_gaps
+    common = [table for table in names if table in others and (with_history or not _is_history(table))]
     for table in common:
         columns, _ = one.columns(table)
         if columns != other.columns(table)[0]:
@@ -138,10 +153,15 @@ def compare(one: Snapshot, other: Snapshot) -> Comparison:
         rows += counted
         differences += difference
     if one.has_words and other.has_words:
-        counted, difference = _meet(_WORDS, [], one.walk_words(), other.walk_words())
+        walks = (each.walk_words(of_old=with_history) for each in (one, other))
+        counted, difference = _meet(_WORDS, [], *walks)
         rows += counted
         differences += difference
     return Comparison(rows, len(common) + one.has_words, tuple(differences))
+
+
+def _is_history(table: str) -> bool:
+    return table == "states" or table.endswith("_old")
 
 
 _Walk = Iterator[tuple[tuple[object, ...], tuple[object, ...]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from sqlite3 import Connection
 
 import attrs
 
@@ -15,6 +16,7 @@ from cloudnode.store.epochs import Epochs
 from cloudnode.store.pruning import lowest_height
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import read_block
+from cloudnode.store.states import PASSED
 
 TARGETS = 16
 """So many of the newest headers are looked at: other nodes may be a little behind."""
@@ -40,7 +42,7 @@ def find_targets(path: str, genesis: Genesis) -> list[Target]:
         (head,) = connection.execute("SELECT max(height) FROM blocks").fetchone()
         if head is None:
             return []
-        for height in range(head, max(0, head - TARGETS), -1):
+        for height in _carriers(connection, head):
             block, _ = read_block(connection, height)
             try:
                 header = Header.decode(block.header)
@@ -53,3 +55,12 @@ def find_targets(path: str, genesis: Genesis) -> list[Target]:
             if header.root_height >= lowest_height(head):
                 found.setdefault(header.root_height, Target(header.root_height, header.root))
     return list(found.values())
+
+
+def _carriers(connection: Connection, head: int) -> list[int]:
+    """The newest blocks but those that carry roots of heights that this node has no states of."""
+    sql = (
+        "SELECT height FROM blocks WHERE height <= ? AND root_height NOT IN (SELECT height FROM states WHERE root = ?)"
+        " ORDER BY height DESC LIMIT ?"
+    )
+    return [height for (height,) in connection.execute(sql, (head, PASSED, TARGETS))]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.operation import Operation
+from cloudnode.node import following
 from cloudnode.node.following import CheckedBlock, Follower
 from cloudnode.node.writing import BlockWriting
 from cloudnode.store.sqlite import SqliteStore
+from cloudnode.store.writer import Run
 from tests.unit.node.nodes import run_at_once
-from tests.unit.store.network import SmallNetwork
+from tests.unit.store.network import SmallNetwork, make_key
 
 
 class FollowerTests(SynchronousTestCase):
@@ -44,10 +49,10 @@ class FollowerTests(SynchronousTestCase):
         for block in self.blocks(5):
             self.follower.add(block)
         self.advance()
-        self.assertEqual((self.store.head.height, self.follower.waiting), (0, 5))
+        self.assertEqual((self.store.head.height, self.follower.is_idle), (0, False))
         self.follower.start()
         self.advance()
-        self.assertEqual((self.store.head, self.follower.waiting), (self.network.store.head, 0))
+        self.assertEqual((self.store.head, self.follower.is_idle), (self.network.store.head, True))
 
     def test_gap(self) -> None:
         """A block that does not follow is a mistake of the caller."""
@@ -71,6 +76,68 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual(self.store.head.height, 1)
         [reason] = self.diverged
         self.assertIn("the state root at height 1 is", reason)
+
+    def together(self, blocks: list[CheckedBlock]) -> list[list[int]]:
+        """Have old blocks written, and return the heights of those that were written together."""
+        written: list[list[int]] = []
+        write = self.store._blocks.write_in_steps
+
+        def watch(run: Run, *others: Any) -> Any:
+            written.append([block.height for block, _ in run])
+            return write(run, *others)
+
+        self.store._blocks.write_in_steps = watch  # type: ignore[assignment,method-assign]
+        for block in blocks:
+            self.follower.add(block)
+        self.follower.start()
+        self.advance()
+        return written
+
+    def test_together(self) -> None:
+        """Old blocks are written together as far as one's state root is known, the others one by one."""
+        finals: list[tuple[int, bool]] = []
+        self.writing.on_final = lambda final: finals.append((final.block.height, final.root is None))
+        blocks = self.blocks(9)
+        old = [attrs.evolve(each, is_old=each.block.height <= 6) for each in blocks]
+        self.assertEqual(self.together(old[:5]), [[1, 2, 3, 4], [5]], "whose root is the state at 5, nobody knows yet")
+        for block in old[5:]:
+            self.follower.add(block)
+        self.advance()
+        self.assertEqual(self.store.head, self.network.store.head)
+        self.assertEqual(finals, [(1, True), (2, True), (3, True), *((height, False) for height in range(4, 10))])
+
+    def test_together_up_to_an_epochs_end(self) -> None:
+        """A block that ends its epoch is written alone."""
+        key = self.network.accounts[0]
+        first, end = self.blocks(2), self.make(self.network.appoint(make_key(8)))
+        last = [self.make(self.network.put(key, "film", f"s{number}")) for number in range(3)]
+        blocks = [attrs.evolve(each, is_old=True) for each in (*first, end, *last)]
+        self.assertEqual(self.together(blocks), [[1, 2], [3], [4, 5], [6]])
+        self.assertEqual(self.store.epoch, self.network.store.epoch)
+
+    def test_together_bounds(self) -> None:
+        """No run has more operations than it may, and no more small blocks wait than may be in one."""
+        self.patch(following, "OPERATIONS_TOGETHER", 3)
+        self.patch(following, "BLOCKS_WAITING", 2)
+        blocks = [attrs.evolve(each, is_old=True) for each in self.blocks(5)]
+        has_room = []
+        for block in blocks:
+            has_room.append(self.follower.has_room)
+            self.follower.add(block)
+        self.assertEqual(has_room, [True, True, True, False, False])
+        self.assertEqual(self.together([]), [[1, 2, 3], [4], [5]])
+
+    def test_other_state_of_a_run(self) -> None:
+        """If blocks do not lead together where they must, one by one shows from which height on that is so."""
+        blocks = [attrs.evolve(each, is_old=True) for each in self.blocks(5)]
+        # What a fault of this node's disk or program would have made of the state that it begins with.
+        self.store._write.execute("INSERT INTO totals VALUES (zeroblob(32), 0, 0, 0, 0, 0)")
+        self.store._write.execute("INSERT INTO accounts VALUES (zeroblob(32), zeroblob(76))")
+        self.store.state = self.store.state.with_entry(3, bytes(31) + b"\x01" + bytes(24))
+        self.assertEqual(self.together(blocks)[:2], [[1, 2, 3, 4], [1]])
+        [reason] = self.diverged
+        self.assertIn("the state root at height 1 is", reason)
+        self.assertEqual(self.store.head.height, 1)
 
     def test_full_disk(self) -> None:
         """A block that can't be written is kept and tried again later."""

@@ -131,7 +131,7 @@ class LedgerTests(SynchronousTestCase):
         heights: list[tuple[int, float]] = []
         start = node.clock.seconds()
         node.ledger.watch_blocks(
-            lambda final: heights.append((final.head.height, round(node.clock.seconds() - start, 1)))
+            lambda final: heights.append((final.block.height, round(node.clock.seconds() - start, 1)))
         )
         node.advance(11)
         self.successResultOf(node.submit(node.put("a")))
@@ -161,8 +161,8 @@ class LedgerTests(SynchronousTestCase):
             certificate = Finality.decode(final.block.finality).certificate
             self.assertEqual((certificate.kind, certificate.hash), (FINALIZE, header.hash))
             certificate.verify(node.genesis.network, node.genesis.validators)
-            parent, root = final.block.hash, final.head.root
-        self.assertEqual(node.ledger.provable_height(), seen[-1].head.height - 1)
+            parent, root = final.block.hash, final.root
+        self.assertEqual(node.ledger.provable_height(), seen[-1].block.height - 1)
 
     def test_when_height(self) -> None:
         """Who waits for a height is told when it is there; who gives up is forgotten."""
@@ -186,7 +186,7 @@ class LedgerTests(SynchronousTestCase):
             raise RuntimeError("an observer's own fault")
 
         node.ledger.watch_blocks(fail)
-        stop_watching = node.ledger.watch_blocks(lambda final: seen.append(final.head.height))
+        stop_watching = node.ledger.watch_blocks(lambda final: seen.append(final.block.height))
         node.advance(0.5)
         self.assertEqual(seen, [1])
         stop_watching()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.ledger.reading import Block, Cursor, FinalBlock, Head, LoggedOperation, Outcome
+from cloudnode.ledger.reading import Block, Cursor, FinalBlock, LoggedOperation, Outcome
 from cloudnode.node.recent import BLOCKS, RecentOutcomes
 
 
@@ -18,9 +18,8 @@ def block(height: int, results: tuple[int, ...] = (0,)) -> FinalBlock:
         LoggedOperation(Cursor(height, index), operation_id(height, index), b"", b"", result)
         for index, result in enumerate(results)
     )
-    head = Head(height, bytes(32), 0, bytes(32))
     ids = tuple(each.id for each in logged)
-    return FinalBlock(Block(height, bytes(32), b"", b"", ids), head, logged)
+    return FinalBlock(Block(height, bytes(32), b"", b"", ids), bytes(32), logged)
 
 
 class RecentOutcomesTests(SynchronousTestCase):

@@ -33,6 +33,7 @@ from cloudnode.formats.operation import (
 )
 from cloudnode.ledger.reading import Block
 from cloudnode.store.sqlite import SqliteStore
+from cloudnode.store.writer import Run
 
 TIME = 1_790_000_000_000
 
@@ -134,12 +135,17 @@ class SmallNetwork:
 
     def block(self, *operations: Operation) -> list[int]:
         """Make and store a block and return the operations' results."""
-        steps = self.store.write_in_steps(self.make_block(operations), operations)
-        try:
-            while True:
-                next(steps)
-        except StopIteration as done:
-            return list(done.value[1])
+        return write_run(self.store, [(self.make_block(operations), operations)])
+
+
+def write_run(store: SqliteStore, run: Run, root: bytes | None = None) -> list[int]:
+    """Store blocks in one go and return the operations' results."""
+    steps = store.write_in_steps(run, root)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as done:
+        return list(done.value[1])
 
 
 def random_operation(network: SmallNetwork, random: Random) -> Operation:

@@ -112,7 +112,7 @@ class EpochTests(SynchronousTestCase):
         """An epoch ends with the block that ends it, or not at all."""
         network = self.network
         operation = network.appoint(*SETS[0])
-        steps = network.store.write_in_steps(network.make_block([operation]), [operation])
+        steps = network.store.write_in_steps([(network.make_block([operation]), [operation])])
         next(steps)
         steps.close()
         self.assertEqual(network.store.epoch.number, 0)

@@ -141,7 +141,7 @@ class LoadingTests(SynchronousTestCase):
             operations = [random_operation(self.network, random) for _ in range(40)]
             block = self.network.make_block(operations)
             for store in (self.network.store, made):
-                for _ in store.write_in_steps(block, operations):
+                for _ in store.write_in_steps([(block, operations)]):
                     pass
             self.assertEqual(made.head, self.network.store.head)
         both = [self.network.store.reading(), made.reading()]

@@ -24,6 +24,7 @@ from cloudnode.store.repair import rowsup
 from cloudnode.store.repair.failure import MendingFailed
 from cloudnode.store.repair.log import read_block, replace_block
 from cloudnode.store.repair.mending import Mended, StateMending
+from cloudnode.store.repair.target import Target
 from cloudnode.store.states import StateRoot
 from tests.unit.store.network import SmallNetwork, random_operation
 
@@ -98,17 +99,21 @@ def find_spots(path: str, network: SmallNetwork, *, at_once: bool = False) -> Sp
         return Spots(tuple(sorted(audit.heights)), places, indexes) if audit.is_local else None
 
 
-def mend(path: str, true_path: str, network: SmallNetwork, spots: Spots | None = None) -> Mended:
-    """Repair one database from another, by the root that its newest header carries.
+def mend(
+    path: str, true_path: str, network: SmallNetwork, spots: Spots | None = None, target: Target | None = None
+) -> Mended:
+    """Repair one database from another.
 
-    :param spots: Where to look; everywhere if None.
+    :param spots: Where to look; everywhere if None. :param target: By the root that the newest header carries if None.
     """
-    with closing(connect(true_path)) as connection:
-        (raw,) = connection.execute("SELECT header FROM blocks ORDER BY height DESC LIMIT 1").fetchone()
-    header = Header.decode(raw)
-    source = Source(true_path, header.root_height, header.root)
+    if target is None:
+        with closing(connect(true_path)) as connection:
+            (raw,) = connection.execute("SELECT header FROM blocks ORDER BY height DESC LIMIT 1").fetchone()
+        header = Header.decode(raw)
+        target = Target(header.root_height, header.root)
+    source = Source(true_path, target.height, target.root)
     with closing(connect(path)) as connection:
-        mending = StateMending(connection, network.genesis, header.root_height)
+        mending = StateMending(connection, network.genesis, target.height)
         try:
             mending.begin(remake_indexes=False if spots is None else spots.indexes)
             if spots is None:
