@@ -11,6 +11,7 @@ from benchmarks.operations import Validator
 from benchmarks.options import machine
 from benchmarks.servers import workshop
 from benchmarks.tables import Goal, print_table
+from cloudnode.formats.genesis import Parameters
 from cloudnode.formats.operation import decode_operation
 from cloudnode.node.datadir import Datadir
 from cloudnode.store.sqlite import SqliteStore
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("operations", nargs="?", type=int, default=20_000, help="how many (%(default)s)")
     parser.add_argument("--block", type=int, default=500, help="operations in a block (%(default)s)")
     options = parser.parse_args()
+    if options.operations // options.block > Parameters().window:
+        parser.error(f"operations are valid for {Parameters().window} blocks: take larger ones, or fewer operations")
     print(f"{parser.description}\n{machine()}\n", flush=True)
     with workshop() as shop:
         build(shop.path / "built", options.operations, options.block)

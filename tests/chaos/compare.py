@@ -9,9 +9,9 @@ What nodes may hold differently, and is left out:
 * ``finality`` of a block and of an epoch: any quorum's signatures prove the same, and each node keeps those that it saw
   first (docs/consensus.md); and ``check`` of these rows, the checksum over it.
 * How the search index is cut into pages (SQLite's FTS5): of it the words and the rows that have them are compared.
-* ``since``, the block by which a row became what it is, and the checksum over it: a node that caught up executed several
-  blocks together, and knows no more than that it was one of these. While it has no states of some heights for that
-  reason, what lower heights are read from (``states``, the tables named ``_old``, and old rows' words) is left out.
+* ``since``, the block by which a row became what it is, and the checksum over it: a node that caught up executed blocks
+  together, and knows no more than that it was one of these. While it has no states of some heights for that reason,
+  what lower heights are read from (``states``, the tables named ``_old``, and old rows' words) is left out.
 """
 
 from __future__ import annotations

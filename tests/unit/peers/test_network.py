@@ -15,11 +15,13 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, decode_operation, sign_operation
 from cloudnode.ledger.reading import Outcome
 from cloudnode.node.ledger import LedgerConfig
+from cloudnode.peers import download
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.serving import Serving
 from cloudnode.store.audit.worker import Portion
+from cloudnode.store.states import PASSED
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.signing import sign_otherwise
 from tests.unit.store.network import make_key
@@ -50,6 +52,23 @@ class FollowingTests(SynchronousTestCase):
         follower = self.network.add(self.validator.host)
         self.network.advance(2)
         self.check_same(follower)
+        self.fill(7)
+        self.check_same(follower)
+
+    def test_far_behind(self) -> None:
+        """Who is far behind executes old blocks together, and has the states of the newest heights nevertheless."""
+        self.patch(download, "STATES_WANTED", 4)
+        self.fill(100)
+        follower = self.network.add(self.validator.host)
+        self.network.advance(2)
+        self.check_same(follower)
+        head = follower.ledger.head.height
+        states = follower.store._read.execute("SELECT height, root FROM states ORDER BY height").fetchall()
+        self.assertEqual([height for height, _ in states], list(range(head + 1)))
+        passed = [height for height, root in states if root == PASSED]
+        self.assertGreater(len(passed), 5)
+        self.assertLess(max(passed), head - 4)
+        self.assertEqual(follower.ledger.provable_height(), head - 1)
         self.fill(7)
         self.check_same(follower)
 
