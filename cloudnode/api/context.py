@@ -143,11 +143,6 @@ def check_offered(method: Method[Any], context: RequestContext) -> None:
         raise ApiError("signature_not_offered")
 
 
-def _provable_height(ledger: Ledger) -> int:
-    # Before the first block there is nothing that could be proved, and 0 is not "reached" by any min_height above it.
-    return ledger.provable_height() if ledger.head.height else 0
-
-
 def wait_for_height(scope: Scope, height: int, provable: bool) -> Deferred[None] | None:
     """Wait until a height is reached, or until its root is provable.
 
@@ -156,7 +151,7 @@ def wait_for_height(scope: Scope, height: int, provable: bool) -> Deferred[None]
     ledger = scope.served.ledger
 
     def is_reached() -> bool:
-        return (_provable_height(ledger) if provable else ledger.head.height) >= height
+        return (ledger.newest_provable if provable else ledger.head.height) >= height
 
     if is_reached():
         return None

@@ -330,6 +330,11 @@ class Ledger:
             raise LedgerError("not_provable")
         return height
 
+    @property
+    def newest_provable(self) -> int:
+        """:meth:`provable_height`, and 0 if there is none: which no ``min_height`` above it takes for reached."""
+        return self._store.provable_height or 0
+
     def proving_block(self, height: int) -> Block:
         """The first final block whose header carries the state root of a height.
 

@@ -1227,7 +1227,7 @@ export interface Sync {
   role: "follower" | "validator";
   /** Of the newest block that it has. */
   height: number;
-  /** The newest height that proofs can be given for. */
+  /** The newest height that proofs can be given for, or 0. */
   provable_height: number;
   /** The greatest height that this node knows to be final. */
   target: number;

@@ -87,7 +87,7 @@ class Sync(Struct, frozen=True):
         Literal["validator", "follower"], Meta(description="Whether it makes blocks or follows those who do.")
     ]
     height: int
-    provable_height: Annotated[int, Meta(description="The newest height that proofs can be given for.")]
+    provable_height: Annotated[int, Meta(description="The newest height that proofs can be given for, or 0.")]
     target: Annotated[int, Meta(description="The greatest height that this node knows to be final.")]
     operations_second: Annotated[float, Meta(description="Operations written a second, lately.")]
     seconds_left: Annotated[float | None, Meta(description="Until the target is reached; null if that can't be said.")]
@@ -246,17 +246,13 @@ def _count_operations(ledger: Ledger) -> int:
     return 0 if block is None else len(block.operation_ids)
 
 
-def _provable_height(call: Call) -> int:
-    return call.served.ledger.provable_height() if call.served.ledger.head.height else 0
-
-
 def _sync(call: Call) -> Sync:
     ledger, facts = call.served.ledger, call.served.facts.sync()
     return Sync(
         state=ledger.state,
         role=ledger.role,
         height=ledger.head.height,
-        provable_height=_provable_height(call),
+        provable_height=ledger.newest_provable,
         target=max(facts.target, ledger.head.height),
         operations_second=facts.operations_second,
         seconds_left=facts.seconds_left,

@@ -136,6 +136,7 @@ class LoadingTests(SynchronousTestCase):
         self.load(loader, 100)
         self.finish(loader)
         made = self.check()
+        self.assertIsNone(made.provable_height, "no header here carries the state that was loaded")
         random = Random(7)
         for _ in range(5):
             operations = [random_operation(self.network, random) for _ in range(40)]
@@ -144,6 +145,7 @@ class LoadingTests(SynchronousTestCase):
                 for _ in store.write_in_steps([(block, operations)]):
                     pass
             self.assertEqual(made.head, self.network.store.head)
+            self.assertEqual(made.provable_height, made.head.height - 1)
         both = [self.network.store.reading(), made.reading()]
         questions: tuple[Callable[[SqliteReading], list[Any]], ...] = (
             lambda reading: reading.search("common", limit=100),
