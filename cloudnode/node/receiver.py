@@ -1,7 +1,7 @@
 """The process that reads operations and verifies their signatures for a node that catches up.
 
 Run as ``python -m cloudnode.node.receiver`` by :mod:`cloudnode.node.receiving`, which says why. Both ways go frames,
-each behind its length in four bytes: first the genesis, then a height with operations, again and again, and for each of
+each behind its length in four bytes: first the genesis, then operations, again and again, and for each of
 those an answer, in the order in which they were asked. The process ends when its input does, so it outlives nobody.
 """
 
@@ -22,11 +22,6 @@ from cloudnode.formats.received import Received, SignedBody, receive_operations
 _LENGTH_SIZE = 4
 
 
-class _Asked(msgspec.Struct, array_like=True, gc=False):
-    height: int
-    signed: Sequence[SignedBody]
-
-
 class _Told(msgspec.Struct, array_like=True, gc=False):
     """:ivar wrong: Code and message in the place of each operation that is None."""
 
@@ -35,13 +30,13 @@ class _Told(msgspec.Struct, array_like=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_asked = msgspec.msgpack.Decoder(_Asked).decode
+_decode_asked = msgspec.msgpack.Decoder(list[SignedBody]).decode
 _decode_told = msgspec.msgpack.Decoder(_Told).decode
 
 
-def encode_question(signed: Sequence[SignedBody], height: int) -> bytes:
+def encode_question(signed: Sequence[SignedBody]) -> bytes:
     """What :func:`cloudnode.formats.received.receive_operations` is to be called with."""
-    return _encode(_Asked(height, signed))
+    return _encode(signed)
 
 
 def decode_answer(answer: bytes) -> list[Received]:
@@ -72,8 +67,7 @@ def read_frame(file: IO[bytes]) -> bytes | None:
 
 
 def _answer(question: bytes, genesis: Genesis) -> bytes:
-    asked = _decode_asked(question)
-    received = receive_operations(asked.signed, genesis, asked.height)
+    received = receive_operations(_decode_asked(question), genesis)
     return _encode(
         _Told(
             [each if isinstance(each, Operation) else None for each in received],

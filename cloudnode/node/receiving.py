@@ -27,7 +27,7 @@ from cloudnode.store.childprocess import start_module
 class OperationReceiver(Protocol):
     """Reads operations and verifies their signatures; for threads, several of them at a time."""
 
-    def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
+    def receive(self, signed: Sequence[SignedBody]) -> list[Received]:
         """See :func:`cloudnode.formats.received.receive_operations`."""
 
     def rest(self) -> None:
@@ -40,9 +40,9 @@ class ReceivingHere:
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
 
-    def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
+    def receive(self, signed: Sequence[SignedBody]) -> list[Received]:
         """See :class:`OperationReceiver`."""
-        return receive_operations(signed, self._genesis, height)
+        return receive_operations(signed, self._genesis)
 
     def rest(self) -> None:
         """Nothing is held."""
@@ -60,16 +60,16 @@ class ReceivingProcess:
         self._starting = Lock()
         self._has_failed = False
 
-    def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
+    def receive(self, signed: Sequence[SignedBody]) -> list[Received]:
         """See :class:`OperationReceiver`."""
         child = None
         try:
             child = self._started()
             if child is not None:
-                return child.receive(signed, height)
+                return child.receive(signed)
         except (OSError, msgspec.MsgspecError) as error:
             self._give_up(child, error)
-        return self._here.receive(signed, height)
+        return self._here.receive(signed)
 
     def _started(self) -> _Child | None:
         with self._starting:
@@ -118,9 +118,9 @@ class _Child:
             self.end()
             raise
 
-    def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
+    def receive(self, signed: Sequence[SignedBody]) -> list[Received]:
         """:raises OSError: The process is gone. :raises msgspec.MsgspecError: What it says makes no sense."""
-        question = encode_question(signed, height)
+        question = encode_question(signed)
         try:
             return decode_answer(self._ask(question))
         except BaseException:

@@ -3,7 +3,7 @@ epoch's validators made it final, and that the operations are those that it name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
 import attrs
@@ -13,7 +13,7 @@ from cloudnode.formats.block import Header, check_contents, signatures_hash
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.finality import Finality
-from cloudnode.formats.operation import Operation
+from cloudnode.formats.operation import Operation, check_window
 from cloudnode.formats.received import Received, SignedBody
 from cloudnode.ledger.reading import Block
 from cloudnode.peers.faults import PeerFault
@@ -143,23 +143,40 @@ class CheckedOperations:
     broken: str | None = None
 
 
-Receive = Callable[[Sequence[SignedBody], int], list[Received]]
-"""Reads operations and verifies their signatures, given the height of their block."""
+@attrs.frozen
+class Unchecked:
+    """A final block whose operations are to be checked.
 
-
-def check_operations(
-    block: Block, header: Header, held: Sequence[Operation | SentOperation], receive: Receive, epoch: Epoch
-) -> CheckedOperations:
-    """Read the operations of a block, verify their signatures, and that the block appoints whom they appoint.
-
-    :param epoch: The block's. :param held: One for each id, in order; an :class:`Operation` was checked before.
+    :ivar epoch: The block's. :ivar held: One for each id, in order; an :class:`Operation` was checked before.
     """
+
+    block: Block
+    header: Header
+    epoch: Epoch
+    held: Sequence[Operation | SentOperation]
+
+
+Receive = Callable[[Sequence[SignedBody]], list[Received]]
+"""Reads operations and verifies their signatures."""
+
+
+def check_operations(blocks: Sequence[Unchecked], receive: Receive) -> list[CheckedOperations]:
+    """Read the operations of blocks, verify their signatures and that they may stand in these blocks, and that each
+    block appoints whom its operations appoint."""
+    sent = [
+        (each.body, each.signature) for block in blocks for each in block.held if not isinstance(each, Operation)
+    ]
+    received = iter(receive(sent) if sent else ())
+    return [_check_block(each, received) for each in blocks]
+
+
+def _check_block(unchecked: Unchecked, received: Iterator[Received]) -> CheckedOperations:
+    """:param received: What the next operations that were sent turned out to be."""
+    block, header = unchecked.block, unchecked.header
     faults: dict[int, PeerFault] = {}
     operations: list[Operation] = []
-    sent = [(each.body, each.signature) for each in held if not isinstance(each, Operation)]
-    received = iter(receive(sent, header.height) if sent else ())
-    for index, each in enumerate(held):
-        read = each if isinstance(each, Operation) else next(received)
+    for index, each in enumerate(unchecked.held):
+        read = each if isinstance(each, Operation) else _judge(next(received), header.height)
         if isinstance(read, Operation):
             operations.append(read)
         elif read.code == "signature_invalid":
@@ -173,7 +190,17 @@ def check_operations(
     broken = None
     if signed_so:
         try:
-            check_block_appoints(header, block.validators, operations, epoch)
+            check_block_appoints(header, block.validators, operations, unchecked.epoch)
         except LedgerError as error:
             broken = f"the validators made block {header.height} final, against the rules: {error}"
     return CheckedOperations(operations, faults, signed_so, broken)
+
+
+def _judge(received: Received, height: int) -> Received:
+    """The same, or why it may not stand in a block of this height."""
+    if isinstance(received, Operation):
+        try:
+            check_window(received, height)
+        except LedgerError as error:
+            return error.with_traceback(None)
+    return received

@@ -10,7 +10,7 @@ from cloudnode.ledger.reading import Block
 from cloudnode.node.receiving import ReceivingHere
 from cloudnode.node.threads import RunInThread
 from cloudnode.peers.asking import Asker
-from cloudnode.peers.blockcheck import check_body, check_operations
+from cloudnode.peers.blockcheck import Unchecked, check_body, check_operations
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.messages import GetOperations, Operations, SentOperation, Span
 
@@ -39,7 +39,8 @@ async def fetch_operations(
             for sent, operation_id in zip(answer.operations, wanted, strict=False):
                 check_body(sent, operation_id)
             held += answer.operations
-        checked = await run_in_thread(check_operations, block, header, held, ReceivingHere(genesis).receive, epoch)
+        unchecked = Unchecked(block, header, epoch, held)
+        [checked] = await run_in_thread(check_operations, [unchecked], ReceivingHere(genesis).receive)
         for fault in checked.faults.values():
             raise fault
         if not checked.signed_so:

@@ -38,6 +38,7 @@ from cloudnode.peers.blockcheck import (
     CheckedOperations,
     RulesBroken,
     Tip,
+    Unchecked,
     check_body,
     check_chain,
     check_following,
@@ -60,6 +61,9 @@ BLOCKS_ASKED = 200
 BLOCKS_AHEAD = 600
 WRITING_AHEAD = 16
 CHECKS_AT_ONCE = 2
+CHECKING_AHEAD = 128
+"""So many of the next blocks may be checked, as many at once as have so many operations:"""
+OPERATIONS_CHECKED = 400
 QUESTIONS_OF_A_PEER = 2
 UNABLE_SECONDS = 10.0
 
@@ -363,23 +367,42 @@ class Download:
     # Checks and the follower
 
     def _check(self) -> None:
-        for wanted in self._wanted[: WRITING_AHEAD * 4]:
-            if self._checks == CHECKS_AT_ONCE:
-                return
-            if wanted.checked or not wanted.is_whole:
-                continue
-            wanted.checked = True
-            held = [each for each in wanted.held if each is not None]
-            what = (wanted.block, wanted.header, held, self._choose_receiver().receive, wanted.epoch)
-            if not wanted.block.validators and all(isinstance(each, Operation) for each in held):
-                self._checked(check_operations(*what), wanted)  # no signature is to be verified
-                continue
+        while self._checks < CHECKS_AT_ONCE and (together := self._take_unchecked()):
             self._checks += 1
-            checking = self._run_in_thread(check_operations, *what)
-            checking.addCallback(self._checked, wanted)
-            checking.addErrback(self._check_failed, wanted)
+            unchecked = [self._begin_check(wanted) for wanted in together]
+            checking = self._run_in_thread(check_operations, unchecked, self._choose_receiver().receive)
+            checking.addCallback(self._all_checked, together)
+            checking.addErrback(self._check_failed, together)
             checking.addBoth(self._check_done)
         self._hand_on()
+
+    def _take_unchecked(self) -> list[Wanted]:
+        """The next blocks that have all operations, as many as make it worth while to have a thread check them."""
+        together: list[Wanted] = []
+        operations = 0
+        for wanted in self._wanted[:CHECKING_AHEAD]:
+            if wanted.checked or not wanted.is_whole:
+                continue
+            if not wanted.block.validators and all(isinstance(each, Operation) for each in wanted.held):
+                # No signature is to be verified.
+                [checked] = check_operations([self._begin_check(wanted)], self._receiving_here.receive)
+                self._checked(checked, wanted)
+                continue
+            together.append(wanted)
+            operations += len(wanted.held)
+            if operations >= OPERATIONS_CHECKED:
+                break
+        return together
+
+    @staticmethod
+    def _begin_check(wanted: Wanted) -> Unchecked:
+        wanted.checked = True
+        held = [each for each in wanted.held if each is not None]
+        return Unchecked(wanted.block, wanted.header, wanted.epoch, held)
+
+    def _all_checked(self, checked: Sequence[CheckedOperations], together: Sequence[Wanted]) -> None:
+        for each, wanted in zip(checked, together, strict=True):
+            self._checked(each, wanted)
 
     def _choose_receiver(self) -> OperationReceiver:
         """Who reads operations: the one that takes some effort to start, once there is much to do, until it rests."""
@@ -428,9 +451,11 @@ class Download:
             wanted.forget()
         wanted.is_undivided = True
 
-    def _check_failed(self, failure: Failure, wanted: Wanted) -> None:
-        self._log.failure("Block {height} could not be checked", failure, height=wanted.block.height)
-        wanted.checked = False
+    def _check_failed(self, failure: Failure, together: Sequence[Wanted]) -> None:
+        heights = f"{together[0].block.height} to {together[-1].block.height}"
+        self._log.failure("Blocks {heights} could not be checked", failure, heights=heights)
+        for wanted in together:
+            wanted.checked = wanted.ready is not None
 
     def _check_done(self, _: object) -> None:
         self._checks -= 1

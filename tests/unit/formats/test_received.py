@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.errors import LedgerError
-from cloudnode.formats.operation import Operation
 from cloudnode.formats.received import receive_operations
 from tests.unit.store.network import SmallNetwork
 
@@ -17,8 +16,8 @@ class ReceivedTests(SynchronousTestCase):
         author = self.network.accounts[0]
         self.good = [self.network.put(author, "film", f"f{number}") for number in range(3)]
 
-    def receive(self, *signed: tuple[bytes, bytes], height: int = 1) -> list[object]:
-        received = receive_operations(signed, self.network.genesis, height)
+    def receive(self, *signed: tuple[bytes, bytes]) -> list[object]:
+        received = receive_operations(signed, self.network.genesis)
         return [each.code if isinstance(each, LedgerError) else each for each in received]
 
     def test_good(self) -> None:
@@ -37,11 +36,3 @@ class ReceivedTests(SynchronousTestCase):
             (third.body, third.signature),
         )
         self.assertEqual(wrong, ["member_missing", first, "signature_invalid", "json_malformed", third])
-
-    def test_window(self) -> None:
-        """The block's height is what an operation's window is compared with."""
-        signed = [(each.body, each.signature) for each in self.good[:1]]
-        last = self.good[0].expiry
-        self.assertIsInstance(self.receive(*signed, height=last)[0], Operation)
-        self.assertEqual(self.receive(*signed, height=last + 1), ["operation_expired"])
-        self.assertEqual(self.receive(*signed, height=0), ["operation_future"])

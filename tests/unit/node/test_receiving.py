@@ -51,40 +51,40 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_all_kinds(self) -> None:
         """Every kind of operation, and every fault, comes back as a thread would tell it."""
-        self.assertEqual(told(self.process.receive(self.signed, 1)), told(self.here.receive(self.signed, 1)))
-        self.assertEqual(self.process.receive([], 1), [])
+        self.assertEqual(told(self.process.receive(self.signed)), told(self.here.receive(self.signed)))
+        self.assertEqual(self.process.receive([]), [])
 
     def test_several_threads(self) -> None:
         """Each has the answer to its own question."""
         parts = [self.signed[number % 6 :] * 20 for number in range(24)]
         with ThreadPoolExecutor(4) as threads:
-            answers = list(threads.map(lambda part: self.process.receive(part, 1), parts))
+            answers = list(threads.map(lambda part: self.process.receive(part), parts))
         for part, answer in zip(parts, answers, strict=True):
-            self.assertEqual(told(answer), told(self.here.receive(part, 1)))
+            self.assertEqual(told(answer), told(self.here.receive(part)))
 
     def test_rests(self) -> None:
         """The process is gone while there is nothing to do, and another one comes when there is."""
-        self.process.receive(self.signed, 1)
+        self.process.receive(self.signed)
         first = self.pid()
         self.process.rest()
         self.assertRaises(ProcessLookupError, os.kill, first, 0)
-        self.assertEqual(told(self.process.receive(self.signed, 1)), told(self.here.receive(self.signed, 1)))
+        self.assertEqual(told(self.process.receive(self.signed)), told(self.here.receive(self.signed)))
         self.assertNotEqual(self.pid(), first)
 
     def test_killed(self) -> None:
         """A process that is killed costs nothing but time: the work is done here, until there is a rest."""
-        self.process.receive(self.signed, 1)
+        self.process.receive(self.signed)
         os.kill(self.pid(), signal.SIGKILL)
         for _ in range(2):
-            self.assertEqual(told(self.process.receive(self.signed, 1)), told(self.here.receive(self.signed, 1)))
+            self.assertEqual(told(self.process.receive(self.signed)), told(self.here.receive(self.signed)))
         self.assertIsNone(self.process._child)
         self.process.rest()
-        self.process.receive(self.signed, 1)
+        self.process.receive(self.signed)
         self.assertIsNotNone(self.process._child)
 
     def test_unwritten(self) -> None:
         """A question that could not be sent fails those behind it as well: nobody waits for its answer."""
-        self.process.receive(self.signed, 1)
+        self.process.receive(self.signed)
         child = self.process._child
         assert child is not None
         write, failures = receiving.write_frame, [OSError(errno.ENOMEM, "as it happens")]
@@ -95,9 +95,9 @@ class ReceivingTests(SynchronousTestCase):
             write(file, content)
 
         self.patch(receiving, "write_frame", fail_once)
-        self.assertRaises(OSError, child.receive, self.signed, 1)
+        self.assertRaises(OSError, child.receive, self.signed)
         with ThreadPoolExecutor(1) as threads:
-            later = threads.submit(child.receive, self.signed, 1)
+            later = threads.submit(child.receive, self.signed)
             try:
                 self.assertIsInstance(later.exception(timeout=10.0), OSError)
             finally:
@@ -115,7 +115,7 @@ class ReceivingTests(SynchronousTestCase):
         os.chdir(planted)
         for path in ("", os.pathsep.join(("", "/none", ""))):
             self.patch(os, "environ", os.environ | {"PYTHONPATH": path})
-            self.process.receive(self.signed, 1)
+            self.process.receive(self.signed)
             self.process.rest()
         self.assertFalse(Path("was_run").exists())
         self.assertEqual(self.flushLoggedErrors(), [])

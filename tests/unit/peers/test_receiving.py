@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.received import Received, SignedBody
 from cloudnode.node.receiving import ReceivingHere
+from cloudnode.peers import download as download_module
 from cloudnode.peers.blockcheck import check_operations
 from cloudnode.peers.download import CHECKS_AT_ONCE, FEW_WANTED, REST_SECONDS
 from tests.unit.node.nodes import run_at_once
@@ -26,10 +27,10 @@ class Counting(ReceivingHere):
     received = rests = 0
     holds = False
 
-    def receive(self, signed: Sequence[SignedBody], height: int) -> list[Received]:
+    def receive(self, signed: Sequence[SignedBody]) -> list[Received]:
         self.received += len(signed)
         self.holds = True
-        return super().receive(signed, height)
+        return super().receive(signed)
 
     def rest(self) -> None:
         self.rests += self.holds
@@ -91,6 +92,7 @@ class ReceivingTests(SynchronousTestCase):
 
         download = follower.neighbourhood.download
         self.patch(download, "_run_in_thread", run_later)
+        self.patch(download_module, "OPERATIONS_CHECKED", 1)
         follower.start()
         self.network.advance(2)
         download.stop()
