@@ -76,7 +76,7 @@ REST_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0
 """So long what gossip is about to bring is not asked for a second time."""
 
-STATES_WANTED = 64
+STATES_WANTED = 32
 """Of so many of the newest heights a node that comes to them has states, for whoever asks for one of these. Blocks
 below them are executed together with others: who fetches the whole state has none of a lower height either."""
 
