@@ -19,9 +19,10 @@ from cloudnode.reach.punching.values import Candidate, CandidateKind, Endpoint, 
 OPENER_TTL = 2
 """An opener passes this side's own router and ends at the next one, before it can reach the other side's."""
 
-CALLED_SECONDS = 0.02
+CALLED_SECONDS = 0.03
 """Seconds from a call at an endpoint, which opens this side's NAT as a probe does, to the first probe that goes there.
-The probes and their answers are not to hold up the call and its answer, on either side."""
+The probes and their answers are not to hold up the call and its answer, on either side; and once that has come, none is
+needed."""
 
 REFLEXIVE_MAX = 8
 """So many endpoints that were not told are taken from probes."""
@@ -64,6 +65,7 @@ class Probe:
 class _Way:
     candidate: Candidate
     due: list[tuple[float, int | None]]
+    is_called: bool = False
     sent: int = 0
     heard: bool = False
     answered: bool = False
@@ -82,7 +84,8 @@ class Probing:
         self._reflexive = 0
         self.sent = 0
         for place, each in enumerate(candidates):
-            self._add(each, now + CALLED_SECONDS if place < called else now)
+            is_called = place < called
+            self._add(each, now + CALLED_SECONDS if is_called else now).is_called = is_called
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -106,8 +109,8 @@ class Probing:
     def heard(self, endpoint: Endpoint, now: float) -> bool:
         """A probe of the other side came, with the right integrity.
 
-        :returns: Whether that is the first one from there. It is probed at once: what was sent before this side's
-            packets could get in is lost.
+        :returns: Whether that is the first one from there. It is probed at once, unless it was called: what was sent
+            before this side's packets could get in is lost.
         """
         way = self._ways.get(endpoint)
         if way is None:
@@ -118,7 +121,7 @@ class Probing:
         if way.heard:
             return False
         way.heard = True
-        if not way.answered and (not way.due or way.due[0][0] > now or way.due[0][1] is not None):
+        if not (way.answered or way.is_called) and (not way.due or way.due[0][0] > now or way.due[0][1] is not None):
             way.due.insert(0, (now, None))
         return True
 

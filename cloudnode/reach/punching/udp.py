@@ -25,7 +25,7 @@ from cloudnode.reach.punching.values import Candidate, CandidateKind, Endpoint, 
 from cloudnode.transports.quic.listener import QuicSocket
 
 GRACE = 0.03
-"""Seconds from a probe's answer to a call anew: the answer to the one before takes longer to make than a probe's."""
+"""Seconds from when a probe's answer is there, or could be, to a call anew: that to a call takes longer to make."""
 
 PREPARED_AFTER = 0.006
 """Seconds from the request to the preparations for the first call: once the coordinator was asked, and asked again."""
@@ -84,8 +84,7 @@ class UdpAttempt(Attempt):
             return
         called = order.candidates[:CALLED_AT_ONCE] if order.strategy is Strategy.DIRECT else ()
         probing = Probing(order.strategy, order.candidates, self._reactor.seconds(), len(called))
-        events = ProbeEvents(self._came, self._came)
-        self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
+        self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, self._make_events())
         if order.strategy is Strategy.SPREAD:
             self._sprayer = Sprayer(
                 self._reactor, self._port, order.candidates[-1].endpoint, self._username, self._key,
@@ -94,12 +93,24 @@ class UdpAttempt(Attempt):
         for candidate in called:
             self._begin_call(candidate.endpoint)
 
-    def _came(self, endpoint: Endpoint) -> None:
-        """A first probe, or answer, came from there: what is called there can arrive now."""
+    def _make_events(self) -> ProbeEvents:
+        began = self._reactor.seconds()
+
+        def heard(endpoint: Endpoint) -> None:
+            # The other side was told when this one was: an answer to the call needs as long again as this probe did.
+            self._came(endpoint, self._reactor.seconds() - began)
+
+        return ProbeEvents(heard, self._came)
+
+    def _came(self, endpoint: Endpoint, on_its_way: float = 0.0) -> None:
+        """A first probe, or answer, came from there: what is called there can arrive now.
+
+        :param on_its_way: Seconds that the answer to an earlier call may need yet.
+        """
         if endpoint not in self._newest:
             self._begin_call(endpoint)
         elif not self._is_over:
-            self._later.append(self._reactor.callLater(GRACE, self._begin_call, endpoint))
+            self._later.append(self._reactor.callLater(GRACE + on_its_way, self._begin_call, endpoint))
 
     def _socket_hit(self, handle: sockets.socket, endpoint: Endpoint) -> None:
         """One of many sockets was hit: go on with it alone."""
@@ -112,8 +123,7 @@ class UdpAttempt(Attempt):
         self._port = PunchPort(self._reactor, self._socket)
         self._call_from = None
         probing = Probing(Strategy.DIRECT, [Candidate(endpoint, "observed")], self._reactor.seconds())
-        events = ProbeEvents(self._came, self._came)
-        self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, events)
+        self._run = ProbeRun(self._reactor, self._port, probing, self._username, self._key, self._make_events())
         self._begin_call(endpoint)
 
     def _begin_call(self, endpoint: Endpoint) -> None:

@@ -152,13 +152,14 @@ class BoundTests(SynchronousTestCase):
         self.assertEqual(len(probing.take_due(100.0)), 3)
 
     def test_called(self) -> None:
-        """What is called is probed later, or when a probe comes from there; the rest is probed at once."""
+        """What is called is probed later, even if a probe comes from there; the rest is probed at once."""
         others = [("203.0.113.9", port) for port in (1, 2)]
         candidates = [Candidate(each, "private") for each in (SERVER, *others)]
         probing = Probing(Strategy.DIRECT, candidates, 1.0, called=2)
         self.assertEqual([probe.to for probe in probing.take_due(1.0)], [others[1]])
         self.assertTrue(probing.heard(others[0], 1.001))
-        self.assertEqual([probe.to for probe in probing.take_due(1.001)], [others[0]])
+        self.assertTrue(probing.heard(others[1], 1.001))
+        self.assertEqual([probe.to for probe in probing.take_due(1.001)], [others[1]])
         self.assertEqual([probe.to for probe in probing.take_due(1.0 + CALLED_SECONDS)], [SERVER, *others])
         rest = [probe.to for probe in probing.take_due(100.0)]
         self.assertEqual([1 + rest.count(SERVER), 2 + rest.count(others[1])], [len(PROBES)] * 2)

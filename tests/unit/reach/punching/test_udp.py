@@ -15,7 +15,7 @@ from cloudnode.reach.punching.port import Observing, PunchPort
 from cloudnode.reach.punching.probing import CALLED_SECONDS
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Tracer
-from cloudnode.reach.punching.udp import PREPARED_AFTER, UdpAttempt
+from cloudnode.reach.punching.udp import GRACE, PREPARED_AFTER, UdpAttempt
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
 from cloudnode.stun.message import Kind, Message
 from cloudnode.transports.quic.listener import QuicSocket
@@ -141,28 +141,33 @@ class AttemptTests(UdpTestCase):
             self.stopped(attempt)
 
     def test_calls_before_probes(self) -> None:
-        """What is called at once gets its first probe some time later, or when one of the other side's has come."""
+        """What is called at once gets its first probe some time later."""
         probed: list[float] = []
         self.network.spy = lambda datagram, source, to: (
             probed.append(self.network.clock.seconds() - self.began)
             if source[0] == REQUESTER and to == TARGET and datagram[:2] == b"\x00\x01"
             else None
         )
-        for is_heard, first in ((False, CALLED_SECONDS), (True, self.network.weather.delay)):
-            probed.clear()
-            if not is_heard:
-                self.socket.demultiplexer.transport.write = lambda datagram, addr=None: None
-            self.began = self.network.clock.seconds()
-            attempt = self.attempt()
-            self.assertEqual(len(self.calls), 1)
-            self.network.advance(0.1, 0.00025)
-            self.assertAlmostEqual(probed[0], first, places=6)
-            if not is_heard:
-                del self.socket.demultiplexer.transport.write
-            self.calls.clear()
-            attempt.done.cancel()
-            self.failureResultOf(attempt.done, CancelledError)
-            self.stopped(attempt)
+        attempt = self.attempt()
+        self.assertEqual(len(self.calls), 1)
+        self.network.advance(0.1, 0.00025)
+        self.assertAlmostEqual(probed[0], CALLED_SECONDS, places=6)
+        attempt.done.cancel()
+        self.failureResultOf(attempt.done, CancelledError)
+        self.stopped(attempt)
+
+    def test_far_away(self) -> None:
+        """A call is not made anew before its answer can have come, which is as long after a probe as that took."""
+        self.network.weather.delay = 0.2
+        attempt = self.attempt()
+        self.network.advance(0.4 + GRACE - 0.01, 0.005)
+        self.assertEqual(len(self.calls), 1)
+        self.network.advance(0.02, 0.005)
+        self.assertEqual(len(self.calls), 2)
+        attempt.done.cancel()
+        self.failureResultOf(attempt.done, CancelledError)
+        self.network.advance(0.4)
+        self.stopped(attempt)
 
     def test_called_anew(self) -> None:
         """A call that went out too early is followed by another one when a probe has come, unless it was answered."""
