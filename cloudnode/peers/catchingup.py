@@ -33,8 +33,8 @@ SyncSetting = Literal["auto", "replay", "state"]
 
 ROWS_SECOND = 30_000.0
 """Of a state that is fetched, about; and so many of the log's:"""
-OPERATIONS_SECOND = 4_000.0
-BLOCKS_SECOND = 250.0
+OPERATIONS_SECOND = 4_500.0
+BLOCKS_SECOND = 1_000.0
 
 WORTH_SECONDS = 60.0
 """The state is fetched if that is so much sooner than replay."""
