@@ -98,10 +98,10 @@ class BlockWriting:
         self.trouble = None
         self.retry_at = 0.0
         following = iter(results)
+        # Without a pause, for the head is at the last one: nobody is to see it before what is told of those below it.
         for block, operations in run:
             block_root = head.root if block.height == head.height else None
             self.on_final(_final(block, block_root, operations, list(islice(following, len(operations)))))
-            yield
 
     def _failed(self, failure: object) -> None:
         error = getattr(failure, "value", None)
