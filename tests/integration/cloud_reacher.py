@@ -18,6 +18,8 @@ from cloudnode.client.cloud import Cloud
 
 CALL_SECONDS = 30.0
 PAUSE = 0.1
+ITSELF_SECONDS = 20.0
+"""So long a session is waited for to reach nodes that it was told of, without being asked to."""
 
 
 async def reach(reactor: Any, seed: str, *nodes: str) -> None:
@@ -28,8 +30,11 @@ async def reach(reactor: Any, seed: str, *nodes: str) -> None:
     try:
         while not set(places) <= {place.url for place in cloud.places}:
             await deferLater(reactor, PAUSE)
-        await deferLater(reactor, 5.0)
-        by_itself = [place.url for place in cloud.places if place.is_by_key and place.latency is not None]
+        by_itself: set[str] = set()
+        until = reactor.seconds() + ITSELF_SECONDS
+        while not set(places) <= by_itself and reactor.seconds() < until:
+            await deferLater(reactor, PAUSE)
+            by_itself = {place.url for place in cloud.places if place.is_by_key and place.latency is not None}
         for node, place in zip(nodes, places, strict=True):
             cloud.pin(place)
             answer = await cloud.call("getdatahash")
