@@ -161,7 +161,8 @@ def _ask(served: ServedNode, other: OtherNode, height: int | None) -> Deferred[_
 def _common_height(ledger: Ledger, told: Sequence[ToldHash]) -> int:
     own = ledger.provable_height()
     least = max(ledger.lowest_height, own - FAR_BEHIND)
-    return min([own, *(each.newest for each in told if each.newest >= least)])
+    common = ledger.find_provable(min([own, *(each.newest for each in told if each.newest >= least)]))
+    return own if common is None or common < least else common
 
 
 def _yardstick(ledger: Ledger, height: int) -> Yardstick:
@@ -185,7 +186,7 @@ def _judge(served: ServedNode, yardstick: Yardstick, asked: _Asked, ranges_told:
             return _changed(described, state="behind")
         if told.lowest > yardstick.height:
             return _changed(described, state="pruned", reason=f"It answers from height {told.lowest} on.")
-        return _changed(described, reason="It has this height and does not answer at it.")
+        return _changed(described, reason="It does not answer at this height, or passed it by while it caught up.")
     try:
         signed = SignedAnswer(Answer.decode(told.answer), told.signature)
         evidence = weigh(yardstick, asked.id, signed, told.text)

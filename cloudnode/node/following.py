@@ -31,6 +31,7 @@ BLOCKS_WAITING = 16
 """So many blocks wait at most to be written; and more if they are small, up to one of these limits of a run:"""
 BLOCKS_TOGETHER = 128
 OPERATIONS_TOGETHER = 4_000
+BYTES_TOGETHER = 4 * 1024 * 1024
 
 
 @attrs.frozen
@@ -38,12 +39,18 @@ class CheckedBlock:
     """A final block with its operations in order, all of them checked but for their effects.
 
     :ivar is_old: Whether it is so far below the network's newest height that no state after it is needed.
+    :ivar size: Bytes of its operations.
     """
 
     block: Block
     header: Header
     operations: Sequence[Operation]
     is_old: bool = False
+    size: int = attrs.field(init=False)
+
+    @size.default
+    def _add_sizes(self) -> int:
+        return sum(len(operation.body) for operation in self.operations)
 
 
 class Follower:
@@ -59,6 +66,8 @@ class Follower:
         self._writing.on_idle = self._next
         self._store = store
         self._blocks: deque[CheckedBlock] = deque()
+        self._operations = 0
+        self._size = 0
         self._running = False
         self._retry: IDelayedCall | None = None
         self._one_by_one_until = 0
@@ -70,7 +79,8 @@ class Follower:
         waiting = len(self._blocks)
         if waiting < BLOCKS_WAITING:
             return True
-        return waiting < BLOCKS_TOGETHER and sum(len(each.operations) for each in self._blocks) < OPERATIONS_TOGETHER
+        has_room = self._operations < OPERATIONS_TOGETHER and self._size < BYTES_TOGETHER
+        return waiting < BLOCKS_TOGETHER and has_room
 
     @property
     def is_idle(self) -> bool:
@@ -86,6 +96,8 @@ class Follower:
         if block.header.height != before.height + 1 or block.header.parent != before.hash:
             raise ValueError("this block does not follow the one before it")
         self._blocks.append(block)
+        self._operations += len(block.operations)
+        self._size += block.size
         self._next()
 
     def start(self) -> None:
@@ -93,6 +105,7 @@ class Follower:
         self._drop_written()
         if self._blocks and self._blocks[0].header.parent != self._store.head.hash:
             self._blocks.clear()
+            self._operations = self._size = 0
         self._running = True
         self._next()
 
@@ -111,7 +124,9 @@ class Follower:
     def _drop_written(self) -> None:
         # A block stays in the queue until it is on disk, so that a full disk loses none.
         while self._blocks and self._blocks[0].block.height <= self._store.head.height:
-            self._blocks.popleft()
+            block = self._blocks.popleft()
+            self._operations -= len(block.operations)
+            self._size -= block.size
 
     def _next(self) -> None:
         self._drop_written()
@@ -132,11 +147,12 @@ class Follower:
     def _choose_run(self) -> tuple[list[CheckedBlock], bytes | None]:
         """The next block, or as many of the next ones as may be executed together, with the root that they lead to."""
         roots = {each.header.root_height: each.header.root for each in self._blocks}
-        length, operations = 1, 0
+        length, operations, size = 1, 0, 0
         for count, each in enumerate(self._blocks, 1):
             operations += len(each.operations)
+            size += each.size
             is_mergeable = each.is_old and not each.header.ends_epoch and each.block.height > self._one_by_one_until
-            if not is_mergeable or operations > OPERATIONS_TOGETHER:
+            if not is_mergeable or operations > OPERATIONS_TOGETHER or size > BYTES_TOGETHER:
                 break
             if each.block.height in roots:
                 length = count

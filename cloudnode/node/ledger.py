@@ -206,7 +206,7 @@ class Ledger:
             if outcome is not None:
                 self._pool.remove((operation_id,))
                 self._tell_outcome(outcome)
-        self._head_moved()
+        self._reached(self.head.height)
         self._serve()
         self._audit.start(lambda: self.head.height)
 
@@ -329,6 +329,10 @@ class Ledger:
         if height is None:
             raise LedgerError("not_provable")
         return height
+
+    def find_provable(self, most: int) -> int | None:
+        """The newest height, up to one, that is kept and whose state root is in a header; None if there is none."""
+        return self._store.find_provable(most)
 
     @property
     def newest_provable(self) -> int:
@@ -528,7 +532,7 @@ class Ledger:
         if self._waiting:
             for logged in final.operations:
                 self._tell_outcome(Outcome(logged.id, logged.cursor, logged.result))
-        self._head_moved()
+        self._reached(final.block.height)
         for operation_id in over:
             for done in self._waiting.pop(operation_id, ()):
                 done.errback(LedgerError("appoint_epoch"))
@@ -544,9 +548,12 @@ class Ledger:
         for done in self._waiting.pop(outcome.id, ()):
             done.callback(outcome)
 
-    def _head_moved(self) -> None:
-        """Give up what expired, and tell those who wait for a height."""
-        height = self.head.height
+    def _reached(self, height: int) -> None:
+        """Give up what no block above a height can hold, and tell those who wait for one up to it.
+
+        :param height: Of the block that was told of last, which is below the head while a run is told of: what is not
+            in this block may be in one of those that are told of next.
+        """
         for operation_id in self._pool.drop_expired(height + 1):
             for done in self._waiting.pop(operation_id, ()):
                 done.errback(LedgerError("operation_expired"))

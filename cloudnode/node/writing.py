@@ -101,7 +101,12 @@ class BlockWriting:
         # Without a pause, for the head is at the last one: nobody is to see it before what is told of those below it.
         for block, operations in run:
             block_root = head.root if block.height == head.height else None
-            self.on_final(_final(block, block_root, operations, list(islice(following, len(operations)))))
+            final = _final(block, block_root, operations, list(islice(following, len(operations))))
+            try:
+                self.on_final(final)
+            except Exception:
+                # It is on disk all the same, and so are those behind it.
+                self._log.failure("Block {height} could not be told of", height=block.height)
 
     def _failed(self, failure: object) -> None:
         error = getattr(failure, "value", None)

@@ -166,8 +166,11 @@ def check_operations(blocks: Sequence[Unchecked], receive: Receive) -> list[Chec
     sent = [
         (each.body, each.signature) for block in blocks for each in block.held if not isinstance(each, Operation)
     ]
-    received = iter(receive(sent) if sent else ())
-    return [_check_block(each, received) for each in blocks]
+    received = receive(sent) if sent else []
+    if len(received) != len(sent):
+        raise ValueError(f"{len(sent)} operations were to be read, and there are answers for {len(received)}")
+    answers = iter(received)
+    return [_check_block(each, answers) for each in blocks]
 
 
 def _check_block(unchecked: Unchecked, received: Iterator[Received]) -> CheckedOperations:

@@ -34,6 +34,7 @@ from cloudnode.node.following import CheckedBlock
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.receiving import OperationReceiver, ReceivingHere
 from cloudnode.node.threads import RunInThread
+from cloudnode.node.validating import UNEXECUTED_MOST
 from cloudnode.peers.blockcheck import (
     CheckedOperations,
     RulesBroken,
@@ -64,6 +65,9 @@ CHECKS_AT_ONCE = 2
 CHECKING_AHEAD = 128
 """So many of the next blocks may be checked, as many at once as have so many operations:"""
 OPERATIONS_CHECKED = 400
+BYTES_CHECKED = 4 * 1024 * 1024
+CHECK_AGAIN_SECONDS = 1.0
+"""So long after a check that came to no result the next one begins."""
 QUESTIONS_OF_A_PEER = 2
 UNABLE_SECONDS = 10.0
 
@@ -123,6 +127,7 @@ class Download:
         self._beginning = 0
         self._is_fetching = False
         self._checks = 0
+        self._check_again = 0.0
         self._receiving_here = ReceivingHere(ledger.genesis)
         self._receiver = receiver or self._receiving_here
         self._resting: IDelayedCall | None = None
@@ -162,6 +167,12 @@ class Download:
     def _is_led(self) -> bool:
         """Whether consensus says what is final."""
         return self._validator is not None and self._validator.is_voting
+
+    @property
+    def _states_wanted(self) -> int:
+        """Who votes may be asked for the root of any height that a proposer may have executed last."""
+        is_validator = self._validator is not None and self._validator.is_validator
+        return UNEXECUTED_MOST if is_validator else STATES_WANTED
 
     def _take_final(self, block: Block, header: Header) -> None:
         """Consensus made a block final."""
@@ -367,6 +378,8 @@ class Download:
     # Checks and the follower
 
     def _check(self) -> None:
+        if self._clock.seconds() < self._check_again:
+            return
         while self._checks < CHECKS_AT_ONCE and (together := self._take_unchecked()):
             self._checks += 1
             unchecked = [self._begin_check(wanted) for wanted in together]
@@ -379,7 +392,7 @@ class Download:
     def _take_unchecked(self) -> list[Wanted]:
         """The next blocks that have all operations, as many as make it worth while to have a thread check them."""
         together: list[Wanted] = []
-        operations = 0
+        operations = size = 0
         for wanted in self._wanted[:CHECKING_AHEAD]:
             if wanted.checked or not wanted.is_whole:
                 continue
@@ -390,7 +403,8 @@ class Download:
                 continue
             together.append(wanted)
             operations += len(wanted.held)
-            if operations >= OPERATIONS_CHECKED:
+            size += wanted.size
+            if operations >= OPERATIONS_CHECKED or size >= BYTES_CHECKED:
                 break
         return together
 
@@ -456,6 +470,7 @@ class Download:
         self._log.failure("Blocks {heights} could not be checked", failure, heights=heights)
         for wanted in together:
             wanted.checked = wanted.ready is not None
+        self._check_again = self._clock.seconds() + CHECK_AGAIN_SECONDS
 
     def _check_done(self, _: object) -> None:
         self._checks -= 1
@@ -468,7 +483,7 @@ class Download:
             wanted = self._wanted.pop(0)
             assert wanted.ready is not None
             self._handed = wanted.block.height
-            is_old = self.target - wanted.block.height > STATES_WANTED and not self._is_led
+            is_old = self.target - wanted.block.height > self._states_wanted and not self._is_led
             self._follower.add(CheckedBlock(wanted.block, wanted.header, wanted.ready, is_old))
 
 

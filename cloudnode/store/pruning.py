@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator
 
 from cloudnode.ledger.positions import end_of
 from cloudnode.store.state import first_window_key
@@ -10,6 +11,9 @@ from cloudnode.store.texts import record_text
 
 HEIGHTS_KEPT = 1000
 """How many heights below the head can be read."""
+
+HEIGHTS_AT_ONCE = 8
+"""So many heights at most are given up in one step where a run of blocks gives up many."""
 
 BLOCKS_AT_ONCE = 100
 OPERATIONS_AT_ONCE = 4_000
@@ -23,9 +27,18 @@ def lowest_height(head: int) -> int:
     return max(0, head - HEIGHTS_KEPT)
 
 
-def prune(connection: sqlite3.Connection, head: int) -> None:
-    """Remove what is not needed to read the heights from :func:`lowest_height` on."""
-    lowest = lowest_height(head)
+def prune(connection: sqlite3.Connection, heads: range) -> Generator[None, None, None]:
+    """Remove what is not needed to read the heights from :func:`lowest_height` on, in steps.
+
+    :param heads: The heights of the blocks that are new: each step is that of some of them.
+    """
+    lowest = [lowest_height(head) for head in heads]
+    for last in range(HEIGHTS_AT_ONCE - 1, len(lowest) + HEIGHTS_AT_ONCE - 1, HEIGHTS_AT_ONCE):
+        _prune_below(connection, lowest[min(last, len(lowest) - 1)])
+        yield
+
+
+def _prune_below(connection: sqlite3.Connection, lowest: int) -> None:
     if lowest == 0:
         return
     for table in _OLD_TABLES:
@@ -42,15 +55,17 @@ def prune(connection: sqlite3.Connection, head: int) -> None:
     connection.execute("DELETE FROM window WHERE key < ?", (first_window_key(lowest),))
 
 
-def prune_log(connection: sqlite3.Connection, head: int, keep: int) -> None:
+def prune_log(connection: sqlite3.Connection, head: int, keep: int, written: int = 1) -> None:
     """Remove blocks that are more than ``keep`` heights below the head, the oldest first, with their operations.
 
+    :param written: How many blocks are new.
     :param keep: At least :data:`HEIGHTS_KEPT`: what is said of a height names its block.
     """
     last = None
     operations = 0
     for height, size in connection.execute(
-        "SELECT height, length(ids) FROM blocks WHERE height < ? ORDER BY height LIMIT ?", (head - keep, BLOCKS_AT_ONCE)
+        "SELECT height, length(ids) FROM blocks WHERE height < ? ORDER BY height LIMIT ?",
+        (head - keep, max(BLOCKS_AT_ONCE, 2 * written)),
     ):
         operations += size // 32
         if last is not None and operations > OPERATIONS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""The tables. One SQLite file holds everything that a node knows of its network; one transaction a block.
+"""The tables. One SQLite file holds everything that a node knows of its network; one transaction a block, or a run.
 
 Theory of operation. A *position* is a place in the log as one integer (:mod:`cloudnode.ledger.positions`); it is the
 same on every node, grows with time, and serves as row id: a record's version is known by the position of the operation

@@ -29,6 +29,7 @@ WAL_BYTES_MAX = 64 * 1024 * 1024
 
 A page that many blocks change is moved once: with a shorter log all pages are written twice.
 """
+CHECKPOINT_PATIENCE_MS = 50
 
 
 class SqliteStore:
@@ -106,10 +107,14 @@ class SqliteStore:
         if header is None or load_state(self._read, header.root_height) is not None:
             return None if header is None else header.root_height
         # That of the newest header lies within a run: what can be proven is the state that the run began with.
+        return self.find_provable(header.root_height)
+
+    def find_provable(self, most: int) -> int | None:
+        """The newest height, up to one, that is kept and whose state root is in a header; None if there is none."""
         found = self._read.execute(
-            "SELECT root_height FROM blocks WHERE root_height IN (SELECT height FROM states WHERE root <> ?)"
-            " ORDER BY height DESC LIMIT 1",
-            (PASSED,),
+            "SELECT height FROM states WHERE height <= ? AND root <> ?"
+            " AND EXISTS (SELECT 1 FROM blocks WHERE root_height = states.height) ORDER BY height DESC LIMIT 1",
+            (most, PASSED),
         ).fetchone()
         return None if found is None else int(found[0])
 
@@ -223,11 +228,13 @@ class SqliteStore:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file; for a thread, while no block is written.
 
-        The next block then begins the log anew, for no reader is in it: no read outlives its call.
+        The next block then begins the log anew, if no reader is in it. No read for a caller outlives its call; steps of an
+        audit are waited for a little, and where they take longer the log goes on to grow until the next time.
         """
         connection = connect(self.path)
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_PATIENCE_MS}")
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
         finally:
             connection.close()
             # The file's new time is of our own doing.
@@ -294,6 +301,8 @@ def _open(
     opened.callback(writer.close)
     # What a statement of many rows would have to take back if it failed is kept aside, in a file unless this is said.
     writer.execute("PRAGMA temp_store = MEMORY")
+    # What a log grew to behind a long step of an audit is given back when it begins anew.
+    writer.execute(f"PRAGMA journal_size_limit = {2 * WAL_BYTES_MAX}")
     os.chmod(path, 0o600)
     if is_empty(writer):
         _create(writer, genesis)

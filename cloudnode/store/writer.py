@@ -105,9 +105,9 @@ class BlockWriter:
         yield from self._write_rows(effects)
         state = yield from self._write_tries(effects, before)
         store_passed(self._connection, range(first, last))
-        prune(self._connection, last)
+        yield from prune(self._connection, range(first, last + 1))
         if self._keep_blocks is not None:
-            prune_log(self._connection, last, self._keep_blocks)
+            prune_log(self._connection, last, self._keep_blocks, len(run))
         self._kept.take(executor.heads, scores, totals)
         return state, effects.results
 
@@ -152,12 +152,16 @@ class BlockWriter:
         many = self._connection.executemany
         until = effects.height
         if effects.records:
-            many(
-                f"INSERT INTO records_old SELECT {RECORD_COLUMNS}, ?1, row_check({RECORD_COLUMNS}, ?1)"
-                " FROM records WHERE position = ?2",
-                [(until, old) for old in effects.replaced_records],
-            )
-            many("DELETE FROM records WHERE position = ?", [(old,) for old in effects.replaced_records])
+            replaced = sorted(effects.replaced_records)
+            for start in range(0, len(replaced), _CHUNK):
+                part = replaced[start : start + _CHUNK]
+                many(
+                    f"INSERT INTO records_old SELECT {RECORD_COLUMNS}, ?1, row_check({RECORD_COLUMNS}, ?1)"
+                    " FROM records WHERE position = ?2",
+                    [(until, old) for old in part],
+                )
+                many("DELETE FROM records WHERE position = ?", [(old,) for old in part])
+                yield
             rows = list(effects.records.values())
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows[start : start + _CHUNK]

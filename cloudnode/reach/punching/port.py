@@ -94,9 +94,16 @@ class PunchPort:
     def _received(self, datagram: bytes, source: Endpoint) -> None:
         if self.socket.is_turn_due:
             # What came just before may be the handshake for which all the probes are: it is answered first.
-            self._clock.callLater(0.0, self._received_now, datagram, source)
+            self._clock.callLater(0.0, self._received_late, datagram, source)
         else:
             self._received_now(datagram, source)
+
+    def _received_late(self, datagram: bytes, source: Endpoint) -> None:
+        try:
+            self._received_now(datagram, source)
+        except Exception:
+            # As the socket does with what it hands on itself.
+            self._log.failure("A datagram from {source} could not be dealt with", source=source)
 
     def _received_now(self, datagram: bytes, source: Endpoint) -> None:
         if not self._take(datagram, source) and self._before is not None:

@@ -24,6 +24,9 @@ from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Candidate, CandidateKind, Endpoint, Mapping, Strategy
 from cloudnode.transports.quic.listener import QuicSocket
 
+WAITED_SHARE = 1 / 3
+"""So much of the time that an attempt has left may be waited for the answer to an earlier call."""
+
 GRACE = 0.03
 """Seconds from when a probe's answer is there, or could be, to a call anew: that to a call takes longer to make."""
 
@@ -97,8 +100,10 @@ class UdpAttempt(Attempt):
         began = self._reactor.seconds()
 
         def heard(endpoint: Endpoint) -> None:
-            # The other side was told when this one was: an answer to the call needs as long again as this probe did.
-            self._came(endpoint, self._reactor.seconds() - began)
+            # The other side was told when this one was: an answer to the call needs as long again as this probe did. Or
+            # it was told late, and what was called before is lost: then a new call has to come in time as well.
+            passed = self._reactor.seconds() - began
+            self._came(endpoint, min(passed, max(0.0, self._step.seconds - passed) * WAITED_SHARE))
 
         return ProbeEvents(heard, self._came)
 

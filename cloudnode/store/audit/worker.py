@@ -214,7 +214,7 @@ class AuditProcess:
         line = self._process.stdout.readline()
         if not line:
             status = self._process.wait()
-            if status != -signal.SIGBUS or self._how != _MAPPED:
+            if status not in (-signal.SIGBUS, -signal.SIGSEGV) or self._how != _MAPPED:
                 raise ChildProcessError(f"the process of the audit ended with status {status}")
             self.close()
             self._start(_UNMAPPED)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.block import Header
 from cloudnode.formats.operation import Operation
+from cloudnode.ledger.reading import FinalBlock
 from cloudnode.node import following
 from cloudnode.node.following import CheckedBlock, Follower
 from cloudnode.node.writing import BlockWriting
@@ -126,6 +127,33 @@ class FollowerTests(SynchronousTestCase):
             self.follower.add(block)
         self.assertEqual(has_room, [True, True, True, False, False])
         self.assertEqual(self.together([]), [[1, 2, 3], [4], [5]])
+
+    def test_together_bytes(self) -> None:
+        """Nor has a run more bytes."""
+        blocks = [attrs.evolve(each, is_old=True) for each in self.blocks(5)]
+        self.patch(following, "BYTES_TOGETHER", 2 * blocks[0].size)
+        self.patch(following, "BLOCKS_WAITING", 2)
+        has_room = []
+        for block in blocks:
+            has_room.append(self.follower.has_room)
+            self.follower.add(block)
+        self.assertEqual(has_room, [True, True, False, False, False])
+        self.assertEqual(self.together([]), [[1, 2], [3, 4], [5]])
+        self.assertTrue(self.follower.has_room)
+
+    def test_untold(self) -> None:
+        """A block that can't be told of is on disk all the same, and those behind it are told of."""
+        told: list[int] = []
+
+        def tell(final: FinalBlock) -> None:
+            told.append(final.block.height)
+            if final.block.height == 2:
+                raise RuntimeError("as it happens")
+
+        self.writing.on_final = tell
+        self.together([attrs.evolve(each, is_old=True) for each in self.blocks(5)])
+        self.assertEqual((told, self.store.head.height, self.writing.trouble), ([1, 2, 3, 4, 5], 5, None))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_other_state_of_a_run(self) -> None:
         """If blocks do not lead together where they must, one by one shows from which height on that is so."""

@@ -121,8 +121,16 @@ class MemoryNode:
         return self.network.clock.seconds() + self.network.clock_error + self.clock_error
 
     def start(self) -> None:
-        self.is_up = True
+        self.start_ledger()
+        self.join()
+
+    def start_ledger(self) -> None:
+        """Begin to take operations, and to write blocks."""
         Deferred.fromCoroutine(self.ledger.start())
+
+    def join(self) -> None:
+        """Look for peers, and let them come."""
+        self.is_up = True
         self.neighbourhood.start()
 
     def stop(self) -> None:

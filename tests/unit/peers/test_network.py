@@ -8,6 +8,8 @@ import attrs
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.api.comparing import _common_height
+from cloudnode.api.facts import ToldHash
 from cloudnode.formats.block import FINALIZE, Certificate, Header, sign_vote
 from cloudnode.formats.checkpoint import Checkpoint, CheckpointMissed
 from cloudnode.formats.finality import Finality
@@ -24,7 +26,7 @@ from cloudnode.store.audit.worker import Portion
 from cloudnode.store.states import PASSED
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.signing import sign_otherwise
-from tests.unit.store.network import make_key
+from tests.unit.store.network import TIME, make_key
 
 
 class FollowingTests(SynchronousTestCase):
@@ -71,6 +73,58 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual(follower.ledger.provable_height(), head - 1)
         self.fill(7)
         self.check_same(follower)
+
+    def behind(self) -> MemoryNode:
+        """A node that is not linked yet, of a network whose blocks are old."""
+        self.patch(download, "STATES_WANTED", 4)
+        return self.network.add(self.validator.host, start=False)
+
+    def test_waiting_while_far_behind(self) -> None:
+        """Who waits for operations that a run of blocks holds is told what became of them, though the run ends above
+        their last heights; who waits for others is told that they expired."""
+        ledger = self.validator.ledger
+        submitted: list[tuple[bytes, bytes]] = []
+        lost = None
+        for number in range(25):
+            last = ledger.head.height + 3
+            envelope = Envelope(ledger.network, make_key(100).public, TIME, 0, last)
+            body = build_put(envelope, "film", f"r{number}", b"{}")
+            submitted.append((body, sign_operation(make_key(100), body)))
+            ledger.submit(*submitted[-1])
+            if number == 12:
+                other = build_put(envelope, "film", "that nobody else has", b"{}")
+                lost = (other, sign_operation(make_key(100), other))
+            self.network.advance(0.3)
+        assert lost is not None
+        follower = self.behind()
+        follower.start_ledger()
+        told: dict[bytes, list[object]] = {}
+        for body, signature in (*submitted[:20], lost):
+            submitting = follower.ledger.submit(body, signature)
+            self.network.advance(0.01)
+            accepted = self.successResultOf(submitting)
+            outcome = follower.ledger.when_final(accepted.id, accepted.expiry)
+            outcome.addBoth(told.setdefault(accepted.id, []).append)
+        follower.join()
+        self.network.advance(3)
+        self.assertEqual(follower.ledger.head, ledger.head)
+        outcomes = [answer for [answer] in told.values()]
+        self.assertEqual([type(each) for each in outcomes[:20]], [Outcome] * 20)
+        self.assertEqual(outcomes[20].value.code, "operation_expired")  # type: ignore[attr-defined]
+
+    def test_comparing_while_far_behind(self) -> None:
+        """Whatever height others tell, the one at which they are compared is one that this node has a state of."""
+        self.fill(100)
+        follower = self.behind()
+        follower.start()
+        self.network.advance(2)
+        own = follower.ledger.provable_height()
+        told = [ToldHash(newest, 0, b"", b"", b"") for newest in range(own + 2)]
+        chosen = [_common_height(follower.ledger, [each]) for each in told]
+        roots = dict(follower.store._read.execute("SELECT height, root FROM states").fetchall())
+        self.assertNotIn(PASSED, {roots[height] for height in chosen})
+        self.assertEqual(chosen[-3:], [own - 1, own, own])
+        self.assertIn(PASSED, roots.values())
 
     def test_chain_of_nodes(self) -> None:
         """Nodes that joined one another learn of each other and hold the same; addresses travel with gossip."""

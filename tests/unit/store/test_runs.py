@@ -9,7 +9,9 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cloudnode.formats import errors
 from cloudnode.formats.errors import LedgerError
+from cloudnode.formats.genesis import Admission, Parameters
 from cloudnode.formats.operation import Operation
 from cloudnode.ledger.reading import Block
 from cloudnode.store.connection import connect
@@ -18,7 +20,7 @@ from cloudnode.store.repair.target import find_targets
 from cloudnode.store.sqlite import SqliteStore
 from cloudnode.store.writer import WrongState
 from tests.chaos.compare import Snapshot, compare
-from tests.unit.store.network import SmallNetwork, random_operation, write_run
+from tests.unit.store.network import SmallNetwork, make_key, random_operation, write_run
 from tests.unit.store.test_repair import HISTORY, contents, findings, mend
 
 LOCAL = (*HISTORY, "trie", "scores", "totals")
@@ -29,14 +31,16 @@ class RunTests(SynchronousTestCase):
     """A network whose blocks are stored one by one, and a store that takes them in runs."""
 
     def setUp(self) -> None:
-        self.network = SmallNetwork(self.mktemp())
-        self.addCleanup(self.network.store.close)
+        self.begin(SmallNetwork(self.mktemp()))
+
+    def begin(self, network: SmallNetwork, keep_blocks: int | None = None) -> None:
+        self.network = network
+        self.addCleanup(network.store.close)
         self.network.lifetime = 3
         self.path = self.mktemp()
-        self.store = SqliteStore.open(self.path, self.network.genesis)
+        self.store = SqliteStore.open(self.path, self.network.genesis, keep_blocks)
         self.addCleanup(lambda: self.store.close())
         self.random = Random(5)
-        self.blocks: list[tuple[Block, list[Operation]]] = []
         self.results: list[int] = []
 
     def make(self, count: int, operations: int = 6) -> list[tuple[Block, list[Operation]]]:
@@ -46,7 +50,6 @@ class RunTests(SynchronousTestCase):
             chosen = [random_operation(self.network, self.random) for _ in range(self.random.randint(0, operations))]
             made.append((self.network.make_block(chosen), chosen))
             self.results += self.network.block(*chosen)
-        self.blocks += made
         return made
 
     def columns(self, path: str, table: str) -> list[tuple[object, ...]]:
@@ -80,6 +83,23 @@ class RunTests(SynchronousTestCase):
             self.check_same()
         self.assertEqual(results, self.results)
         self.assertGreater(len(set(self.results)), 3)
+
+    def test_invited(self) -> None:
+        """Accounts that are invited in a run may act in it."""
+        admission = Admission("invited", accounts=(make_key(100).public,))
+        self.begin(SmallNetwork(self.mktemp(), 8, Parameters(admission=admission)))
+        for length in (9, 30, 2):
+            write_run(self.store, self.make(length), self.network.store.state.root)
+            self.check_same()
+        self.assertIn(errors.ACCOUNT_NOT_ADMITTED, self.results)
+
+    def test_log_that_is_cut(self) -> None:
+        """With runs, too, no more of the log is kept than the operator wants."""
+        self.begin(SmallNetwork(self.mktemp()), keep_blocks=HEIGHTS_KEPT)
+        for _ in range(11):
+            write_run(self.store, self.make(128, 1))
+        self.assertEqual(self.store.lowest_block, self.store.head.height - HEIGHTS_KEPT)
+        self.assertEqual(findings(self.path, self.network), [])
 
     def test_heights(self) -> None:
         """Heights inside a run can't be read; those between runs read as they were, and blocks after runs as always."""

@@ -95,10 +95,10 @@ class UdpTestCase(SynchronousTestCase):
         refusal = self.target.carry_out(COORDINATOR_KEY, order, request.username, request.key)
         self.assertIs(refusal, None)
 
-    def attempt(self, strategy: Strategy = Strategy.DIRECT) -> UdpAttempt:
+    def attempt(self, strategy: Strategy = Strategy.DIRECT, seconds: float = 0.6) -> UdpAttempt:
         via = Via(COORDINATOR[0], (COORDINATOR,), None, self.request)
         reactor = self.network.host(REQUESTER)
-        return UdpAttempt(reactor, via, NODE, Step(strategy, 0.6), self.call, self.tracer)
+        return UdpAttempt(reactor, via, NODE, Step(strategy, seconds), self.call, self.tracer)
 
     def stopped(self, attempt: UdpAttempt) -> None:
         """Nothing of an attempt is left at its host."""
@@ -159,7 +159,7 @@ class AttemptTests(UdpTestCase):
     def test_far_away(self) -> None:
         """A call is not made anew before its answer can have come, which is as long after a probe as that took."""
         self.network.weather.delay = 0.2
-        attempt = self.attempt()
+        attempt = self.attempt(seconds=1.2)
         self.network.advance(0.4 + GRACE - 0.01, 0.005)
         self.assertEqual(len(self.calls), 1)
         self.network.advance(0.02, 0.005)
@@ -168,6 +168,24 @@ class AttemptTests(UdpTestCase):
         self.failureResultOf(attempt.done, CancelledError)
         self.network.advance(0.4)
         self.stopped(attempt)
+
+    def test_told_late(self) -> None:
+        """Where the other side was told so late that what was called is lost, it is called anew while there is time."""
+        for late in (0.3, 0.4, 0.5):
+            self.calls.clear()
+            began = self.network.clock.seconds()
+            order = self.order
+            self.order = lambda *told, late=late, order=order: self.network.host(REQUESTER).callLater(late, order, *told)  # type: ignore[method-assign]
+            attempt = self.attempt()
+            self.order = order  # type: ignore[method-assign]
+            while len(self.calls) < 2 and self.network.clock.seconds() < began + 0.6:
+                self.network.advance(0.005, 0.005)
+            self.assertEqual(len(self.calls), 2, late)
+            self.assertLess(self.network.clock.seconds() - began, late + 0.15)
+            attempt.done.cancel()
+            self.failureResultOf(attempt.done, CancelledError)
+            self.network.advance(1)
+            self.stopped(attempt)
 
     def test_called_anew(self) -> None:
         """A call that went out too early is followed by another one when a probe has come, unless it was answered."""
