@@ -228,8 +228,8 @@ class SqliteStore:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file; for a thread, while no block is written.
 
-        The next block then begins the log anew, if no reader is in it. No read for a caller outlives its call; steps of an
-        audit are waited for a little, and where they take longer the log goes on to grow until the next time.
+        The next block then begins the log anew, if no reader is in it. No read for a caller outlives its call; steps of
+        an audit are waited for a little, and where they take longer the log goes on to grow until the next time.
         """
         connection = connect(self.path)
         try:

@@ -200,19 +200,20 @@ class AuditWorkerTests(SynchronousTestCase):
     def test_page_that_cannot_be_read(self) -> None:
         """A process that a read of its mapping ended is followed by one without a mapping, and that one by none."""
         self.alter("UPDATE operations SET body = 'x' WHERE position = (SELECT max(position) FROM operations)")
-        worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
 
-        def end_early() -> Portion:
+        def end_early(number: signal.Signals = signal.SIGBUS) -> Portion:
             worker._process.send_signal(signal.SIGSTOP)
             worker.begin_work(0.0)
-            worker._process.send_signal(signal.SIGBUS)
+            worker._process.send_signal(number)
             worker._process.send_signal(signal.SIGCONT)
             return worker.end_work()
 
-        with closing(worker):
-            self.assertIsNotNone(end_early().done)
-            with self.assertRaisesRegex(ChildProcessError, f"status -{int(signal.SIGBUS)}"):
-                end_early()
+        for number in (signal.SIGBUS, signal.SIGSEGV):
+            worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
+            with closing(worker):
+                self.assertIsNotNone(end_early(number).done)
+                with self.assertRaisesRegex(ChildProcessError, f"status -{int(number)}"):
+                    end_early(number)
         worker = AuditProcess(self.network.path, self.network.genesis, 0, tuple(PROCESS_PHASES))
         with closing(worker):
             end_early()

@@ -48,7 +48,7 @@ class UdpTestCase(SynchronousTestCase):
         self.patch(attempts, "local_host", lambda towards: REQUESTER)
         self.calls: list[FakeCall] = []
         self.prepared: list[float] = []
-        self.began, self.round_trip = self.network.clock.seconds(), 0.0
+        self.began, self.round_trip, self.late = self.network.clock.seconds(), 0.0, 0.0
         self.requests: list[PunchRequest] = []
         self.tracer, self.target_tracer = Tracer(lambda: 0.0), Tracer(lambda: 0.0)
         server, _ = self.open(COORDINATOR[0], COORDINATOR[1])
@@ -85,7 +85,10 @@ class UdpTestCase(SynchronousTestCase):
         self.requests.append(request)
         if self.round_trip:
             await deferLater(self.network.host(REQUESTER), self.round_trip)
-        self.order(request, request.local[0])
+        if self.late:
+            self.network.host(REQUESTER).callLater(self.late, self.order, request, request.local[0])
+        else:
+            self.order(request, request.local[0])
         candidates = (Candidate(TARGET, "observed"),)
         order = Order("udp", request.strategy, candidates, request.local[0])
         return Grant(order, frozenset((b"h" * 32,)), "independent")
@@ -174,10 +177,8 @@ class AttemptTests(UdpTestCase):
         for late in (0.3, 0.4, 0.5):
             self.calls.clear()
             began = self.network.clock.seconds()
-            order = self.order
-            self.order = lambda *told, late=late, order=order: self.network.host(REQUESTER).callLater(late, order, *told)  # type: ignore[method-assign]
+            self.late = late
             attempt = self.attempt()
-            self.order = order  # type: ignore[method-assign]
             while len(self.calls) < 2 and self.network.clock.seconds() < began + 0.6:
                 self.network.advance(0.005, 0.005)
             self.assertEqual(len(self.calls), 2, late)
