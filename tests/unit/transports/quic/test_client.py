@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from aioquic.buffer import Buffer
+from aioquic.tls import Epoch, Group, pull_client_hello
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -132,6 +134,16 @@ class PreparedTests(ClientTestCase):
         client.close()
         self.network.settle()
         socket.stop()
+
+    def test_keys(self) -> None:
+        """A client makes keys of two groups, the first of which every node takes and the second every server."""
+        host = self.network.host(CALLER)
+        socket = QuicSocket(host, monotonic=host.seconds)  # type: ignore[arg-type]
+        socket.listen(0)
+        prepared = socket.prepare(client_configuration(None, AnyCertificate()))
+        hello = pull_client_hello(Buffer(data=bytes(prepared._crypto_streams[Epoch.INITIAL].sender._buffer)))
+        self.assertEqual([group for group, _ in hello.key_share], [Group.X25519, Group.SECP256R1])
+        self.successResultOf(socket.stop())
 
     def test_forgotten(self) -> None:
         """One that is not used after all leaves nothing behind."""
