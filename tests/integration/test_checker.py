@@ -28,6 +28,7 @@ def test_short_run(lab: natlab.Lab, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = report.read_text()
-    for words in ("is cut off", "is killed", "serves again", "sessions lied to that named the liar", "PASSED"):
+    # False roots are heard by every session; whether one is lied to in an answer besides depends on who asks when.
+    for words in ("is cut off", "is killed", "serves again", "namings with evidence", "PASSED"):
         assert words in told, told
     assert "7 databases are the same in" in told
