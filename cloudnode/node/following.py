@@ -8,7 +8,8 @@ or its program): it writes nothing more and says why, for it must not serve what
 
 Of blocks so old that nobody asks for the states between them, as many are executed together as wait here, up to one
 whose root stands in a header that waits as well (:mod:`cloudnode.store.writer`). If that is not the root that they lead
-to, they are written one by one, so that it shows where the difference begins.
+to, they are written one by one, so that it shows where the difference begins. The roots that headers within a run carry
+are not compared: the one at its end binds all rows.
 """
 
 from __future__ import annotations

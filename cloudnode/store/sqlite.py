@@ -61,13 +61,17 @@ class SqliteStore:
         self._read = reader
         self._budget = Budget(reader)
         self._blocks = BlockWriter(writer, self._genesis, self._keep_blocks)
-        self.head, self.state, self._header = self._load_head()
         self._epochs = Epochs(reader, self._genesis)
+        self._load()
+
+    def _load(self) -> None:
+        """Know what is in the file."""
+        self.head, self.state, self._header = self._load_head()
         self.epoch = self._epochs.present()
         self._first_state = self._find_first_state()
         self._provable = self._find_provable()
         self.lowest_block = self._find_lowest_block()
-        self._at_head = SqliteReading(reader, self._budget, self.state, True)
+        self._at_head = SqliteReading(self._read, self._budget, self.state, True)
         self._seen = self._look()
 
     def _look(self) -> tuple[object, ...]:
@@ -90,13 +94,7 @@ class SqliteStore:
     def reload(self) -> None:
         """See what a repair, on a connection of its own, wrote."""
         self._blocks.forget()
-        self.head, self.state, self._header = self._load_head()
-        self.epoch = self._epochs.present()
-        self._first_state = self._find_first_state()
-        self._provable = self._find_provable()
-        self.lowest_block = self._find_lowest_block()
-        self._at_head = SqliteReading(self._read, self._budget, self.state, True)
-        self._seen = self._look()
+        self._load()
 
     def _find_first_state(self) -> int:
         (height,) = self._read.execute("SELECT min(height) FROM states").fetchone()

@@ -9,9 +9,10 @@ What nodes may hold differently, and is left out:
 * ``finality`` of a block and of an epoch: any quorum's signatures prove the same, and each node keeps those that it saw
   first (docs/consensus.md); and ``check`` of these rows, the checksum over it.
 * How the search index is cut into pages (SQLite's FTS5): of it the words and the rows that have them are compared.
-* ``since``, the block by which a row became what it is, and the checksum over it: a node that caught up executed blocks
-  together, and knows no more than that it was one of these. While it has no states of some heights for that reason,
-  what lower heights are read from (``states``, the tables named ``_old``, and old rows' words) is left out.
+* Where a node caught up, it executed blocks together: of a row which one of them made as it is, it says no more than
+  that it was one of these. So ``since`` up to the last such block, and the checksums over it, are left out; and what
+  lower heights are read from (``states``, the tables named ``_old``, and old rows' words), for it has no states in
+  between. That it did so is known as long as it has those heights, 1,000 of them; after that a difference is told.
 """
 
 from __future__ import annotations
@@ -25,11 +26,7 @@ import attrs
 
 from cloudnode.store.states import PASSED
 
-NODE_SPECIFIC = {
-    "blocks": ("finality", "check"),
-    "epochs": ("finality", "check"),
-    **dict.fromkeys(("trie", "trie_old", "scores", "scores_old", "totals", "totals_old"), ("since", "check")),
-}
+NODE_SPECIFIC = {"blocks": ("finality", "check"), "epochs": ("finality", "check")}
 """Columns that nodes may hold differently, by table."""
 
 _WORDS = "words"
@@ -68,7 +65,7 @@ class Comparison:
 class Snapshot:
     """A database as it is at one moment, until :meth:`close`.
 
-    :ivar head: The newest height. :ivar has_gaps: Whether there are recent heights that it has no states of.
+    :ivar head: The newest height. :ivar run_end: The last block that was executed together with others; 0 if none was.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +78,8 @@ class Snapshot:
             self._connection.execute("BEGIN")
             self.head: int = self._rows("SELECT max(height) FROM blocks")[0][0]
             self.has_words = bool(has_words)
-            self.has_gaps = bool(self._rows("SELECT 1 FROM states WHERE root = ? LIMIT 1", PASSED))
+            passed = self._rows("SELECT max(height) FROM states WHERE root = ?", PASSED)[0][0]
+            self.run_end: int = 0 if passed is None else passed + 1
         except BaseException:
             self.close()
             raise
@@ -103,11 +101,18 @@ class Snapshot:
         key = sorted((place, name) for name, place in kept if place)
         return [name for name, _ in kept], [name for _, name in key]
 
-    def walk(self, table: str) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
-        """The key and all columns of each row, in the order of the key; all columns where a table has no key."""
+    def walk(self, table: str, run_end: int) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
+        """The key and all columns of each row, in the order of the key; all columns where a table has no key.
+
+        :param run_end: Rows that are as they are since that height, or a lower one, do not say since when exactly.
+        """
         columns, key = self.columns(table)
         key = key or columns
-        listed = ", ".join(f'"{name}"' for name in (*key, *columns))
+        values = [f'"{name}"' for name in columns]
+        if run_end and "since" in columns:
+            known = f"CASE WHEN since > {run_end} THEN %s END"
+            values = [known % f'"{name}"' if name in ("since", "check") else f'"{name}"' for name in columns]
+        listed = ", ".join([*(f'"{name}"' for name in key), *values])
         order = ", ".join(f'"{name}"' for name in key)
         for row in self._connection.execute(f"SELECT {listed} FROM main.{table} ORDER BY {order}"):
             yield row[: len(key)], row[len(key) :]
@@ -142,18 +147,18 @@ def compare(one: Snapshot, other: Snapshot) -> Comparison:
     names, others = one.tables(), other.tables()
     for table in sorted(set(names) ^ set(others)):
         differences.append(Difference(table, 1, ("one database has this table, the other has not",)))
-    with_history = not one.has_gaps and not other.has_gaps
-    common = [table for table in names if table in others and (with_history or not _is_history(table))]
+    run_end = max(one.run_end, other.run_end)
+    common = [table for table in names if table in others and not (run_end and _is_history(table))]
     for table in common:
         columns, _ = one.columns(table)
         if columns != other.columns(table)[0]:
             differences.append(Difference(table, 1, ("the columns differ",)))
             continue
-        counted, difference = _meet(table, columns, one.walk(table), other.walk(table))
+        counted, difference = _meet(table, columns, one.walk(table, run_end), other.walk(table, run_end))
         rows += counted
         differences += difference
     if one.has_words and other.has_words:
-        walks = (each.walk_words(of_old=with_history) for each in (one, other))
+        walks = (each.walk_words(of_old=not run_end) for each in (one, other))
         counted, difference = _meet(_WORDS, [], *walks)
         rows += counted
         differences += difference

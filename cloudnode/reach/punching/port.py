@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from cloudnode.reach.punching.probing import Probing
 from cloudnode.reach.punching.values import Endpoint, public_name
@@ -37,8 +36,6 @@ class PunchPort:
 
     What is none of its business goes on to whoever took the socket's STUN before.
     """
-
-    _log = Logger()
 
     def __init__(self, clock: IReactorTime, socket: QuicSocket) -> None:
         self.socket = socket
@@ -94,16 +91,9 @@ class PunchPort:
     def _received(self, datagram: bytes, source: Endpoint) -> None:
         if self.socket.is_turn_due:
             # What came just before may be the handshake for which all the probes are: it is answered first.
-            self._clock.callLater(0.0, self._received_late, datagram, source)
+            self._clock.callLater(0.0, self.socket.demultiplexer.guarded, self._received_now, datagram, source)
         else:
             self._received_now(datagram, source)
-
-    def _received_late(self, datagram: bytes, source: Endpoint) -> None:
-        try:
-            self._received_now(datagram, source)
-        except Exception:
-            # As the socket does with what it hands on itself.
-            self._log.failure("A datagram from {source} could not be dealt with", source=source)
 
     def _received_now(self, datagram: bytes, source: Endpoint) -> None:
         if not self._take(datagram, source) and self._before is not None:

@@ -61,22 +61,30 @@ class Demultiplexer(DatagramProtocol):
         self.stopped: Callable[[], None] = lambda: None
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        """Hand one datagram on. No datagram, whatever it holds, ends the socket."""
-        counters = self.counters
-        counters.datagrams_received += 1
-        counters.bytes_received += len(datagram)
+        """Hand one datagram on."""
+        self.counters.datagrams_received += 1
+        self.counters.bytes_received += len(datagram)
+        self.guarded(self._hand_on, datagram, addr)
+
+    def _hand_on(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        carried = classify(datagram)
+        if carried is Carried.QUIC:
+            self._quic(datagram, addr)
+        elif carried is Carried.STUN:
+            self.counters.stun_received += 1
+            if self.stun is not None:
+                self.stun(datagram, addr)
+        else:
+            self.counters.unknown_dropped += 1
+
+    def guarded(
+        self, take: Callable[[bytes, tuple[str, int]], None], datagram: bytes, addr: tuple[str, int]
+    ) -> None:
+        """Have a datagram taken, now or later than it came. Whatever it holds, it does not end the socket."""
         try:
-            carried = classify(datagram)
-            if carried is Carried.QUIC:
-                self._quic(datagram, addr)
-            elif carried is Carried.STUN:
-                counters.stun_received += 1
-                if self.stun is not None:
-                    self.stun(datagram, addr)
-            else:
-                counters.unknown_dropped += 1
+            take(datagram, addr)
         except Exception:
-            counters.failures += 1
+            self.counters.failures += 1
             self._log.failure("a datagram from {peer} could not be handled", peer=addr)
 
     def connectionRefused(self) -> None:

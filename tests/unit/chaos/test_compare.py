@@ -80,6 +80,24 @@ class CompareTests(SynchronousTestCase):
         (difference,) = self.compare().differences
         self.assertEqual(str(difference), "blocks: 1 row differs: 1 in header")
 
+    def test_since(self) -> None:
+        """Since when a row is as it is must be the same, but for rows that a node made while it caught up."""
+        rows = "INSERT INTO totals VALUES (x'01', 4, 1, 1, 1, 7), (x'02', 9, 1, 1, 1, 7)"
+        with contextlib.closing(sqlite3.connect(self.one)) as connection, connection:
+            connection.execute(rows)
+        shutil.copy(self.one, self.other)
+        self.alter("UPDATE totals SET since = 3, \"check\" = 8 WHERE key = x'01'")
+        (difference,) = self.compare().differences
+        self.assertEqual(str(difference), "totals: 1 row differs: 01 in since, check")
+        self.alter("INSERT INTO states VALUES (3, x'', x'', 0), (4, x'', x'', 0)")
+        self.assertEqual(self.compare().differences, ())
+        self.alter("UPDATE totals SET since = 8 WHERE key = x'02'")
+        (difference,) = self.compare().differences
+        self.assertEqual(str(difference), "totals: 1 row differs: 02 in since")
+        self.alter("UPDATE totals SET since = 9, stars = 2 WHERE key = x'02'")
+        (difference,) = self.compare().differences
+        self.assertEqual(str(difference), "totals: 1 row differs: 02 in stars")
+
     def test_every_column(self) -> None:
         """A change of any column of any table is found, and named."""
         connection = sqlite3.connect(self.one)

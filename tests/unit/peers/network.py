@@ -164,13 +164,10 @@ class MemoryNode:
         """What is in its database: the log, the ratings, the records."""
         log, state = ("blocks", "operations", "epochs"), ("records", "ratings", "window", "accounts", "system")
         tables = (*log, *state, "trie", "scores", "totals")
-        # Nodes may know a block to be final by different signatures, and less exactly since when a row is as it is.
+        # Nodes may know a block to be final by different signatures.
         columns = {
             "blocks": "height, hash, header, ids, validators",
             "epochs": "number, last_height, hash, header, validators",
-            "trie": "slot, node",
-            "scores": "created, hash, account, collection, ref, live, sum, count, rank",
-            "totals": "key, records, ratings, stars",
         }
         return [
             self.store._read.execute(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY 1").fetchall()

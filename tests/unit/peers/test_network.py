@@ -8,8 +8,6 @@ import attrs
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.api.comparing import _common_height
-from cloudnode.api.facts import ToldHash
 from cloudnode.formats.block import FINALIZE, Certificate, Header, sign_vote
 from cloudnode.formats.checkpoint import Checkpoint, CheckpointMissed
 from cloudnode.formats.finality import Finality
@@ -17,16 +15,14 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, decode_operation, sign_operation
 from cloudnode.ledger.reading import Outcome
 from cloudnode.node.ledger import LedgerConfig
-from cloudnode.peers import download
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Blocks, GetBlocks, GetOperations, NewBlock, Operations, SentBlock
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.serving import Serving
 from cloudnode.store.audit.worker import Portion
-from cloudnode.store.states import PASSED
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.signing import sign_otherwise
-from tests.unit.store.network import TIME, make_key
+from tests.unit.store.network import make_key
 
 
 class FollowingTests(SynchronousTestCase):
@@ -56,75 +52,6 @@ class FollowingTests(SynchronousTestCase):
         self.check_same(follower)
         self.fill(7)
         self.check_same(follower)
-
-    def test_far_behind(self) -> None:
-        """Who is far behind executes old blocks together, and has the states of the newest heights nevertheless."""
-        self.patch(download, "STATES_WANTED", 4)
-        self.fill(100)
-        follower = self.network.add(self.validator.host)
-        self.network.advance(2)
-        self.check_same(follower)
-        head = follower.ledger.head.height
-        states = follower.store._read.execute("SELECT height, root FROM states ORDER BY height").fetchall()
-        self.assertEqual([height for height, _ in states], list(range(head + 1)))
-        passed = [height for height, root in states if root == PASSED]
-        self.assertGreater(len(passed), 5)
-        self.assertLess(max(passed), head - 4)
-        self.assertEqual(follower.ledger.provable_height(), head - 1)
-        self.fill(7)
-        self.check_same(follower)
-
-    def behind(self) -> MemoryNode:
-        """A node that is not linked yet, of a network whose blocks are old."""
-        self.patch(download, "STATES_WANTED", 4)
-        return self.network.add(self.validator.host, start=False)
-
-    def test_waiting_while_far_behind(self) -> None:
-        """Who waits for operations that a run of blocks holds is told what became of them, though the run ends above
-        their last heights; who waits for others is told that they expired."""
-        ledger = self.validator.ledger
-        submitted: list[tuple[bytes, bytes]] = []
-        lost = None
-        for number in range(25):
-            last = ledger.head.height + 3
-            envelope = Envelope(ledger.network, make_key(100).public, TIME, 0, last)
-            body = build_put(envelope, "film", f"r{number}", b"{}")
-            submitted.append((body, sign_operation(make_key(100), body)))
-            ledger.submit(*submitted[-1])
-            if number == 12:
-                other = build_put(envelope, "film", "that nobody else has", b"{}")
-                lost = (other, sign_operation(make_key(100), other))
-            self.network.advance(0.3)
-        assert lost is not None
-        follower = self.behind()
-        follower.start_ledger()
-        told: dict[bytes, list[object]] = {}
-        for body, signature in (*submitted[:20], lost):
-            submitting = follower.ledger.submit(body, signature)
-            self.network.advance(0.01)
-            accepted = self.successResultOf(submitting)
-            outcome = follower.ledger.when_final(accepted.id, accepted.expiry)
-            outcome.addBoth(told.setdefault(accepted.id, []).append)
-        follower.join()
-        self.network.advance(3)
-        self.assertEqual(follower.ledger.head, ledger.head)
-        outcomes = [answer for [answer] in told.values()]
-        self.assertEqual([type(each) for each in outcomes[:20]], [Outcome] * 20)
-        self.assertEqual(outcomes[20].value.code, "operation_expired")  # type: ignore[attr-defined]
-
-    def test_comparing_while_far_behind(self) -> None:
-        """Whatever height others tell, the one at which they are compared is one that this node has a state of."""
-        self.fill(100)
-        follower = self.behind()
-        follower.start()
-        self.network.advance(2)
-        own = follower.ledger.provable_height()
-        told = [ToldHash(newest, 0, b"", b"", b"") for newest in range(own + 2)]
-        chosen = [_common_height(follower.ledger, [each]) for each in told]
-        roots = dict(follower.store._read.execute("SELECT height, root FROM states").fetchall())
-        self.assertNotIn(PASSED, {roots[height] for height in chosen})
-        self.assertEqual(chosen[-3:], [own - 1, own, own])
-        self.assertIn(PASSED, roots.values())
 
     def test_chain_of_nodes(self) -> None:
         """Nodes that joined one another learn of each other and hold the same; addresses travel with gossip."""

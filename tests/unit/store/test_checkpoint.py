@@ -9,6 +9,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.store import sqlite
+from cloudnode.store.connection import connect
 from tests.unit.store.network import SmallNetwork
 
 
@@ -28,6 +29,26 @@ class CheckpointTests(SynchronousTestCase):
         network.block()
         self.assertFalse(network.store.wants_checkpoint())
         self.assertEqual(os.path.getsize(f"{path}-wal"), size)
+
+    def test_long_read(self) -> None:
+        """Who reads for long is not waited for; the log grows meanwhile, begins anew when he is through, and is cut."""
+        path = self.mktemp()
+        self.patch(sqlite, "WAL_BYTES_MAX", 200_000)
+        network = SmallNetwork(path)
+        self.addCleanup(network.store.close)
+        reader = connect(path, read_only=True)
+        self.addCleanup(reader.close)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM blocks").fetchone()
+        while os.path.getsize(f"{path}-wal") < 500_000:
+            network.block(network.put(network.accounts[0], "note", "long", b'"%s"' % (b"x" * 20_000)))
+            if network.store.wants_checkpoint():
+                network.store.checkpoint()
+        reader.execute("COMMIT")
+        network.store.checkpoint()
+        network.block()
+        self.assertFalse(network.store.wants_checkpoint())
+        self.assertLessEqual(os.path.getsize(f"{path}-wal"), 2 * 200_000)
 
     def test_locks_are_kept(self) -> None:
         """To look at the log's length gives up no lock: no other process may take the index for abandoned."""

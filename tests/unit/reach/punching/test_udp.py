@@ -283,6 +283,29 @@ class PortTests(UdpTestCase):
         end()
         self.assertEqual(self.ask(KEY), [])
 
+    def test_after_the_handshake(self) -> None:
+        """A probe that comes with QUIC's datagrams is dealt with after them; if it fails, it is counted as others are."""
+        order: list[str] = []
+        self.port.expect(NAME, KEY, lambda endpoint: order.append("probe"))
+        self.socket._schedule_turn()
+        self.network.host(TARGET[0]).callLater(0.0, order.append, "turn")
+        self.assertTrue(self.socket.is_turn_due)
+        asking, port = self.open("10.0.0.7")
+        asked: list[bytes] = []
+        asking.write = lambda datagram, addr, hops=None: asked.append(datagram)  # type: ignore[method-assign]
+        port.ask(TARGET, NAME, KEY, lambda message, source: None)
+        self.socket.demultiplexer.datagramReceived(asked[0], ("10.0.0.7", 7))
+        self.assertEqual(order, [])
+        self.network.advance(0.01)
+        self.assertEqual(order, ["turn", "probe"])
+        self.patch(self.port, "_take", lambda datagram, source: 1 // 0)
+        self.socket._schedule_turn()
+        self.socket.demultiplexer.datagramReceived(asked[0], ("10.0.0.7", 7))
+        self.network.advance(0.01)
+        self.assertEqual(self.socket.endpoint.counters.failures, 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        asking.stop()
+
     def test_bound(self) -> None:
         """However many probes go without an answer, what is remembered of them is bounded."""
         for _ in range(1_000):
