@@ -33,6 +33,7 @@ from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.node.recent import RecentOutcomes
 from cloudnode.node.threads import RunInThread
 from cloudnode.node.validating import Validator
+from cloudnode.node.waiting import Waiting
 from cloudnode.node.writing import BlockWriting
 from cloudnode.store.audit.worker import AuditHere, MakeAuditWorker, Portion
 from cloudnode.store.damage import read_damage, write_damage
@@ -125,8 +126,7 @@ class Ledger:
         """Whether an audit found all of the database sound since the last repair."""
         self._looking: IDelayedCall | None = None
         self._state: State = "starting"
-        self._waiting: dict[bytes, list[Deferred[Outcome]]] = {}
-        self._heights: list[tuple[int, Deferred[None]]] = []
+        self._waiting = Waiting()
         self._observers: list[Callable[[FinalBlock], None]] = []
         self._pool_observers: list[Callable[[Operation], None]] = []
 
@@ -205,7 +205,7 @@ class Ledger:
             outcome = None if operation is None else self.outcome(operation_id, operation.expiry)
             if outcome is not None:
                 self._pool.remove((operation_id,))
-                self._tell_outcome(outcome)
+                self._waiting.tell(outcome)
         self._reached(self.head.height)
         self._serve()
         self._audit.start(lambda: self.head.height)
@@ -219,18 +219,8 @@ class Ledger:
             self._looking.cancel()
         await self._audit.stop()
         await self._ordering.stop()
-        self._give_up()
+        self._waiting.give_up("node_stopping")
         self._store.close()
-
-    def _give_up(self) -> None:
-        error = LedgerError("node_stopping")
-        waiting, self._waiting = self._waiting, {}
-        for deferreds in waiting.values():
-            for deferred in deferreds:
-                deferred.errback(error)
-        heights, self._heights = self._heights, []
-        for _, height_reached in heights:
-            height_reached.errback(error)
 
     # What is known
 
@@ -479,27 +469,11 @@ class Ledger:
         if operation_id not in self._pool:
             outcome = self.outcome(operation_id, expiry)
             return fail(LedgerError("operation_expired")) if outcome is None else succeed(outcome)
-        done: Deferred[Outcome] = Deferred(lambda _: self._forget(operation_id, done))
-        self._waiting.setdefault(operation_id, []).append(done)
-        return done
-
-    def _forget(self, operation_id: bytes, done: Deferred[Outcome]) -> None:
-        waiting = self._waiting.get(operation_id, [])
-        if done in waiting:
-            waiting.remove(done)
-            if not waiting:
-                del self._waiting[operation_id]
+        return self._waiting.for_outcome(operation_id)
 
     def when_height(self, height: int) -> Deferred[None]:
         """Wait until the head is at a height or above. May be cancelled."""
-        if self.head.height >= height:
-            return succeed(None)
-        reached: Deferred[None] = Deferred(self._forget_height)
-        self._heights.append((height, reached))
-        return reached
-
-    def _forget_height(self, reached: Deferred[None]) -> None:
-        self._heights = [entry for entry in self._heights if entry[1] is not reached]
+        return succeed(None) if self.head.height >= height else self._waiting.for_height(height)
 
     def watch_blocks(self, observer: Callable[[FinalBlock], None]) -> Callable[[], None]:
         """Have ``observer`` called after each block that becomes final, in order.
@@ -529,13 +503,9 @@ class Ledger:
         self._recent.add(final)
         over = self._pool.drop_appoints() if final.block.validators else []
         self._ordering.executed(final)
-        if self._waiting:
-            for logged in final.operations:
-                self._tell_outcome(Outcome(logged.id, logged.cursor, logged.result))
+        self._waiting.executed(final.operations)
         self._reached(final.block.height)
-        for operation_id in over:
-            for done in self._waiting.pop(operation_id, ()):
-                done.errback(LedgerError("appoint_epoch"))
+        self._waiting.refuse(over, "appoint_epoch")
         for observer in list(self._observers):
             try:
                 observer(final)
@@ -543,24 +513,14 @@ class Ledger:
                 # One observer's failure is not another's, nor the ledger's.
                 self._log.failure("An observer of blocks failed at height {height}", height=final.block.height)
 
-    def _tell_outcome(self, outcome: Outcome) -> None:
-        """Tell those who wait for an operation."""
-        for done in self._waiting.pop(outcome.id, ()):
-            done.callback(outcome)
-
     def _reached(self, height: int) -> None:
         """Give up what no block above a height can hold, and tell those who wait for one up to it.
 
         :param height: Of the block that was told of last, which is below the head while a run is told of: what is not
             in this block may be in one of those that are told of next.
         """
-        for operation_id in self._pool.drop_expired(height + 1):
-            for done in self._waiting.pop(operation_id, ()):
-                done.errback(LedgerError("operation_expired"))
-        due = [reached for wanted, reached in self._heights if wanted <= height]
-        self._heights = [entry for entry in self._heights if entry[0] > height]
-        for reached in due:
-            reached.callback(None)
+        self._waiting.refuse(self._pool.drop_expired(height + 1), "operation_expired")
+        self._waiting.reached(height)
 
     def report_damage(self, finding: str) -> None:
         """Say that something read from the database is wrong: no data is served until it is repaired, or an audit

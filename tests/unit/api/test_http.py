@@ -469,7 +469,7 @@ class ChannelTests(NodeTestCase):
         channel.dataReceived(self.post(waiting))
         transport.loseConnection()
         self.assertEqual(self.node.served.admission.connected, 0)
-        self.assertEqual(len(self.node.ledger._heights), 0)
+        self.assertEqual(len(self.node.ledger._waiting), 0)
         self.assertEqual(len(self.node.clock.getDelayedCalls()), self.heartbeats)
 
     def test_nothing_left(self) -> None:

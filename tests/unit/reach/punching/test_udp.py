@@ -284,7 +284,7 @@ class PortTests(UdpTestCase):
         self.assertEqual(self.ask(KEY), [])
 
     def test_after_the_handshake(self) -> None:
-        """A probe that comes with QUIC's datagrams is dealt with after them; if it fails, it is counted as others are."""
+        """A probe that comes with QUIC's datagrams is dealt with after them; if that fails, it is counted as ever."""
         order: list[str] = []
         self.port.expect(NAME, KEY, lambda endpoint: order.append("probe"))
         self.socket._schedule_turn()
