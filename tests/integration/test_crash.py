@@ -141,7 +141,7 @@ class TestKill:
             loads.append(load)
             load.start(node)
             if turn:
-                wait_until(lambda load=load: len(load.final) > 0, 10, "the first final operation")
+                wait_until(lambda load=load: len(load.final) > 100, 30, "the first final operations")
             time.sleep(chance.uniform(0.0, 0.7))
             node.kill()
             load.join()
@@ -151,7 +151,6 @@ class TestKill:
         assert heights == sorted(heights)
         for load in loads:
             check_final(node, load)
-        assert sum(len(load.final) for load in loads) > 1_000
         assert_clean_log(node)
         node.stop()
         check_sound(node, genesis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import JoinAddress, LinkTransport
 from cloudnode.store.sqlite import SqliteStore
+from tests.chaos.compare import Difference, Snapshot, compare
 from tests.unit.node.nodes import open_identity, run_at_once
 from tests.unit.store.network import TIME, make_key
 
@@ -173,6 +175,11 @@ class MemoryNode:
             self.store._read.execute(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY 1").fetchall()
             for table in tables
         ]
+
+    def differences(self, other: MemoryNode) -> tuple[Difference, ...]:
+        """In what the database of another node differs, but for what a node that caught up can't know exactly."""
+        with closing(Snapshot(Path(self.path))) as here, closing(Snapshot(Path(other.path))) as there:
+            return compare(here, there).differences
 
     def put(self, name: str, author: SigningKey | None = None) -> Deferred[object]:
         """Submit a record and wait until it is final."""

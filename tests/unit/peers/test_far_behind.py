@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.api.comparing import _common_height
@@ -13,7 +10,6 @@ from cloudnode.formats.operation import Envelope, build_put, sign_operation
 from cloudnode.ledger.reading import Outcome
 from cloudnode.peers import download
 from cloudnode.store.states import PASSED
-from tests.chaos.compare import Snapshot, compare
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.store.network import TIME, make_key
 
@@ -37,8 +33,7 @@ class FarBehindTests(SynchronousTestCase):
 
     def check_same(self, follower: MemoryNode) -> None:
         self.assertEqual(follower.ledger.head, self.validator.ledger.head)
-        with closing(Snapshot(Path(follower.path))) as here, closing(Snapshot(Path(self.validator.path))) as there:
-            self.assertEqual(compare(here, there).differences, ())
+        self.assertEqual(follower.differences(self.validator), ())
 
     def roots(self, node: MemoryNode) -> dict[int, bytes]:
         """What is kept as the state roots of all heights."""
