@@ -20,7 +20,7 @@ import attrs
 
 from benchmarks.dataset import some_rows
 from benchmarks.options import machine
-from benchmarks.servers import Node, workshop
+from benchmarks.servers import CALM, Node, workshop
 from benchmarks.tables import Goal, print_table
 from cloudnode.store.connection import connect
 
@@ -43,7 +43,6 @@ signatures in these data, so what another node tells of them would be refused.""
 
 INDEX = "ratings_rater"
 
-_CALM = "[ledger]\naudit_share = 0.01\n"
 _AN_INDEX = "an entry of an index"
 _SILENTLY = "silently, in the file; audit_share = 2"
 _ASKING_SECONDS = 0.05
@@ -68,7 +67,7 @@ def main() -> None:
     times: dict[str, Times] = {}
     shares: dict[str, float] = {}
     with workshop() as shop:
-        validator = shop.start_node(_copy(source, shop.path / "validator"), _CALM)
+        validator = shop.start_node(_copy(source, shop.path / "validator"), CALM)
         validator.put_record()
         config = f'join = ["ws://127.0.0.1:{validator.ports["websocket"]}"]\n'
         datadir = _follow(source, shop.path / "follower")

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from benchmarks.servers import Node, Workshop
+from benchmarks.servers import CALM, Node, Workshop
 
 POLL_SECONDS = 0.1
 
@@ -32,7 +32,7 @@ def serve_copy(shop: Workshop, datadir: Path) -> Node:
     """Start a node on a copy of a data directory, which stays as it is."""
     copy = shop.path / "source"
     shutil.copytree(datadir, copy)
-    return shop.start_node(copy)
+    return shop.start_node(copy, CALM)
 
 
 def follow(shop: Workshop, source: Node, sync: str, seconds: float) -> tuple[Node, list[Sample], float]:

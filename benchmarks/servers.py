@@ -24,6 +24,9 @@ COLLECTION = "film"
 KEY = "bench"
 ACCOUNT = SigningKey(b"benchmark".ljust(32, b"."))
 
+CALM = "[ledger]\naudit_share = 0.01\n"
+"""Configuration of a node that stands for one on a machine of its own: its audits have a hundredth of a core."""
+
 
 @attrs.frozen
 class Server:

@@ -31,8 +31,8 @@ from cloudnode.store.sqlite import SqliteStore
 BLOCKS_WAITING = 16
 """So many blocks wait at most to be written; and more if they are small, up to one of these limits of a run:"""
 BLOCKS_TOGETHER = 128
-OPERATIONS_TOGETHER = 4_000
-BYTES_TOGETHER = 4 * 1024 * 1024
+OPERATIONS_TOGETHER = 8_000
+BYTES_TOGETHER = 8 * 1024 * 1024
 
 
 @attrs.frozen

@@ -80,9 +80,10 @@ REST_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0
 """So long what gossip is about to bring is not asked for a second time."""
 
-STATES_WANTED = 32
-"""Of so many of the newest heights a node that comes to them has states, for whoever asks for one of these. Blocks
-below them are executed together with others: who fetches the whole state has none of a lower height either."""
+STATES_WANTED = 8
+"""Of so many of the newest heights a node that comes to them has states, for whoever asks for one of these: who names a
+height has seen it a moment ago. Blocks below them are executed together with others: who fetches the whole state has
+none of a lower height either."""
 
 TAKE_OVER_BLOCKS = 16
 """A validator takes part in consensus once it is no further behind than this; the rest it gets there."""

@@ -8,7 +8,7 @@ from itertools import chain
 
 from cloudnode.store.checks import Value
 
-_TOGETHER = 32
+_TOGETHER = 64
 
 
 def insert_rows(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Value]]) -> None:
