@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -17,17 +17,17 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cloudnode.formats.appointment import check_appoint
 from cloudnode.formats.checkpoint import Checkpoint
 from cloudnode.formats.epoch import Epoch
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.genesis import Genesis
 from cloudnode.formats.keys import SigningKey
-from cloudnode.formats.operation import Appoint, Operation, check_window, decode_operation, signatures_valid
+from cloudnode.formats.operation import Operation
+from cloudnode.formats.received import SignedBody
 from cloudnode.ledger.reading import Accepted, AuditState, Block, Damage, FinalBlock, Head, Outcome, RepairState
 from cloudnode.node.background_audit import BackgroundAudit
-from cloudnode.node.checking import Checked, SignatureChecker
 from cloudnode.node.following import Follower
+from cloudnode.node.intake import Intake, Told
 from cloudnode.node.ordering import Ordering, Role, ValidatorIdentity
 from cloudnode.node.pool import Pool, PoolLimits
 from cloudnode.node.recent import RecentOutcomes
@@ -44,17 +44,11 @@ from cloudnode.store.states import StateRoot
 
 State = Literal["starting", "serving", "syncing", "corrupt", "diverged", "repairing", "stopped"]
 
-Told = Callable[[Accepted | Failure], Any]
-"""Is called with what became of an operation that was to be taken."""
-
 DIVERGED = "diverged: "
 """What the finding begins with that says that this node's state is not the network's: no audit of it can clear that."""
 
 LOOK_SECONDS = 0.25
 """How often it is seen whether somebody else wrote to the database."""
-
-HEIGHTS_AHEAD = 100
-"""How far in the future an operation from a peer may begin to be valid: another node may be ahead of this one."""
 
 
 @attrs.frozen
@@ -105,11 +99,12 @@ class Ledger:
         self._store = store
         self._pool = Pool(config.pool)
         self._recent = RecentOutcomes()
-        self._checker = SignatureChecker(reactor, run_in_thread)
+        self._intake = Intake(reactor, run_in_thread, store, genesis, self._pool, self._recent)
         self._writing = BlockWriting(reactor, run_in_thread, store)
         self._writing.on_final = self._block_final
         self._writing.on_damage = self.report_damage
         self._ordering = Ordering(reactor, self._writing, store, self._pool, genesis, identity, wall_time)
+        self._intake.watch(self._ordering.pooled)
         self._ordering.follower.on_diverged = self.report_divergence
         if self._ordering.validator is not None:
             self._ordering.validator.on_diverged = self.report_divergence
@@ -128,7 +123,6 @@ class Ledger:
         self._state: State = "starting"
         self._waiting = Waiting()
         self._observers: list[Callable[[FinalBlock], None]] = []
-        self._pool_observers: list[Callable[[Operation], None]] = []
 
     def check_checkpoint(self) -> None:
         """See that the log does not contradict the checkpoint; to be called before the start.
@@ -354,111 +348,16 @@ class Ledger:
     # What is asked for
 
     def submit(self, body: bytes, signature: bytes) -> Deferred[Accepted]:
-        """Take an operation. To send the same one again, here or elsewhere, is safe.
-
-        :param body: The exact text. :param signature: 64 bytes.
-        :return: Fires once the signature is verified and the operation waits for a block, or is final already.
-        :raises LedgerError: Any code of the groups ``form`` and ``pool``, at once or through the Deferred.
-        """
-        operation = decode_operation(body, signature, self.genesis)
-        outcome = self._outcome_of(operation)
-        if outcome is not None or operation.id in self._pool:
-            # The id is of the body alone: whoever sends it with another signature is told of the first one.
-            return succeed(Accepted(operation.id, self.head.height, operation.expiry, outcome))
-        check_window(operation, self.head.height + 1)
-        self._check_epoch(operation)
-        done: Deferred[Accepted] = Deferred()
-        self._check(operation, done.callback)
-        return done
+        """Take an operation (:meth:`cloudnode.node.intake.Intake.submit`)."""
+        return self._intake.submit(body, signature)
 
     def relay(self, body: bytes, signature: bytes, told: Told, needed: bool = False) -> None:
-        """Take an operation from a peer, as :meth:`submit` but for one that is not valid yet: peers may be ahead.
+        """Take an operation from a peer (:meth:`cloudnode.node.intake.Intake.relay`)."""
+        self._intake.relay(body, signature, told, needed)
 
-        :param told: Called with what the Deferred of :meth:`submit` fires with.
-        :param needed: A block that is under way holds it, so it is taken even if the pool is full.
-        :raises LedgerError: As :meth:`submit`.
-        """
-        operation = decode_operation(body, signature, self.genesis)
-        height = self.head.height + 1
-        if operation.id in self._pool or self._outcome_of(operation) is not None:
-            told(Accepted(operation.id, self.head.height, operation.expiry))
-            return
-        check_window(operation, max(height, min(operation.valid_from, height + HEIGHTS_AHEAD)))
-        self._check_epoch(operation)
-        self._check(operation, told, needed)
-
-    def _outcome_of(self, operation: Operation) -> Outcome | None:
-        """:meth:`outcome` for many: no block below ``valid_from`` can hold it, so the disk is seldom asked."""
-        outcome = self._recent.outcome(operation.id)
-        if outcome is None and not self._recent.covers(operation.valid_from, self.head.height):
-            outcome = self.outcome(operation.id, operation.expiry)
-        return outcome
-
-    def _check(self, operation: Operation, told: Told, needed: bool = False) -> None:
-        if not needed:
-            self._pool.check_room(self._checker.pending + 1, self._checker.pending_size + len(operation.body))
-        taking = partial(self._signature_checked, told, self.head.height)
-        if isinstance(operation.action, Appoint):
-            taking = partial(self._check_appoint, self.epoch, taking)
-        self._checker.check(operation, taking)
-
-    def _check_epoch(self, operation: Operation) -> None:
-        action = operation.action
-        if isinstance(action, Appoint) and action.epoch != self.epoch.number:
-            advice = "propose it again" if action.epoch < self.epoch.number else "this node is behind, ask another one"
-            told = f"The epoch is {self.epoch.number} here, and this would end {action.epoch}: {advice}."
-            raise LedgerError("appoint_epoch", told)
-
-    def _check_appoint(self, epoch: Epoch, taking: Checked, operation: Operation, wrong: Failure | None) -> None:
-        """Verify the approvals, up to a thousand signatures, in a thread."""
-        if wrong is not None:
-            taking(operation, wrong)
-            return
-        checking = self._run_in_thread(check_appoint, operation.action, epoch)
-        checking.addCallbacks(lambda _: taking(operation, None), lambda failure: taking(operation, failure))
-
-    def _signature_checked(self, told: Told, height: int, operation: Operation, wrong: Failure | None) -> None:
-        accepted: Accepted | Failure
-        try:
-            accepted = self._checked(operation, height) if wrong is None else wrong
-        except LedgerError:
-            accepted = Failure()
-        told(accepted)
-
-    def _checked(self, operation: Operation, height: int) -> Accepted:
-        """Put an operation into the pool unless a block since ``height`` took it, sent by somebody else."""
-        if operation.id not in self._pool:
-            self._check_epoch(operation)  # it may have ended meanwhile
-            outcome = self._recent.outcome(operation.id)
-            if outcome is not None:
-                return Accepted(operation.id, self.head.height, operation.expiry, outcome)
-            if not self._recent.covers(height + 1, self.head.height):
-                # The node is so busy that more blocks came since than are remembered.
-                raise LedgerError("pool_full")
-            if operation.expiry <= self.head.height:
-                raise LedgerError("operation_expired")
-            self._pool.add(operation)
-            self._ordering.pooled(operation)
-            for observer in list(self._pool_observers):
-                observer(operation)
-        return Accepted(operation.id, self.head.height, operation.expiry)
-
-    async def adopt_signatures(self, ids: Sequence[bytes], sent: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Take waiting operations with other signatures of their authors: those that a proposed block covers.
-
-        :param sent: Body and signature for each id. :return: Whether all are these operations, and truly signed.
-        """
-        try:
-            operations = [decode_operation(body, signature, self.genesis) for body, signature in sent]
-        except LedgerError:
-            return False
-        if [operation.id for operation in operations] != list(ids):
-            return False
-        if not all(await self._run_in_thread(signatures_valid, operations)):
-            return False
-        for operation in operations:
-            self._pool.replace(operation)
-        return True
+    async def adopt_signatures(self, ids: Sequence[bytes], sent: Sequence[SignedBody]) -> bool:
+        """Take waiting operations with other signatures (:meth:`cloudnode.node.intake.Intake.adopt_signatures`)."""
+        return await self._intake.adopt_signatures(ids, sent)
 
     def when_final(self, operation_id: bytes, expiry: int) -> Deferred[Outcome]:
         """Wait for an operation that :meth:`submit` accepted.
@@ -493,8 +392,7 @@ class Ledger:
 
         :return: What ends it.
         """
-        self._pool_observers.append(observer)
-        return lambda: self._pool_observers.remove(observer)
+        return self._intake.watch(observer)
 
     # What happens
 

@@ -311,7 +311,7 @@ class LedgerTests(SynchronousTestCase):
             checks.append(Deferred())
             return checks[-1]
 
-        node.ledger._checker._run_in_thread = run_later
+        node.ledger._intake._checker._run_in_thread = run_later
         first, second = node.submit(signed), node.submit(signed)
         checks[0].callback([True])
         self.assertIsNone(self.successResultOf(first).outcome)
