@@ -77,7 +77,7 @@ def serve() -> None:
     from cloudnode.stun.limiting import RateLimiter, RateLimits
     from cloudnode.transports.quic.listener import QuicSocket
     from cloudnode.transports.stun.socket import StunSocket
-    from cloudnode.transports.stun.stream import StunStreamFactory
+    from cloudnode.transports.stun.stream import StreamLimits, StunStreamFactory
 
     reactor: Any = installed
     credentials = CredentialTable()
@@ -86,7 +86,9 @@ def serve() -> None:
     socket = QuicSocket(reactor)
     socket.listen(0, "127.0.0.1")
     StunSocket(reactor, socket, server)
-    tcp = reactor.listenTCP(0, StunStreamFactory(reactor, server), interface="127.0.0.1")
+    # All mappings that are kept here are of one asker.
+    streams = StunStreamFactory(reactor, server, StreamLimits(connections_asker=MAPPINGS))
+    tcp = reactor.listenTCP(0, streams, interface="127.0.0.1")
     print(socket.host_address[1], tcp.getHost().port, flush=True)
     reactor.run()
 

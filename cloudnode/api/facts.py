@@ -92,6 +92,8 @@ class Nat(NatKind, frozen=True):
         float | None, Meta(description="Seconds of silence that a UDP mapping has survived, as far as that was tried.")
     ]
     lifetime_lost: Annotated[float | None, Meta(description="Seconds of silence after which one was gone.")]
+    lifetime_held_tcp: Annotated[float | None, Meta(description="Seconds that a TCP mapping has survived, likewise.")]
+    lifetime_lost_tcp: Annotated[float | None, Meta(description="Seconds of silence after which one was gone.")]
     meaning: Annotated[str, Meta(description="What this means for the operator, in a sentence.")]
     advice: Annotated[str, Meta(description="What could be done; empty if there is nothing.")]
     observers: Annotated[int, Meta(description="How many peers' STUN servers answered.")]

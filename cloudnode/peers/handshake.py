@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from cloudnode.formats.keys import PEER, SigningKey, verify
 from cloudnode.peers.faults import PeerFault
-from cloudnode.peers.messages import NO_NETWORK, VERSION, Hello, Proof
+from cloudnode.peers.messages import NO_NETWORK, Hello, Proof
 
 DIALLER = b"\x01"
 ACCEPTOR = b"\x02"
@@ -33,14 +33,26 @@ def agree_on_network(ours: Hello, theirs: Hello) -> bytes:
     return ours.network
 
 
+def agree_on_version(ours: Hello, theirs: Hello) -> int:
+    """The version of the protocol that a link speaks: the greatest that both sides do.
+
+    :raises PeerFault: ``other_version``.
+    """
+    common = set(ours.versions) & set(theirs.versions)
+    if not common:
+        raise PeerFault(
+            "other_version", f"it speaks versions {theirs.versions} of the link protocol, this node {ours.versions}"
+        )
+    return max(common)
+
+
 def check_hello(ours: Hello, theirs: Hello, expected: bytes | None) -> None:
     """See whether a link with whoever says this is wanted.
 
     :param expected: The key of the node that was dialled, if it is known.
     :raises PeerFault: ``other_version``, ``itself``, ``other_node`` or ``other_network``.
     """
-    if VERSION not in theirs.versions:
-        raise PeerFault("other_version", f"it speaks versions {theirs.versions} of the link protocol, not {VERSION}")
+    agree_on_version(ours, theirs)
     if theirs.node == ours.node:
         raise PeerFault("itself", "it is this node itself, or somebody who repeats what this node says")
     if theirs.nonce == ours.nonce:

@@ -25,7 +25,7 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.peers.dialling import Dial
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Closed, Link, LinkLimits
-from cloudnode.peers.messages import NO_NETWORK, VERSION, AnyMessage, GenesisText, GetGenesis, Hello
+from cloudnode.peers.messages import NO_NETWORK, VERSIONS, AnyMessage, GenesisText, GetGenesis, Hello
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import LINK_TRANSPORTS, JoinAddress
 from cloudnode.transports.requestbody import RequestBody
@@ -96,7 +96,7 @@ class Newcomer:
 
     def _make_peer(self, channel: Channel, join: JoinAddress, owner: _Waiting) -> Peer:
         time = int(self.wall_time() * 1000)
-        ours = Hello((VERSION,), NO_NETWORK, self.key.public, self.secret(32), (), 0, time, self.software)
+        ours = Hello(VERSIONS, NO_NETWORK, self.key.public, self.secret(32), (), 0, time, self.software)
         now = self.clock.seconds()
         link = Link(self.key, ours, channel.binding, dials=True, now=now, expected=join.node)
         return Peer(channel, link, self.clock, owner)

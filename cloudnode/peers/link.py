@@ -22,7 +22,7 @@ from automat import TypeMachineBuilder
 
 from cloudnode.formats.keys import SigningKey
 from cloudnode.peers.faults import PeerFault
-from cloudnode.peers.handshake import agree_on_network, check_hello, check_proof, make_proof
+from cloudnode.peers.handshake import agree_on_network, agree_on_version, check_hello, check_proof, make_proof
 from cloudnode.peers.messages import (
     ANSWERS,
     COSTS,
@@ -194,6 +194,12 @@ class Link:
         """The network of the link, once the other side's hello is there."""
         assert self.hello is not None
         return agree_on_network(self._ours, self.hello)
+
+    @property
+    def version(self) -> int:
+        """The version of the protocol that the link speaks, once the other side's hello is there."""
+        assert self.hello is not None
+        return agree_on_version(self._ours, self.hello)
 
     @property
     def has_room(self) -> bool:

@@ -42,7 +42,7 @@ from cloudnode.peers.limits import PeerCounters, PeerSettings
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import (
     NO_NETWORK,
-    VERSION,
+    VERSIONS,
     Accusation,
     AnyMessage,
     Bodies,
@@ -324,7 +324,7 @@ class Neighbourhood:
         :param expected: The key of the node that was dialled, if it is known.
         """
         ours = Hello(
-            versions=(VERSION,),
+            versions=VERSIONS,
             network=self._ledger.network,
             node=self._ledger.node_key.public,
             nonce=self._secret(32),

@@ -150,6 +150,11 @@ class Peer:
         return self.hello.node
 
     @property
+    def version(self) -> int:
+        """The version of the protocol that the link speaks."""
+        return self._link.version
+
+    @property
     def inbound(self) -> bool:
         """Whether it dialled."""
         return self._channel.inbound

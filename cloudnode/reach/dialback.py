@@ -1,12 +1,13 @@
 """Dial-backs: a node can't tell by itself whether it is reached from outside, so it asks a peer to try.
 
 A peer is only ever tried at the address at which its link is seen, in small numbers: so nobody can have this node send
-to anyone else.
+to anyone else. An indication over TCP goes only on a connection which comes from there, and on which that very peer
+authenticated itself by the key of this link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,8 @@ from twisted.logger import Logger
 from cloudnode.peers.link import Allowance
 from cloudnode.peers.messages import DialBack, DialledBack
 from cloudnode.peers.peer import Peer
+from cloudnode.stun.message import TRANSACTION_BYTES
+from cloudnode.stun.transaction import make_indication
 
 BY_PEER_MAX, BY_PEER_SECOND = 12.0, 0.2
 """Dial-backs that one peer can have at once, and then a second. After the first ones: one in five seconds."""
@@ -33,19 +36,25 @@ class Probe(Protocol):
         """Raises whatever it likes if it can't be reached, or shows another certificate."""
 
 
+class Indicate(Protocol):
+    """Sends a Binding indication from this node's STUN server."""
+
+    def __call__(self, peer: Peer, port: int, data: bytes) -> None:
+        """Send it to a port of the address at which a peer is seen. Raises whatever it likes if it can't be sent."""
+
+
 class DialBackServing:
     """Does what peers ask for.
 
     :ivar reached: Dial-backs that succeeded. :ivar failed: Those that did not. :ivar refused: Too many.
-    :ivar send_indication: Sends a Binding indication (transaction id, host, port) from the STUN server's UDP port;
-        None where there is no such server.
+    :ivar indicate: By ``stun`` and ``stun-tcp``: what sends indications over UDP and TCP, where there is such a server.
     """
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, probe: Probe) -> None:
         self.reached = self.failed = self.refused = 0
-        self.send_indication: Callable[[bytes, str, int], None] | None = None
+        self.indicate: dict[str, Indicate] = {}
         self._clock = clock
         self._probe = probe
         self._in_all = Allowance(IN_ALL_MAX, IN_ALL_SECOND, clock.seconds())
@@ -75,12 +84,12 @@ class DialBackServing:
     async def _dial(self, peer: Peer, question: DialBack) -> None:
         host = peer.address
         try:
-            if question.way == "stun":
-                if self.send_indication is None or len(question.transaction) != 12:
-                    raise ValueError("there is no STUN server to send from, or no transaction id")
-                self.send_indication(question.transaction, host, question.port)
-            else:
+            if question.way == "tcp" or question.way == "udp":
                 await self._probe(question.way, host, question.port, question.certificates)
+            elif question.way in self.indicate and len(question.transaction) == TRANSACTION_BYTES:
+                self.indicate[question.way](peer, question.port, make_indication(question.transaction))
+            else:
+                raise ValueError("there is no STUN server to send from, or no transaction id")
         except Exception as error:
             self._log.debug("{peer} is not reached at {way} port {port}: {error}",
                             peer=peer, way=question.way, port=question.port, error=error)  # fmt: skip

@@ -91,6 +91,7 @@ class StunExchange:
         self._secret = secret
         self._wall_time = wall_time
         self._revoke: dict[Peer, Callable[[], None]] = {}
+        self._usernames: dict[Peer, str] = {}
         self._gossip = StunGossip(own, book, lambda: iter(neighbourhood), wall_time, self._record_came)
         self._tick_call: IDelayedCall | None = None
         self._announce_call: IDelayedCall | None = None
@@ -146,6 +147,7 @@ class StunExchange:
             username, key = self._secret(8).hex(), self._secret(32)
             credential = Credential(key, lambda seen: self._saw(peer, seen))
             self._revoke[peer] = self._credentials.grant(username, credential)
+            self._usernames[peer] = username
             peer.send(StunServer(*self.server, username, key))
         self._gossip.greet(peer)
 
@@ -167,11 +169,16 @@ class StunExchange:
 
     def closed(self, peer: Peer) -> None:
         """Forget a peer's key."""
+        self._usernames.pop(peer, None)
         revoke = self._revoke.pop(peer, None)
         if revoke is not None:
             revoke()
         for watcher in self.watchers:
             watcher.closed(peer)
+
+    def username(self, peer: Peer) -> str | None:
+        """By what a peer is known at this node's STUN server; None if that is not told to it."""
+        return self._usernames.get(peer)
 
     def _saw(self, peer: Peer, seen: Observation) -> None:
         place = Place(seen.protocol, *seen.address)

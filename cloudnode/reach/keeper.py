@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cloudnode.formats.stundata import Endpoint
+from cloudnode.formats.stundata import Endpoint, Protocol
 from cloudnode.peers.messages import StunServer
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.asking import ServerAccess
@@ -137,7 +137,8 @@ class KeptMapping:
 class MappingKeeper:
     """Keeps the mappings (:class:`cloudnode.reach.exchange.PeerWatcher`).
 
-    :ivar lifetime: What interval between keep-alives over UDP is safe. :ivar changes: How often mappings changed.
+    :ivar lifetimes: What interval between keep-alives is safe, over UDP and over TCP.
+    :ivar changes: How often mappings changed.
     :ivar serves_others: Whether the node serves other machines at all; without, nothing is mapped by itself.
     :ivar is_stopped: Whether it is over.
     :ivar no_nat: The external address that was one of this machine's own, when it was last seen.
@@ -162,7 +163,10 @@ class MappingKeeper:
         :param told_changed: Called when what is told of the mappings has changed.
         :param network_changed: Called when the router has forgotten mappings, or is another one.
         """
-        self.lifetime = LifetimeSearch(settings.keepalive, settings.keepalive_longest)
+        self.lifetimes: dict[Protocol, LifetimeSearch] = {
+            "udp": LifetimeSearch(settings.keepalive, settings.keepalive_longest),
+            "tcp": LifetimeSearch(settings.keepalive, settings.keepalive_longest),
+        }
         self.changes = 0
         self.serves_others = True
         self.no_nat: str | None = None
@@ -230,7 +234,8 @@ class MappingKeeper:
     def disturb(self) -> None:
         """Something has changed: ask for all mappings at once, but not all the time."""
         now = self._clock.seconds()
-        if now - self._disturbed >= min(self._settings.keepalive, self.lifetime.interval) / 2:
+        shortest = min(each.interval for each in self.lifetimes.values())
+        if now - self._disturbed >= min(self._settings.keepalive, shortest) / 2:
             self._disturbed = now
             for kept in self:
                 kept.disturb()
@@ -292,13 +297,11 @@ class MappingKeeper:
         self._kept[peer] = []
         for socket in sockets:
             kept = KeptMapping(
-                self._clock, peer, _access(peer, server, socket.protocol), socket, self._interval(socket), self._changed
-            )
+                self._clock, peer, _access(peer, server, socket.protocol), socket,
+                self.lifetimes[socket.protocol].interval, self._changed,
+            )  # fmt: skip
             self._kept[peer].append(kept)
             kept.start()
-
-    def _interval(self, socket: ClientSocket) -> float:
-        return self.lifetime.interval if socket.protocol == "udp" else self._settings.keepalive
 
     def _give_up(self, peer: Peer) -> None:
         given_up = self._kept.pop(peer, [])
@@ -340,10 +343,9 @@ class MappingKeeper:
     # What the mappings do
 
     def learned(self) -> None:
-        """The lifetime search has learned something: keep the mappings at its interval."""
+        """A lifetime search has learned something: keep the mappings at its interval."""
         for kept in self:
-            if kept.socket.protocol == "udp":
-                kept.keep_every(self.lifetime.interval)
+            kept.keep_every(self.lifetimes[kept.socket.protocol].interval)
 
     def _changed(self, kept: KeptMapping, changed: Changed) -> None:
         external = changed.after
@@ -363,13 +365,15 @@ class MappingKeeper:
     def _doubt(self, kept: KeptMapping, changed: Changed) -> None:
         """A mapping is another one: the others may be, too, and what was learned may be wrong."""
         now = self._clock.seconds()
-        is_first = now - self._disturbed > 2 * self.lifetime.interval
+        search = self.lifetimes[kept.socket.protocol]
+        is_first = now - self._disturbed > 2 * search.interval
         self.disturb()
-        if kept.socket.protocol == "udp" and changed.after is not None and changed.before is not None and is_first:
+        if changed.after is not None and changed.before is not None and is_first:
             if changed.after.address == changed.before.address:
-                self.lifetime.contradicted()
+                search.contradicted()
             else:
-                self.lifetime.begin_anew()
+                for each in self.lifetimes.values():
+                    each.begin_anew()
             self.learned()
         if is_first and changed.after is not None:
             self._network_changed()

@@ -29,11 +29,12 @@ class LifetimeSearch:
 
     :ivar held: The longest silence that a mapping survived, in seconds, or None.
     :ivar lost: The shortest that it did not survive, or None. :ivar interval: Seconds between keep-alives.
+    :ivar first: The interval to begin with.
     """
 
     def __init__(self, first: float, longest: float) -> None:
-        """:param first: The interval to begin with, in seconds. :param longest: The longest that is wanted."""
-        self._first = first
+        """:param first: In seconds. :param longest: The longest interval that is wanted."""
+        self.first = first
         self._longest = max(first, longest)
         self.held: float | None = None
         self.lost: float | None = None
@@ -65,14 +66,14 @@ class LifetimeSearch:
     def contradicted(self) -> None:
         """A mapping that was kept at the interval has changed: begin anew."""
         if self.held is None:
-            self.interval = max(self.interval / SHRINK, self._first * SHORTEST)
+            self.interval = max(self.interval / SHRINK, self.first * SHORTEST)
         else:
-            self.interval = self._first
+            self.interval = self.first
         self.held = self.lost = None
         self._failures = 0
 
     def begin_anew(self) -> None:
         """The network is another one."""
-        self.interval = self._first
+        self.interval = self.first
         self.held = self.lost = None
         self._failures = 0

@@ -1,4 +1,4 @@
-"""Finds out with a socket of its own how long the NAT keeps a UDP mapping (:mod:`cloudnode.reach.lifetime`)."""
+"""Finds out with sockets of its own how long the NAT keeps a mapping (:mod:`cloudnode.reach.lifetime`)."""
 
 from __future__ import annotations
 
@@ -8,58 +8,24 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cloudnode.peers.messages import DialBack, DialledBack
-from cloudnode.reach.asking import KEEPALIVE_TIMING, ServerAccess, external
+from cloudnode.peers.peer import Peer
 from cloudnode.reach.keeper import KeptMapping, MappingKeeper
-from cloudnode.stun.attributes import Address
-from cloudnode.stun.errors import StunError
-from cloudnode.stun.message import Kind, decode
-from cloudnode.transports.stun.socket import Questions
+from cloudnode.reach.mapping import External
+from cloudnode.reach.silentsockets import SilentConnection, SilentDatagrams, SilentSocket
+from cloudnode.stun.message import TRANSACTION_BYTES
 
-PAUSE_SECONDS = 5.0
+PAUSE_SHARE = 1 / 3
+"""Between two tries, of the first interval between keep-alives: 5 of 15 s."""
+
 ARRIVAL_SECONDS = 3.0
 
 
-class SilentSocket(DatagramProtocol):
-    """A UDP socket that asks once, and then waits for an indication."""
-
-    noisy = False
-
-    def __init__(self, clock: Any, monotonic: Callable[[], float]) -> None:
-        """:param monotonic: Seconds of a clock that never goes back."""
-        self.questions = Questions(clock, self._send, monotonic=monotonic)
-        self._expected: dict[bytes, Deferred[None]] = {}
-
-    def expect(self, transaction: bytes) -> Deferred[None]:
-        """Fires when an indication with this id comes."""
-        arrived: Deferred[None] = Deferred()
-        self._expected = {transaction: arrived}
-        return arrived
-
-    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
-        """Take an answer, or an indication."""
-        try:
-            message = decode(datagram)
-        except StunError:
-            return
-        if message.kind is Kind.INDICATION:
-            arrived = self._expected.pop(message.transaction, None)
-            if arrived is not None:
-                arrived.callback(None)
-        else:
-            self.questions.receive(datagram, addr)
-
-    def _send(self, data: bytes, server: Address) -> None:
-        if self.transport is not None:
-            self.transport.write(data, server)
-
-
 class LifetimeProber:
-    """Tries one silence after the other.
+    """Tries one silence after the other, over UDP or over TCP.
 
     :ivar rounds: How many silences were tried to their end.
     """
@@ -70,22 +36,29 @@ class LifetimeProber:
         self,
         reactor: Any,
         keeper: MappingKeeper,
+        kind: type[SilentDatagrams] | type[SilentConnection],
         random: Callable[[int], bytes],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """:param monotonic: Seconds of a clock that never goes back."""
+        """
+        :param kind: Of the sockets that are tried. :param random: So many bytes that nobody can guess.
+        :param monotonic: Seconds of a clock that never goes back.
+        """
         self.rounds = 0
-        self._monotonic = monotonic
         self._reactor = reactor
         self._keeper = keeper
+        self._kind = kind
         self._random = random
+        self._monotonic = monotonic
+        self._lifetime = keeper.lifetimes[kind.protocol]
+        self._tries = 0
         self._call: IDelayedCall | None = None
         self._round: Deferred[None] | None = None
         self._is_stopped = False
 
     def start(self) -> None:
         """Begin."""
-        self._call = self._reactor.callLater(PAUSE_SECONDS, self._begin)
+        self._call = self._reactor.callLater(PAUSE_SHARE * self._lifetime.first, self._begin)
 
     def stop(self) -> None:
         """Give up."""
@@ -98,17 +71,26 @@ class LifetimeProber:
 
     def _begin(self) -> None:
         self._call = None
-        candidate = self._keeper.lifetime.candidate
-        kept = next((each for each in self._keeper if each.socket.protocol == "udp" and each.mapping.external), None)
-        if candidate is None or kept is None:
+        candidate = self._lifetime.candidate
+        able = [each for each in self._keeper if self._is_able(each)]
+        if candidate is None or not able:
             self.start()
             return
+        # By turns: what is between this node and one of them may drop what others' would let pass.
+        kept = able[self._tries % len(able)]
+        self._tries += 1
         self._round = Deferred.fromCoroutine(self._try(kept, candidate))
         self._round.addErrback(self._failed).addBoth(self._ended)
 
+    def _is_able(self, kept: KeptMapping) -> bool:
+        """Whether a mapping's peer can be asked, and there is a NAT to be tried."""
+        is_known = kept.socket.protocol == self._kind.protocol and kept.mapping.external is not None
+        return is_known and kept.peer.version >= self._kind.link_version
+
     def _failed(self, failure: Any) -> None:
         if failure.check(CancelledError) is None:
-            self._log.debug("A mapping's lifetime could not be tried: {error}", error=failure.getErrorMessage())
+            self._log.debug("A mapping's lifetime could not be tried over {protocol}: {error}",
+                            protocol=self._kind.protocol, error=failure.getErrorMessage())  # fmt: skip
 
     def _ended(self, _: object) -> None:
         self._round = None
@@ -116,30 +98,36 @@ class LifetimeProber:
             self.start()
 
     async def _try(self, kept: KeptMapping, silence: float) -> None:
-        server: ServerAccess = kept.server
-        socket = SilentSocket(self._reactor, self._monotonic)
-        interface = "::" if ":" in server.address[0] else ""
-        port = self._reactor.listenUDP(0, socket, interface=interface)
+        socket = self._kind(self._reactor, self._monotonic)
         try:
-            asking = socket.questions.ask(
-                server.address, username=server.username, key=server.key, timing=KEEPALIVE_TIMING
-            )
-            mapped = external(await asking)
+            mapped = await socket.ask(kept.server)
             await deferLater(self._reactor, silence)
-            transaction = self._random(12)
-            arrived = socket.expect(transaction)
-            answer = await kept.peer.ask(DialBack, "stun", mapped.port, (), transaction)
-            assert isinstance(answer, DialledBack)
-            if answer.outcome != "reached" or answer.host != mapped.address:
-                return  # nothing was sent, or not to the mapping
+            has_survived = await self._is_reached(socket, mapped, kept.peer)
+            if has_survived is None:
+                return
             self.rounds += 1
-            try:
-                await arrived.addTimeout(ARRIVAL_SECONDS, self._reactor)
-            except TimeoutError:
-                self._keeper.lifetime.died(silence)
+            if has_survived:
+                self._lifetime.survived(silence)
             else:
-                self._keeper.lifetime.survived(silence)
+                self._lifetime.died(silence)
             self._keeper.learned()
         finally:
-            socket.questions.stop()
-            port.stopListening()
+            socket.stop()
+
+    async def _is_reached(self, socket: SilentSocket, mapped: External, peer: Peer) -> bool | None:
+        """Whether what a peer sends to the mapping arrives; None if nothing was sent there."""
+        if socket.is_lost:
+            # Whoever ended it, the NAT or the server, would end a mapping in use as well that is silent so long; but a
+            # peer that went away says nothing of that.
+            return False if peer.is_open else None
+        transaction = self._random(TRANSACTION_BYTES)
+        arrived = socket.expect(transaction)
+        answer = await peer.ask(DialBack, socket.way, mapped.port, (), transaction)
+        assert isinstance(answer, DialledBack)
+        if answer.outcome != "reached" or answer.host != mapped.address:
+            return None
+        try:
+            await arrived.addTimeout(ARRIVAL_SECONDS, self._reactor)
+        except TimeoutError:
+            return False
+        return True

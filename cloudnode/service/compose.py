@@ -228,7 +228,7 @@ class _Node:
             reactor, config.reach, config.port_mapping, config.reaching, neighbourhood, ledger.network,
             ledger.node_key, datadir.stun_data,
             self._facts.certificates, self._mapped.make_quic, mapped_tcp, self.stun.credentials,
-            self.stun.attach, wall_time,
+            self.stun.attach, self.stun.streams, wall_time,
         )  # fmt: skip
         self._facts.reach = ReachFacts(self.reach, lambda: wall_time() - reactor.seconds())
         self.sockets = [self._make_socket() for _ in config.ws_udp]

@@ -36,16 +36,17 @@ from cloudnode.reach.portmapping.keeping import PortMapper
 from cloudnode.reach.portmapping.ways import FirewallWays, RouterWays
 from cloudnode.reach.settings import PortMappingMode, ReachMode, ReachSettings
 from cloudnode.reach.silence import LifetimeProber
+from cloudnode.reach.silentsockets import SilentConnection, SilentDatagrams
 from cloudnode.reach.stunfile import make_stun_file
 from cloudnode.service.listening import Listening
 from cloudnode.service.shutdown import Shutdown
 from cloudnode.stun.credentials import CredentialTable
-from cloudnode.stun.message import BINDING, Kind, Message, encode
 from cloudnode.transports.probing import probe
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import choose_socket
 from cloudnode.transports.reuse import is_lost_address, is_own_address
 from cloudnode.transports.stun.socket import StunSocket
+from cloudnode.transports.stun.stream import StunStreamFactory
 
 
 @attrs.define
@@ -54,7 +55,8 @@ class MappingCounters:
 
     :ivar udp: :ivar tcp: Mappings that are known. :ivar sockets: STUN-Client sockets that are open. :ivar changes: How
         often a mapping became another one. :ivar confirmed: Mappings that others reached.
-    :ivar keepalive_seconds: Between two keep-alives over UDP. :ivar records: Nodes whose STUN data is known.
+    :ivar keepalive_seconds: Between two keep-alives over UDP. :ivar keepalive_tcp_seconds: The same over TCP.
+    :ivar records: Nodes whose STUN data is known.
     :ivar seen: Addresses at which peers were seen. :ivar dialled_back: Peers that were, and were reached.
     :ivar dial_backs_failed: Those that were not. :ivar dial_backs_refused: Those that asked for too many.
     :ivar forwarded: Ports that the router forwards. :ivar forwarded_confirmed: Those that peers reached.
@@ -67,6 +69,7 @@ class MappingCounters:
     changes: int = 0
     confirmed: int = 0
     keepalive_seconds: float = 0.0
+    keepalive_tcp_seconds: float = 0.0
     records: int = 0
     seen: int = 0
     dialled_back: int = 0
@@ -100,18 +103,21 @@ class NodeReach:
         tcp: IProtocolFactory,
         credentials: CredentialTable,
         attach: Callable[[QuicSocket], StunSocket],
+        streams: StunStreamFactory,
         wall_time: Callable[[], float],
     ) -> None:
         """
         :param path: Where STUN data is kept. :param certificates: Those that the node shows.
         :param make_quic: Makes a socket that serves, for each mapping. :param tcp: Serves TCP connections to mappings.
         :param credentials: Those that the STUN server accepts. :param attach: Has STUN answered on a socket, and asked.
+        :param streams: The STUN server over TCP.
         """
         self._reactor = reactor
         self._network = network
         self._make_quic = make_quic
         self._tcp = tcp
         self._attach = attach
+        self._streams = streams
         self._listening: list[Listening] = []
         book, sightings, file = make_stun_file(path, network, key.public, wall_time)
 
@@ -133,7 +139,9 @@ class NodeReach:
             reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
             self.exchange.changed, settings.dial_back, include_local=mode == "always",
         )  # fmt: skip
-        self._prober = LifetimeProber(reactor, self.keeper, os.urandom)
+        self._probers = [
+            LifetimeProber(reactor, self.keeper, kind, os.urandom) for kind in (SilentDatagrams, SilentConnection)
+        ]
         self._mode = mode
         self._wall_time = wall_time
         self.trying = NatTrying(reactor, settings.tries_second)
@@ -177,7 +185,8 @@ class NodeReach:
         tcp_servers = tcp or [each.port for each in stun if each.protocol == "tcp"]
         self.exchange.server = (next(iter(udp_servers), None) or 0, next(iter(tcp_servers), None) or 0)
         if sockets:
-            self._dials_back.send_indication = partial(_send_indication, sockets)
+            self._dials_back.indicate["stun"] = partial(_indicate_udp, sockets)
+        self._dials_back.indicate["stun-tcp"] = self._indicate_tcp
         self.keeper.serves_others = any(not ip_address(each.address.partition("%")[0]).is_loopback for each in own)
         self.exchange.start()
         shutdown.add("the STUN data", self.exchange.stop)
@@ -187,8 +196,9 @@ class NodeReach:
             self.confirming.ports.extend((each.protocol, each.port) for each in own if each.port)
             self.confirming.start()
             shutdown.add("the dial-backs", self.confirming.stop)
-            self._prober.start()
-            shutdown.add("the search of the mappings' lifetime", self._prober.stop)
+            for prober in self._probers:
+                prober.start()
+                shutdown.add("a search of the mappings' lifetime", prober.stop)
             self.nat.start()
             shutdown.add("the surveys of the NAT", self.nat.stop)
         if self._port_mapping == "auto" and self.keeper.serves_others:
@@ -213,7 +223,8 @@ class NodeReach:
             sockets=len(self.keeper.sockets()),
             changes=self.keeper.changes,
             confirmed=sum(bool(each.confirmed) for each in kept),
-            keepalive_seconds=self.keeper.lifetime.interval,
+            keepalive_seconds=self.keeper.lifetimes["udp"].interval,
+            keepalive_tcp_seconds=self.keeper.lifetimes["tcp"].interval,
             records=len(self.exchange.book),
             seen=len(self.exchange.sightings),
             dialled_back=self._dials_back.reached,
@@ -273,6 +284,12 @@ class NodeReach:
                 return each.address
         return None
 
+    def _indicate_tcp(self, peer: Peer, port: int, data: bytes) -> None:
+        """Send an indication on the connection of a peer that comes from the address of its link and from this port."""
+        username = self.exchange.username(peer)
+        if username is None or not self._streams.indicate(username, (peer.address, port), data):
+            raise ValueError("the peer has no connection from there")
+
     async def _probe_peer(self, peer: Peer) -> None:
         """Try the interfaces that a peer says it serves at the address where it is seen, one of each transport."""
         record = self.exchange.book.get(peer.id)
@@ -304,10 +321,10 @@ def _read_certificate(told: Certificate) -> CertificateHash:
     )  # fmt: skip
 
 
-def _send_indication(sockets: Sequence[QuicSocket], transaction: bytes, host: str, port: int) -> None:
-    """Send a Binding indication from the first socket that can."""
-    chosen = choose_socket(sockets, (host, port))
+def _indicate_udp(sockets: Sequence[QuicSocket], peer: Peer, port: int, data: bytes) -> None:
+    """Send an indication from the first socket that can."""
+    chosen = choose_socket(sockets, (peer.address, port))
     if chosen is None:
         raise ValueError("no socket can send there")
     socket, address = chosen
-    socket.write(encode(Message(BINDING, Kind.INDICATION, transaction, ())), address)
+    socket.write(data, address)

@@ -64,15 +64,16 @@ class ReachFacts:
         )
 
     def _nat(self) -> Nat | None:
-        report, lifetime = self._reach.nat.report, self._reach.keeper.lifetime
+        report, lifetimes = self._reach.nat.report, self._reach.keeper.lifetimes
         if report is None:
             return None
         kind = report.kind
         meaning, advice = describe_nat(report, is_forwarded=bool(self._reach.ports.endpoints()))
         return Nat(
             kind.mapping, kind.filtering, kind.ports, kind.hairpin, kind.syn, report.udp, report.allocation.order,
-            report.allocation.step, report.external, lifetime.held, lifetime.lost, meaning, advice, report.observers,
-            self._reach.nat.rounds, int(report.at),
+            report.allocation.step, report.external, lifetimes["udp"].held, lifetimes["udp"].lost,
+            lifetimes["tcp"].held, lifetimes["tcp"].lost, meaning, advice, report.observers, self._reach.nat.rounds,
+            int(report.at),
         )  # fmt: skip
 
     def records(self) -> list[StunRecord]:

@@ -132,13 +132,13 @@ class Reply:
 
     :ivar to: Where it has to go: the source, or another port of it where that was asked for.
     :ivar place: The socket that it has to go from; None: the one that the request came to.
-    :ivar is_known: Whether the asker authenticated itself.
+    :ivar asker: The username of an asker who authenticated itself; None of anybody else.
     """
 
     data: bytes
     to: Address
     place: Place | None = None
-    is_known: bool = False
+    asker: str | None = None
 
 
 class BareAsker:
@@ -231,7 +231,8 @@ class BindingServer:
             credential.observed(Observation(username, protocol, (source[0], source[1]), via))
         counters.answers += 1
         data = _encode(request, Kind.SUCCESS, _tell(request, source, origin, place), key)
-        return Reply(data, source if port is None else (source[0], port), origin, credential is not None)
+        asker = None if credential is None else username
+        return Reply(data, source if port is None else (source[0], port), origin, asker)
 
     def _answer_bare(self, data: bytes, source: Address, now: float, protocol: Protocol) -> Reply | None:
         """The answer to a bare request, empty if it is limited; None if its source needs a closer look."""

@@ -105,6 +105,12 @@ def make_request(
     return data if key is None else add_integrity_sha256(data, key)
 
 
+def make_indication(transaction: bytes) -> bytes:
+    """A Binding indication: 20 bytes, which nobody answers."""
+    assert len(transaction) == TRANSACTION_BYTES
+    return encode(Message(BINDING, Kind.INDICATION, transaction))
+
+
 @attrs.define
 class _Waiting:
     request: bytes

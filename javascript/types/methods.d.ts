@@ -692,6 +692,10 @@ export interface Nat {
   lifetime_held: number | null;
   /** Seconds of silence after which one was gone. */
   lifetime_lost: number | null;
+  /** Seconds that a TCP mapping has survived, likewise. */
+  lifetime_held_tcp: number | null;
+  /** Seconds of silence after which one was gone. */
+  lifetime_lost_tcp: number | null;
   /** What this means for the operator, in a sentence. */
   meaning: string;
   /** What could be done; empty if there is nothing. */

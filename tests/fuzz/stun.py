@@ -59,9 +59,9 @@ class _Server:
         if alone is None:
             return "passed over"
         assert alone.to == _STRANGER
-        if not alone.is_known:
+        if alone.asker is None:
             assert len(alone.data) <= len(data) + _MORE, "an answer that is too long"
-        return f"{'known' if alone.is_known else 'unknown'} {alone.data[:2].hex()}"
+        return f"{'unknown' if alone.asker is None else 'known'} {alone.data[:2].hex()}"
 
     def stream(self, data: bytes) -> None:
         """The same in a TCP stream: messages or a named error, and bounded memory."""

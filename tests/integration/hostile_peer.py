@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from cloudnode.formats.keys import SigningKey
 from cloudnode.peers.link import Closed, Link
-from cloudnode.peers.messages import VERSION, Hello, Message, encode_message
+from cloudnode.peers.messages import VERSIONS, Hello, Message, encode_message
 from cloudnode.transports.peerchannel import BINDING_SIZE, LINKS
 from cloudnode.transports.peersocket import BINDING_LABEL
 from tests.unit.transports.memory import BINARY, make_frame, parse_frames
@@ -42,7 +42,7 @@ class HostilePeer:
         head, _, self._rest = self._receive_until(b"\r\n\r\n").partition(b"\r\n\r\n")
         assert b" 101 " in head, head
         binding = self._socket.export_keying_material(BINDING_LABEL, BINDING_SIZE, b"")
-        hello = Hello((VERSION,), network, self.key.public, os.urandom(32), (), 0, int(time.time() * 1000), "hostile")
+        hello = Hello(VERSIONS, network, self.key.public, os.urandom(32), (), 0, int(time.time() * 1000), "hostile")
         self._link = Link(self.key, hello, binding, dials=True, now=time.monotonic())
         deadline = time.monotonic() + 10
         while not self._link.is_open:

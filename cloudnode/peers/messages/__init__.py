@@ -46,7 +46,7 @@ from cloudnode.peers.messages.fields import OFFERED_MAX as OFFERED_MAX
 from cloudnode.peers.messages.fields import SLOTS_MAX as SLOTS_MAX
 from cloudnode.peers.messages.fields import SPANS_MAX as SPANS_MAX
 from cloudnode.peers.messages.fields import STUN_RECORDS_MAX as STUN_RECORDS_MAX
-from cloudnode.peers.messages.fields import VERSION as VERSION
+from cloudnode.peers.messages.fields import VERSIONS as VERSIONS
 from cloudnode.peers.messages.fields import Bytes32 as Bytes32
 from cloudnode.peers.messages.fields import Bytes64 as Bytes64
 from cloudnode.peers.messages.fields import FinalityBytes as FinalityBytes

@@ -11,7 +11,8 @@ from cloudnode.formats.block import HEADER_SIZE
 from cloudnode.formats.finality import DESCENDANTS_MAX
 from cloudnode.formats.genesis import BOUNDS, VALIDATORS_MAX
 
-VERSION = 1
+VERSIONS = (1, 2)
+"""Of the protocol, that are spoken here. Version 2 is version 1 with dial-backs by ``stun-tcp``."""
 
 NO_NETWORK = bytes(32)
 """What a newcomer says that does not know its network yet: it may ask for the genesis and nothing else."""

@@ -37,12 +37,13 @@ class DialBack(Message, frozen=True, tag=34):
     """Asks to be reached from outside, at the address at which the receiver sees this link.
 
     :ivar way: ``tcp`` and ``udp``: by a TLS or QUIC handshake. ``stun``: by one Binding indication over UDP, from the
-        port of the receiver's STUN server.
+        port of the receiver's STUN server. ``stun-tcp`` (from version 2 on): by one on the TCP connection with the
+        receiver's STUN server that comes from this port.
     :ivar certificates: Of these hashes one must be shown. :ivar transaction: The indication's id.
     """
 
     request: RequestId
-    way: Literal["tcp", "udp", "stun"]
+    way: Literal["tcp", "udp", "stun", "stun-tcp"]
     port: Port
     certificates: Annotated[tuple[Bytes32, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
     transaction: Annotated[bytes, Meta(max_length=12)] = b""
@@ -51,8 +52,8 @@ class DialBack(Message, frozen=True, tag=34):
 class DialledBack(Message, frozen=True, tag=35):
     """What came of it.
 
-    :ivar outcome: ``reached``, ``failed``, or ``refused`` if too much was asked for. ``stun`` is ``reached`` once the
-        indication is sent. :ivar host: The address that was tried.
+    :ivar outcome: ``reached``, ``failed``, or ``refused`` if too much was asked for. ``stun`` and
+        ``stun-tcp`` are ``reached`` once the indication is sent. :ivar host: The address that was tried.
     """
 
     request: RequestId

@@ -11,9 +11,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from cloudnode.reach.nat.deciding import Seen
 from cloudnode.stun.attributes import Address, pack_host, unpack_host
-from cloudnode.stun.errors import StunError
-from cloudnode.stun.message import BINDING, TRANSACTION_BYTES, Kind, Message, decode, encode
-from cloudnode.stun.transaction import Answer, Timing
+from cloudnode.stun.transaction import Answer, Timing, make_indication
 from cloudnode.transports.stun.socket import Questions
 
 
@@ -33,7 +31,6 @@ class SurveySocket(DatagramProtocol):
         """
         self.arrived: dict[bytes, Address] = {}
         self._reactor = reactor
-        self._expected: set[bytes] = set()
         self.questions = Questions(reactor, self._send, monotonic=monotonic)
         self._port: IListeningPort | None = reactor.listenUDP(0, self, interface="::" if is_ipv6 else "")
 
@@ -53,24 +50,19 @@ class SurveySocket(DatagramProtocol):
 
     def expect(self, transaction: bytes) -> None:
         """Note where an indication with this id comes from."""
-        self._expected.add(transaction)
+
+        def arrived(source: Address) -> None:
+            self.arrived[transaction] = (unpack_host(pack_host(source[0])), source[1])
+
+        self.questions.expect(transaction).addCallback(arrived)
 
     def indicate(self, transaction: bytes, to: Address) -> None:
         """Send a Binding indication."""
-        assert len(transaction) == TRANSACTION_BYTES
-        self._send(encode(Message(BINDING, Kind.INDICATION, transaction)), to)
+        self._send(make_indication(transaction), to)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
         """Take an answer, or an indication that is expected."""
-        try:
-            message = decode(datagram)
-        except StunError:
-            return
-        if message.kind is not Kind.INDICATION:
-            self.questions.receive(datagram, addr)
-        elif message.transaction in self._expected:
-            self._expected.discard(message.transaction)
-            self.arrived[message.transaction] = (unpack_host(pack_host(addr[0])), addr[1])
+        self.questions.receive(datagram, addr)
 
     def close(self) -> None:
         """Close it; what was asked fails."""

@@ -20,8 +20,7 @@ from twisted.python.failure import Failure
 from cloudnode.peers.link import Allowance
 from cloudnode.peers.messages import AnyMessage, Message, NatProbe, NatProbed
 from cloudnode.peers.peer import Peer
-from cloudnode.stun.message import BINDING, Kind, encode
-from cloudnode.stun.message import Message as StunMessage
+from cloudnode.stun.transaction import make_indication
 
 BY_PEER_MAX = 24.0
 """What one peer can have tried at once: a survey takes four or so of a peer."""
@@ -104,7 +103,7 @@ def send_indication(reactor: Any, host: str, port: int, transaction: bytes) -> N
 
     :raises Exception: It can't be sent; what kind depends on the reactor.
     """
-    data = encode(StunMessage(BINDING, Kind.INDICATION, transaction))
+    data = make_indication(transaction)
     sender = reactor.listenUDP(0, DatagramProtocol(), interface="::" if ":" in host else "")
     try:
         sender.write(data, (host, port))

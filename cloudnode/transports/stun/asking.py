@@ -80,8 +80,12 @@ class AskingStream(Protocol):
             return fail(StunError("disconnected"))
         return self._questions.ask(self._server, username=username, key=key, timing=timing)
 
+    def expect(self, transaction: bytes) -> Deferred[Address]:
+        """Fires when a Binding indication with this id comes. Cancelling it forgets it."""
+        return self._questions.expect(transaction)
+
     def dataReceived(self, data: bytes) -> None:
-        """Take answers."""
+        """Take answers and indications."""
         try:
             for message in self._splitter.feed(data):
                 self._questions.receive(message, self._server)

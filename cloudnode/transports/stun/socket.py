@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from cloudnode.stun.answering import BindingServer
 from cloudnode.stun.attributes import Address
 from cloudnode.stun.errors import StunError
-from cloudnode.stun.message import Attribute
+from cloudnode.stun.message import BINDING, Attribute, Kind, decode
 from cloudnode.stun.transaction import Answer, Done, Sent, Timing, Transactions
 
 _RESPONSE = 0x01
@@ -22,7 +22,8 @@ _RESPONSE = 0x01
 
 
 class Questions:
-    """The requests that wait on one socket or connection, with their Deferreds and the one timer.
+    """The requests that wait on one socket or connection, with their Deferreds and the one timer; and indications that
+    are waited for there.
 
     :param send: Sends a request. An OSError from it says that nothing can be sent just now: the request is lost, as any
         on its way may be, and is sent again when that is due.
@@ -43,6 +44,7 @@ class Questions:
         self._monotonic = monotonic
         self._transactions = Transactions(random, reliable=reliable)
         self._asked: dict[bytes, Deferred[Answer]] = {}
+        self._expected: dict[bytes, Deferred[Address]] = {}
         self._timer: IDelayedCall | None = None
 
     def __len__(self) -> int:
@@ -72,8 +74,26 @@ class Questions:
         self._arm()
         return asked
 
+    def expect(self, transaction: bytes) -> Deferred[Address]:
+        """Wait for a Binding indication.
+
+        :returns: Fires with where it came from, once one with this id has come. Cancelling it forgets it, and so does
+            :meth:`stop`.
+        """
+
+        def forget(_: object) -> None:
+            self._expected.pop(transaction, None)
+
+        arrived: Deferred[Address] = Deferred(forget)
+        self._expected[transaction] = arrived
+        return arrived
+
     def receive(self, data: bytes, source: Address) -> None:
-        """Take a response; what answers nothing that was asked here is passed over."""
+        """Take a response, or an indication; what answers nothing that was asked here, or is not waited for, is passed
+        over."""
+        if not data or not data[0] & _RESPONSE:
+            self._take_indication(data, source)
+            return
         try:
             done = self._transactions.receive(data, source, self._monotonic())
         except (StunError, ValueError):
@@ -84,9 +104,20 @@ class Questions:
 
     def stop(self, error: StunError | None = None) -> None:
         """Fail what waits."""
+        self._expected.clear()
         for done in self._transactions.fail(error or StunError("disconnected")):
             self._finish(done)
         self._arm()
+
+    def _take_indication(self, data: bytes, source: Address) -> None:
+        try:
+            message = decode(data)
+        except StunError:
+            return
+        if message.kind is Kind.INDICATION and message.method == BINDING:
+            arrived = self._expected.pop(message.transaction, None)
+            if arrived is not None:
+                arrived.callback(source)
 
     def _cancel(self, transaction: bytes) -> None:
         self._transactions.cancel(transaction)

@@ -3,14 +3,15 @@
 A client may send any number of requests on a connection, and closes it when it likes (RFC 8489, section 6.2.2). A
 connection on which an asker authenticated itself keeps a mapping open and may be silent for long; another one is
 closed after a while. When all places are taken, the oldest connection of an unknown asker gives way; an address that
-has too many of these is refused. A client that does not take its answers is not read from, and not waited for long.
+has too many of these is refused. Of known askers that one gives way which was silent the longest: of the same asker if
+it has too many, else of them all. A client that does not take its answers is not read from, and not waited for long.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -41,7 +42,8 @@ class StreamLimits:
     :ivar message_bytes: Of one request. :ivar idle_seconds: After which a silent connection is closed.
     :ivar known_idle_seconds: The same for askers that authenticated themselves: more than the 2 hours and 4 minutes
         for which NATs have to keep a TCP mapping at least (RFC 5382, REQ-5).
-    :ivar connections: Of unknown askers, in all. :ivar connections_address: Those of one address.
+    :ivar connections: Of unknown askers, in all, and as many of known ones.
+    :ivar connections_address: Those of unknown askers at one address. :ivar connections_asker: Of one known asker.
     """
 
     message_bytes: int = attrs.field(default=2_048, validator=[instance_of(int), ge(20)])
@@ -49,12 +51,14 @@ class StreamLimits:
     known_idle_seconds: float = attrs.field(default=7_500.0, converter=float, validator=gt(0))
     connections: int = attrs.field(default=1_024, validator=[instance_of(int), ge(1)])
     connections_address: int = attrs.field(default=32, validator=[instance_of(int), ge(1)])
+    connections_asker: int = attrs.field(default=8, validator=[instance_of(int), ge(1)])
 
 
 class StunStream(Protocol):
     """One connection of a client.
 
-    :ivar group: Under what it is counted. :ivar is_known: Whether its asker authenticated itself.
+    :ivar place: Where it comes from, as this side sees it. :ivar group: Under what it is counted.
+    :ivar asker: The username by which its asker authenticated itself last; None if it did not.
     :ivar heard: When something came last. :ivar call: Looks whether it was silent for too long.
     """
 
@@ -68,8 +72,10 @@ class StunStream(Protocol):
         self._splitter = MessageSplitter(factory.limits.message_bytes)
         self._is_whole = True  # nothing is held of a message
         self._source: Address | None = None
-        self.group = address_group(peer_address(peer))
-        self.is_known = False
+        host = peer_address(peer)
+        self.place: Address = (host, getattr(peer, "port", 0))
+        self.group = address_group(host)
+        self.asker: str | None = None
         self.heard = 0.0
         self.call: WheelCall | None = None
         self._send: Callable[[bytes], int] | None = None
@@ -95,6 +101,13 @@ class StunStream(Protocol):
                 self._write(reply)
         elif self._source is not None:
             self._answer_all(data, self._source)
+
+    def indicate(self, data: bytes) -> bool:
+        """Send an indication; False if the connection is being closed."""
+        if self._source is None:
+            return False
+        self._write(data)
+        return True
 
     def _answer_all(self, data: bytes, source: Address) -> None:
         replies = []
@@ -181,8 +194,9 @@ class StunStreamFactory(ServerFactory):
         self._counters = server.counters
         self.monotonic = monotonic
         self._wheel = TimerWheel(clock)
-        # All connections, and those of unknown askers, the oldest first.
+        # All connections, those of known askers by these, and those of unknown ones, the oldest first.
         self._streams: set[StunStream] = set()
+        self._known: dict[str, set[StunStream]] = {}
         self._unknown: dict[StunStream, None] = {}
         self._groups: Counter[str] = Counter()
 
@@ -228,10 +242,20 @@ class StunStreamFactory(ServerFactory):
         reply = self._server.answer(message, source, stream.heard, protocol="tcp", via=stream.transport)
         if reply is None:
             return None
-        if reply.is_known and not stream.is_known:
-            stream.is_known = True
-            self._uncount_unknown(stream)
+        if reply.asker is not None and reply.asker != stream.asker:
+            self._know(stream, reply.asker)
         return reply.data
+
+    def indicate(self, asker: str, place: Address, data: bytes) -> bool:
+        """Send an indication on a connection of a known asker.
+
+        :param asker: The username by which it authenticated itself there. :param place: Where the connection has to
+            come from. :returns: Whether there is one.
+        """
+        for stream in self._known.get(asker, ()):
+            if stream.place == place:
+                return stream.indicate(data)
+        return False
 
     def close(self, stream: StunStream) -> None:
         """Close a connection for what it carries."""
@@ -250,8 +274,38 @@ class StunStreamFactory(ServerFactory):
         self._streams.remove(stream)
         self._counters.connections -= 1
         self._uncount_unknown(stream)
+        self._uncount_known(stream)
         if stream.call is not None:
             stream.call.cancel()
+
+    def _know(self, stream: StunStream, asker: str) -> None:
+        """The asker of a connection authenticated itself, for the first time or by another name."""
+        self._uncount_unknown(stream)
+        self._uncount_known(stream)
+        of_asker = self._known.get(asker, set())
+        if len(of_asker) >= self.limits.connections_asker:
+            self._give_way(of_asker)
+        known = [each for streams in self._known.values() for each in streams]
+        if len(known) >= self.limits.connections:
+            self._give_way(known)
+        stream.asker = asker
+        self._known.setdefault(asker, set()).add(stream)
+
+    def _give_way(self, streams: Iterable[StunStream]) -> None:
+        """Close the connection that was silent the longest."""
+        self._counters.connections_refused += 1
+        silent = min(streams, key=lambda each: each.heard)
+        self.forget(silent)
+        silent.abort()
+
+    def _uncount_known(self, stream: StunStream) -> None:
+        if stream.asker is None:
+            return
+        of_asker = self._known[stream.asker]
+        of_asker.discard(stream)
+        if not of_asker:
+            del self._known[stream.asker]
+        stream.asker = None
 
     def _uncount_unknown(self, stream: StunStream) -> None:
         if stream in self._unknown:
@@ -262,7 +316,7 @@ class StunStreamFactory(ServerFactory):
 
     def _look(self, stream: StunStream) -> None:
         """Close a connection that was silent for too long, or look again when it would be."""
-        allowed = self.limits.known_idle_seconds if stream.is_known else self.limits.idle_seconds
+        allowed = self.limits.known_idle_seconds if stream.asker is not None else self.limits.idle_seconds
         left = stream.heard + allowed - self.monotonic()
         if left > 0:
             stream.call = self._wheel.call_later(left, self._look, stream)

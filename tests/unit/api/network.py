@@ -123,7 +123,8 @@ class Facts:
         tried = ReachedInterface("tcp", 38082, "203.0.113.7", False, "ef" * 32, 1_790_000_001)
         nat = Nat(
             "endpoint-independent", "address-dependent", "no", "no", "dropped", "works", "unknown", 0, "203.0.113.7",
-            60.0, None, "Restricted-cone NAT: others reach this node once a common peer has told it of them.", "", 3, 1,
+            60.0, None, 120.0, None,
+            "Restricted-cone NAT: others reach this node once a common peer has told it of them.", "", 3, 1,
             1_790_000_001,
         )  # fmt: skip
         forwarded = ForwardedPort("udp", 38083, None, None, None, False, "no_answer: the router does not answer")

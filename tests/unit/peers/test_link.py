@@ -10,6 +10,7 @@ from cloudnode.formats.keys import PEER
 from cloudnode.peers.link import Answered, Closed, Link, LinkLimits, Opened, Received
 from cloudnode.peers.messages import (
     NO_NETWORK,
+    VERSIONS,
     Addresses,
     Blocks,
     GetAddresses,
@@ -64,6 +65,15 @@ class HandshakeTests(SynchronousTestCase):
         pair.run()
         self.assertIn("other_network", pair.faults())
         self.assertFalse(pair.dialler.is_open or pair.acceptor.is_open)
+
+    def test_version(self) -> None:
+        """A link speaks the greatest version that both sides speak; one of an older version is linked with as well."""
+        for ours, theirs, spoken in (((1, 2), (1, 2), 2), ((1, 2), (1,), 1), ((1, 2), (9, 2, 1), 2)):
+            pair = Pair(make_hello(make_key(1), 1, versions=ours), make_hello(make_key(2), 2, versions=theirs))
+            pair.run()
+            self.assertEqual(pair.faults(), (None, None))
+            self.assertEqual((pair.dialler.version, pair.acceptor.version), (spoken, spoken))
+        self.assertEqual(VERSIONS, (1, 2))
 
     def test_other_version(self) -> None:
         """A node that speaks none of our versions is refused."""

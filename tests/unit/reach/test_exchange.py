@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,7 @@ from cloudnode.reach.own import OwnStunData
 from cloudnode.reach.sightings import Place
 from cloudnode.reach.stunfile import make_stun_file
 from cloudnode.stun.credentials import CredentialTable, Observation
+from cloudnode.stun.transaction import make_indication
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
 from tests.unit.store.network import make_key
 
@@ -33,10 +35,11 @@ class Reaching:
         self.gone: list[Peer] = []
         self.reachable: set[tuple[str, int]] = set()
         self.probed: list[tuple[str, str, int, tuple[bytes, ...]]] = []
-        self.indications: list[tuple[bytes, str, int]] = []
+        self.indications: list[tuple[str, Peer, int, bytes]] = []
         self.credentials = CredentialTable()
         self.dials_back = DialBackServing(network.clock, self._probe)
-        self.dials_back.send_indication = lambda *sent: self.indications.append(sent)
+        for way in ("stun", "stun-tcp"):
+            self.dials_back.indicate[way] = partial(self._indicate, way)
         book, sightings, file = make_stun_file(None, network.genesis.network, node.key.public, node.wall_time)
         own = OwnStunData(network.genesis.network, node.key, list, file.next_sequence)
         own.add_source(lambda: self.endpoints)
@@ -58,6 +61,11 @@ class Reaching:
         self.probed.append((protocol, host, port, certificates))
         if (protocol, port) not in self.reachable:
             raise ConnectionRefusedError("nobody is there")
+
+    def _indicate(self, way: str, peer: Peer, port: int, data: bytes) -> None:
+        if port == 1:
+            raise ValueError("no connection comes from there")
+        self.indications.append((way, peer, port, data))
 
     # PeerWatcher
 
@@ -108,9 +116,12 @@ class ExchangeTests(SynchronousTestCase):
         credential = self.middle.credentials.find(told.username)
         assert credential is not None
         self.assertEqual(credential.key, told.key)
+        peer = self.peer(self.middle, self.first)
+        self.assertEqual(self.middle.exchange.username(peer), told.username)
         self.first.node.stop()
         self.network.advance(1)
         self.assertIsNone(self.middle.credentials.find(told.username))
+        self.assertIsNone(self.middle.exchange.username(peer))
         self.assertEqual([peer.id for peer in self.middle.gone], [self.first.node.key.public])
 
     def test_no_server(self) -> None:
@@ -208,13 +219,17 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(self.middle.probed, [("tcp", host, 38082, (HASH,)), ("udp", host, 38083, (HASH,))])
 
     def test_indication(self) -> None:
-        """An indication goes from the STUN server to the address of the link; without a server it fails."""
+        """An indication goes from the STUN server to the peer that asks; without a server or a connection it fails."""
         host = self.first.node.host
-        self.assertEqual(self.dial_back("stun", 40_001, (), b"t" * 12), ("reached", host))
-        self.assertEqual(self.middle.indications, [(b"t" * 12, host, 40_001)])
-        self.assertEqual(self.dial_back("stun", 40_001, (), b"short"), ("failed", host))
-        self.middle.dials_back.send_indication = None
-        self.assertEqual(self.dial_back("stun", 40_001, (), b"t" * 12), ("failed", host))
+        peer = self.peer(self.middle, self.first)
+        for way in ("stun", "stun-tcp"):
+            self.assertEqual(self.dial_back(way, 40_001, (), b"t" * 12), ("reached", host))
+            self.assertEqual(self.middle.indications.pop(), (way, peer, 40_001, make_indication(b"t" * 12)))
+            self.assertEqual(self.dial_back(way, 40_001, (), b"short"), ("failed", host))
+            self.assertEqual(self.dial_back(way, 1, (), b"t" * 12), ("failed", host))
+            del self.middle.dials_back.indicate[way]
+            self.assertEqual(self.dial_back(way, 40_001, (), b"t" * 12), ("failed", host))
+        self.assertEqual(self.middle.indications, [])
 
     def test_budget(self) -> None:
         """One peer has so many dial-backs at once, whatever its links, and then one in some seconds."""

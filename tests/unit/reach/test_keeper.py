@@ -78,6 +78,7 @@ class Scene:
         self.ports = iter(range(40_000, 60_000))
         self.address = PUBLIC
         self.shift = 0
+        self.shifted = {"udp", "tcp"}
         self.is_down = False
         self.made: list[FakeSocket] = []
         self.probes: list[tuple[FakePeer, Deferred[None]]] = []
@@ -90,7 +91,8 @@ class Scene:
 
     def see(self, socket: FakeSocket) -> External | None:
         """Where the router maps a socket."""
-        return None if self.is_down else External(self.address, socket.local[1] + self.shift)
+        shift = self.shift if socket.protocol in self.shifted else 0
+        return None if self.is_down else External(self.address, socket.local[1] + shift)
 
     def make(self, server: StunServer, host: str) -> list[ClientSocket]:
         made = [FakeSocket(self, "udp"), FakeSocket(self, "tcp")]
@@ -229,12 +231,19 @@ class KeepingTests(SynchronousTestCase):
         return [int(at) for at, _ in self.scene.made[number].asked]
 
     def test_interval(self) -> None:
-        """Mappings are asked for at the interval: over UDP at what is learned, over TCP at the first."""
-        self.scene.keeper.lifetime.survived(60)
+        """Mappings are asked for at the interval that was learned for their protocol, and at the first one before."""
+        udp, tcp = self.scene.keeper.lifetimes["udp"], self.scene.keeper.lifetimes["tcp"]
+        udp.survived(60)
         self.scene.keeper.learned()
         self.scene.pass_time(75)
         self.assertEqual(self.times(0), [0, 15, 69])
         self.assertEqual(self.times(1), [0, 15, 30, 45, 60, 75])
+        tcp.survived(30)
+        self.scene.keeper.learned()
+        self.scene.peer()
+        self.scene.pass_time(60)
+        self.assertEqual(self.times(1)[6:], [90, 117])
+        self.assertEqual([self.times(7), self.times(6)], [[76, 103, 130], [76, 130]])
 
     def test_changed(self) -> None:
         """A mapping that changed has all others asked for at once, is told, and the links are looked after."""
@@ -246,16 +255,29 @@ class KeepingTests(SynchronousTestCase):
         self.assertGreater(self.scene.told, told)
         self.assertEqual((self.scene.network_changes, self.scene.keeper.changes), (1, 6))
         # It was one restart, however many mappings it concerned.
-        self.assertEqual(self.scene.keeper.lifetime.interval, 7.5)
+        self.assertEqual([each.interval for each in self.scene.keeper.lifetimes.values()], [7.5, 15])
+
+    def test_contradicted(self) -> None:
+        """Where TCP mappings alone change, what was learned of them is forgotten, and what was of UDP's is kept."""
+        udp, tcp = self.scene.keeper.lifetimes["udp"], self.scene.keeper.lifetimes["tcp"]
+        for search in (udp, tcp):
+            search.survived(30)
+        self.scene.keeper.learned()
+        self.scene.pass_time(20)
+        self.scene.shifted = {"tcp"}
+        self.scene.shift = 100
+        self.scene.pass_time(25)
+        self.assertEqual((udp.interval, tcp.interval, tcp.held), (27, 15, None))
 
     def test_new_network(self) -> None:
-        """With another address the lifetime is learned anew, from the first interval on."""
-        self.scene.keeper.lifetime.survived(60)
+        """With another address the lifetimes are learned anew, from the first interval on."""
+        for search in self.scene.keeper.lifetimes.values():
+            search.survived(60)
         self.scene.keeper.learned()
         self.scene.address = OTHER
         self.scene.pass_time(15)
         self.assertEqual({address for address, _ in self.scene.endpoints}, {OTHER})
-        self.assertEqual(self.scene.keeper.lifetime.interval, 15)
+        self.assertEqual([each.interval for each in self.scene.keeper.lifetimes.values()], [15, 15])
         self.assertEqual(self.scene.network_changes, 1)
 
     def test_lost(self) -> None:

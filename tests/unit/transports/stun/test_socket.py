@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.stun.attributes import Address
 from cloudnode.stun.errors import StunError
-from cloudnode.stun.transaction import Answer, Timing
+from cloudnode.stun.message import BINDING, Kind, Message, encode
+from cloudnode.stun.transaction import Answer, Timing, make_indication
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.stun.socket import Questions, StunSocket
 from tests.unit.transports.quic.network import MemoryNetwork, Weather
@@ -74,6 +75,23 @@ class SocketTests(SynchronousTestCase):
         self.assertNoResult(asked)
         self.network.advance(0.3, 0.1)
         self.assertEqual(self.failureResultOf(asked, StunError).value.name, "timed_out")
+
+    def test_indication(self) -> None:
+        """An indication that is waited for is told with its source, once; others, and junk, are passed over."""
+        questions = Questions(self.network.clock, lambda data, server: None)
+        arrived, late = questions.expect(b"a" * 12), questions.expect(b"b" * 12)
+        other_method = encode(Message(3, Kind.INDICATION, b"a" * 12))
+        request = encode(Message(BINDING, Kind.REQUEST, b"a" * 12))
+        cut = make_indication(b"a" * 12)[:19]
+        for data in (b"", b"x" * 30, make_indication(b"c" * 12), other_method, request, cut):
+            questions.receive(data, SERVER)
+        self.assertNoResult(arrived)
+        for _ in range(2):
+            questions.receive(make_indication(b"a" * 12), SERVER)
+        self.assertEqual(self.successResultOf(arrived), SERVER)
+        late.cancel()
+        self.failureResultOf(late, CancelledError)
+        questions.receive(make_indication(b"b" * 12), SERVER)
 
     def test_cancel(self) -> None:
         """A question that is cancelled is forgotten, its answer is passed over."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.stun.attributes import mapped_address
+from cloudnode.stun.credentials import Credential
 from cloudnode.stun.framing import MessageSplitter
 from cloudnode.stun.integrity import check_integrity
 from cloudnode.stun.message import BINDING, Attribute, Kind, Message, decode, encode
+from cloudnode.stun.transaction import make_indication, make_request
 from cloudnode.transports.stun.stream import StreamLimits, StunStreamFactory
 from tests.unit.transports.memory import PEER, MemoryTransport
 from tests.unit.transports.stun.servers import BARE, KEY, KNOWN, Scene, request
@@ -24,7 +26,11 @@ def other(number: int) -> IPv4Address:
 class StreamTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.scene = Scene()
-        self.open_factory(StreamLimits(idle_seconds=60, known_idle_seconds=600, connections=4, connections_address=2))
+        self.open_factory(
+            StreamLimits(
+                idle_seconds=60, known_idle_seconds=600, connections=4, connections_address=2, connections_asker=2
+            )
+        )  # fmt: skip
 
     def open_factory(self, limits: StreamLimits) -> None:
         clock = self.scene.clock
@@ -116,8 +122,66 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(known.was_aborted)
         self.assertEqual(self.scene.counters.connections, 0)
 
+    def test_indication(self) -> None:
+        """An indication goes on the connection of that asker which comes from that place, and on no other."""
+        known, unknown = self.connect(), self.connect(other(2))
+        known.deliver(KNOWN)
+        unknown.deliver(BARE)
+        known.take(), unknown.take()
+        data = make_indication(b"t" * 12)
+        self.assertEqual(data.hex(), "00110000" + "2112a442" + "74" * 12)
+        for asker, place in (
+            ("peer", ("192.0.2.1", 40_001)), ("peer", ("192.0.2.2", 40_000)), ("other", ("192.0.2.1", 40_000)),
+            ("", ("192.0.2.2", 40_000)),
+        ):  # fmt: skip
+            self.assertFalse(self.factory.indicate(asker, place, data))
+        self.assertTrue(self.factory.indicate("peer", ("192.0.2.1", 40_000), data))
+        self.assertEqual((known.take(), unknown.take()), (data, b""))
+        known.deliver(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertFalse(self.factory.indicate("peer", ("192.0.2.1", 40_000), data))
+
+    def test_indication_to_ipv6(self) -> None:
+        """Places are told apart by the address itself, however a system spells it."""
+        data = make_indication(b"t" * 12)
+        for host, place in (("2001:db8:0:0::7", "2001:db8::7"), ("::ffff:192.0.2.7", "192.0.2.7")):
+            transport = self.connect(IPv6Address("TCP", host, 40_000))
+            transport.deliver(KNOWN)
+            transport.take()
+            self.assertTrue(self.factory.indicate("peer", (place, 40_000), data))
+            self.assertEqual(transport.take(), data)
+
+    def test_places_of_known(self) -> None:
+        """A known asker has its places, and all of them together; the one that was silent the longest gives way."""
+        for name in ("second", "third"):
+            self.scene.credentials.grant(name, Credential(KEY))
+        requests = {name: make_request(bytes(12), username=name, key=KEY) for name in ("peer", "second", "third")}
+
+        def know(number: int, name: str) -> MemoryTransport:
+            transport = self.connect(other(number))
+            transport.deliver(requests[name])
+            transport.take()
+            self.scene.clock.advance(1)
+            return transport
+
+        first, second = know(1, "peer"), know(2, "peer")
+        first.deliver(KNOWN)
+        first.take()
+        self.scene.clock.advance(1)
+        third = know(3, "peer")
+        self.assertEqual([each.was_aborted for each in (first, second, third)], [False, True, False])
+        # One that is known by another name since takes a place of that one.
+        third.deliver(requests["second"])
+        third.take()
+        self.assertFalse(self.factory.indicate("peer", ("192.0.2.3", 40_000), b""))
+        self.assertTrue(self.factory.indicate("second", ("192.0.2.3", 40_000), make_indication(bytes(12))))
+        third.take()
+        fourth, fifth, sixth = know(4, "second"), know(5, "third"), know(6, "third")
+        aborted = [each.was_aborted for each in (first, third, fourth, fifth, sixth)]
+        self.assertEqual(aborted, [True, False, False, False, False])
+        self.assertEqual((self.scene.counters.connections, self.scene.counters.connections_refused), (4, 2))
+
     def test_places(self) -> None:
-        """An address has its places; in all the oldest unknown asker gives way, and known ones never do."""
+        """An address has its places; in all the oldest unknown asker gives way, and no known one does for it."""
         known = self.connect()
         known.deliver(KNOWN)
         known.take()
