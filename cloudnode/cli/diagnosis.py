@@ -145,6 +145,13 @@ def _nat(nat: Mapping[str, Any] | None) -> list[str]:
     if nat["hairpin"] != "unknown":
         reach = "reach" if nat["hairpin"] == "yes" else "do not reach"
         lines.append(f"hairpin: nodes behind it {reach} each other by their outer addresses")
+    for protocol, suffix in (("UDP", ""), ("TCP", "_tcp")):
+        # Older nodes tell nothing of TCP.
+        held, lost = nat.get(f"lifetime_held{suffix}"), nat.get(f"lifetime_lost{suffix}")
+        known = [f"kept for {held:g} s of silence"] if held is not None else []
+        known += [f"gone after {lost:g} s"] if lost is not None else []
+        if known:
+            lines.append(f"{protocol} mappings: " + ", ".join(known))
     return lines
 
 

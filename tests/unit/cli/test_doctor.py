@@ -94,6 +94,14 @@ class DiagnosisTests(SynchronousTestCase):
         off = stun(tried(38082, True)) | {"server": {"udp": 0, "tcp": 0}}
         self.assertIn("--stun", diagnose(info(), off).advice[0])
 
+    def test_lifetimes(self) -> None:
+        """How long mappings live is told of each protocol as far as it is known, and by older nodes of UDP alone."""
+        told = stun(kind="endpoint-independent")
+        self.assertFalse([each for each in diagnose(info(), told).nat if "mappings:" in each])
+        told["nat"] |= {"lifetime_held": 60.0, "lifetime_lost": 75.0}
+        self.assertEqual(diagnose(info(), told).nat[-1], "UDP mappings: kept for 60 s of silence, gone after 75 s")
+        told["nat"] |= {"lifetime_held_tcp": None, "lifetime_lost_tcp": 30.0}
+        self.assertEqual(diagnose(info(), told).nat[-1], "TCP mappings: gone after 30 s")
 
     def test_router(self) -> None:
         """A port that the router forwards counts once somebody came in by it."""

@@ -115,10 +115,15 @@ function nat(node, info) {
       ["Seen from outside at", told.external ?? "not known"],
       ["Mapping", `${told.mapping}`], ["Filtering", `${told.filtering}`],
       ["Keeps port numbers", told.ports], ["UDP", told.udp],
-      ["Silence survived", told.lifetime_held === null ? "not tried" : duration(told.lifetime_held)],
+      ["Silence survived over UDP", survived(told.lifetime_held)], ["over TCP", survived(told.lifetime_held_tcp)],
       ["Found out", `${ago(told.checked)}, with ${count(told.observers, "node")}`],
     ].map(([name, value]) => [name, plainText(value, 80)])),
   ]);
+}
+
+/** @param {number | null | undefined} seconds An older node tells nothing of TCP. */
+function survived(seconds) {
+  return typeof seconds === "number" ? duration(seconds) : "not tried";
 }
 
 /** @param {any} info */
