@@ -185,6 +185,7 @@ class MappingKeeper:
         self._probed: dict[Peer, float] = {}
         self._probes: dict[Peer, Deferred[None]] = {}
         self._disturbed = float("-inf")
+        self._doubted = float("-inf")
         self._is_full = False
         self.is_stopped = False
 
@@ -363,20 +364,22 @@ class MappingKeeper:
         self._told_changed()
 
     def _doubt(self, kept: KeptMapping, changed: Changed) -> None:
-        """A mapping is another one: the others may be, too, and what was learned may be wrong."""
-        now = self._clock.seconds()
-        search = self.lifetimes[kept.socket.protocol]
-        is_first = now - self._disturbed > 2 * search.interval
+        """A mapping is another one: the others may be, too, and what was learned may be wrong.
+
+        One restart of the router is noticed by all mappings, but nothing is concluded from it but once: by those that
+        were seen since the last change of which something was concluded.
+        """
         self.disturb()
-        if changed.after is not None and changed.before is not None and is_first:
-            if changed.after.address == changed.before.address:
-                search.contradicted()
-            else:
-                for each in self.lifetimes.values():
-                    each.begin_anew()
-            self.learned()
-        if is_first and changed.after is not None:
-            self._network_changed()
+        if changed.after is None or changed.before is None or changed.seen < self._doubted:
+            return
+        self._doubted = self._clock.seconds()
+        if changed.after.address == changed.before.address:
+            self.lifetimes[kept.socket.protocol].contradicted()
+        else:
+            for each in self.lifetimes.values():
+                each.begin_anew()
+        self.learned()
+        self._network_changed()
 
     def _found_no_nat(self, kept: KeptMapping, external: External) -> None:
         if self.no_nat != external.address:

@@ -30,10 +30,14 @@ class External(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """The mapping is another one than before; None where there is (or was) none."""
+    """The mapping is another one than before; None where there is (or was) none.
+
+    :ivar seen: When the one before was told last.
+    """
 
     before: External | None
     after: External | None
+    seen: float
 
 
 class Mapping:
@@ -74,14 +78,14 @@ class Mapping:
         """
         self._is_asking = False
         self.failures = 0
-        self.last_seen = now
+        seen, self.last_seen = self.last_seen, now
         self._due = self._asked + self.interval
         if external == self.external:
             return None
         before, self.external = self.external, external
         self.first_seen = now
         self.changes += before is not None
-        return Changed(before, external)
+        return Changed(before, external, seen)
 
     def failed(self, now: float) -> Changed | None:
         """A request was not answered in time, or could not be sent.
@@ -95,7 +99,7 @@ class Mapping:
         if self.failures < FAILURES_MAX or self.external is None:
             return None
         before, self.external = self.external, None
-        return Changed(before, None)
+        return Changed(before, None, self.last_seen)
 
     def disturb(self, now: float) -> None:
         """Something has changed nearby: ask at once, unless a request is under way."""

@@ -79,6 +79,8 @@ class Scene:
         self.address = PUBLIC
         self.shift = 0
         self.shifted = {"udp", "tcp"}
+        self.lifetime = float("inf")
+        self._seen: dict[FakeSocket, tuple[float, int]] = {}
         self.is_down = False
         self.made: list[FakeSocket] = []
         self.probes: list[tuple[FakePeer, Deferred[None]]] = []
@@ -92,7 +94,11 @@ class Scene:
     def see(self, socket: FakeSocket) -> External | None:
         """Where the router maps a socket."""
         shift = self.shift if socket.protocol in self.shifted else 0
-        return None if self.is_down else External(self.address, socket.local[1] + shift)
+        now = self.clock.seconds()
+        last, forgotten = self._seen.get(socket, (now, 0))
+        forgotten += now - last >= self.lifetime
+        self._seen[socket] = now, forgotten
+        return None if self.is_down else External(self.address, socket.local[1] + shift + 1_000 * forgotten)
 
     def make(self, server: StunServer, host: str) -> list[ClientSocket]:
         made = [FakeSocket(self, "udp"), FakeSocket(self, "tcp")]
@@ -268,6 +274,18 @@ class KeepingTests(SynchronousTestCase):
         self.scene.shift = 100
         self.scene.pass_time(25)
         self.assertEqual((udp.interval, tcp.interval, tcp.held), (27, 15, None))
+
+    def test_short(self) -> None:
+        """Where mappings are forgotten in less than the first interval, they are asked for oftener until that does."""
+        for lifetime, interval in ((10, 7.5), (5, 3.75)):
+            scene = Scene()
+            scene.peer(), scene.peer()
+            scene.lifetime = lifetime
+            scene.pass_time(120)
+            self.assertEqual({each.mapping.interval for each in scene.keeper}, {interval}, lifetime)
+            changes = scene.keeper.changes
+            scene.pass_time(60)
+            self.assertEqual(scene.keeper.changes, changes)
 
     def test_new_network(self) -> None:
         """With another address the lifetimes are learned anew, from the first interval on."""

@@ -23,7 +23,7 @@ class MappingTests(SynchronousTestCase):
 
     def test_kept(self) -> None:
         """It is asked for at once, and then from request to request at the interval; the same answer is no change."""
-        self.assertEqual(self.ask(100, HERE), Changed(None, HERE))
+        self.assertEqual(self.ask(100, HERE), Changed(None, HERE, 100))
         self.assertEqual(self.mapping.deadline(), 115)
         self.assertIsNone(self.ask(115, HERE))
         self.assertEqual((self.mapping.first_seen, self.mapping.last_seen, self.mapping.changes), (100, 115, 0))
@@ -31,7 +31,7 @@ class MappingTests(SynchronousTestCase):
     def test_changed(self) -> None:
         """Another port or address is noticed with the answer that tells it."""
         self.ask(100, HERE)
-        self.assertEqual(self.ask(115, THERE), Changed(HERE, THERE))
+        self.assertEqual(self.ask(115, THERE), Changed(HERE, THERE, 100))
         self.assertEqual((self.mapping.first_seen, self.mapping.changes), (115, 1))
 
     def test_lost(self) -> None:
@@ -42,12 +42,12 @@ class MappingTests(SynchronousTestCase):
             self.assertIsNone(self.ask(now, None))
             now += RETRY_SECONDS
             self.assertEqual(self.mapping.deadline(), now)
-        self.assertEqual(self.ask(now, None), Changed(HERE, None))
+        self.assertEqual(self.ask(now, None), Changed(HERE, None, 100))
         self.assertEqual(self.mapping.deadline(), now + RETRY_SECONDS)
         self.assertIsNone(self.ask(now + RETRY_SECONDS, None))
         # Then there is no hurry any more.
         self.assertEqual(self.mapping.deadline(), now + RETRY_SECONDS + 15)
-        self.assertEqual(self.ask(now + RETRY_SECONDS + 15, HERE), Changed(None, HERE))
+        self.assertEqual(self.ask(now + RETRY_SECONDS + 15, HERE), Changed(None, HERE, 100))
 
     def test_router_restarts(self) -> None:
         """A restart at any time is noticed within two keep-alives, however long nothing gets through."""
