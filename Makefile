@@ -6,6 +6,8 @@ PYTHON ?= python3
 # For a part of the tests: a trial module, a pytest path.
 UNIT        ?= tests.unit
 INTEGRATION ?= tests/integration
+# How many integration tests run at the same time, each in a process of its own; 0: one after the other in this one.
+WORKERS     ?= 2
 
 # For `make simulate`.
 SEEDS  ?= 2000
@@ -46,12 +48,16 @@ demo: NODES = 7
 demo: $(RUN) ## Start a network on this machine and watch it (NODES=7; q ends it)
 	@exec $(BIN)/cloudnode demo --nodes $(NODES)
 
+# Types and unit tests need no time, only a processor: they get what the integration tests, which mostly wait, leave of it.
 test: $(TEST) ## Check everything, run all tests, and count them
-	@$(MAKE) --no-print-directory lint types
+	@$(MAKE) --no-print-directory lint
 	@mkdir -p $(LOGS)
+	@echo 'Types and unit tests run beside the integration tests; what fails there is shown in the end ($(LOGS)/unit.log).'
 	@set -o pipefail; status=0; \
-	  $(MAKE) --no-print-directory unit 2>&1 | tee $(LOGS)/unit.log || status=1; \
+	  nice -n 19 $(MAKE) --no-print-directory -k types unit >$(LOGS)/unit.log 2>&1 & beside=$$!; \
+	  trap "kill $$beside" INT TERM; \
 	  $(MAKE) --no-print-directory integration 2>&1 | tee $(LOGS)/integration.log || status=1; \
+	  if wait $$beside; then tail -n 3 $(LOGS)/unit.log; else status=1; cat $(LOGS)/unit.log; fi; \
 	  $(BIN)/python tests/count.py $(LOGS)/unit.log $(LOGS)/integration.log || status=1; \
 	  exit $$status
 
@@ -68,7 +74,7 @@ unit: $(TEST) ## Unit tests alone (UNIT=tests.unit.service)
 	@$(BIN)/trial --temp-directory $(LOGS)/trial $(UNIT)
 
 integration: $(TEST) ## Integration tests alone (INTEGRATION=tests/integration/test_daemon.py)
-	@$(BIN)/pytest $(INTEGRATION)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=15 $(INTEGRATION)
 
 bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for each in benchmarks/bench_*.py; do \

@@ -1,6 +1,7 @@
 """Adds up what trial and pytest say at the end of their logs: ``python tests/count.py unit.log ...``.
 
-The last line it prints counts all tests; the exit status is 1 if one failed or no summary was found.
+It prints the names of the tests that failed, and in its last line counts all; the exit status is 1 if one failed or no
+summary was found.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 _TRIAL = re.compile(r"^(?:PASSED|FAILED) \((.*)\)$", re.MULTILINE)
 _PYTEST = re.compile(r"^=+ (.*) in [\d.]+s.* =+$", re.MULTILINE)
 _ESCAPES = re.compile(r"\x1b\[[\d;]*m")
+
+# What trial ends a traceback with, and what pytest lists in the end.
+_FAILED = re.compile(r"^(?:(tests\.[\w.]+\.[A-Z]\w*\.test_\w+)|(?:FAILED|ERROR) (tests/.*?)(?: - .*)?)$", re.MULTILINE)
 
 _KINDS = {
     "successes": "passed",
@@ -46,12 +50,20 @@ def count(log: str) -> Counter[str] | None:
     return counts
 
 
+def failed(log: str) -> list[str]:
+    """The names of the tests that failed by a log, each once."""
+    return list(dict.fromkeys(trial or pytest for trial, pytest in _FAILED.findall(_ESCAPES.sub("", log))))
+
+
 def main() -> int:
     """Print one line for each log and one for all."""
     total: Counter[str] = Counter()
     complete = True
     for argument in sys.argv[1:]:
-        counts = count(Path(argument).read_text(errors="replace"))
+        log = Path(argument).read_text(errors="replace")
+        for name in failed(log):
+            print(f"failed: {name}")
+        counts = count(log)
         if counts is None:
             print(f"{Path(argument).stem}: no summary, so the run did not come to its end")
             complete = False

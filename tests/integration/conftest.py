@@ -23,20 +23,38 @@ from typing import IO, Any
 
 import pytest
 
-from cloudnode.cli.demo.plan import find_free_ports
+from cloudnode.cli.demo import plan
 from tests.natlab import natlab
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
+# Each of the processes that run tests side by side has ports of its own: what one finds free and has not taken yet, or
+# gives back while its node is started again, the others leave alone. `cloudnode demo` looks above these.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = range(10_000 + 1_000 * (_WORKER % 10), 11_000 + 1_000 * (_WORKER % 10))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Who runs the tests in the background has it ignored, which whatever they start would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def find_free_ports(count: int) -> list[int]:
+    """Ports on 127.0.0.1 for this test alone, for TCP and UDP."""
+    return plan.find_free_ports(count, ports=_PORTS)
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll a condition every 10 ms; fail the test by name when it does not come true in time."""
-    deadline = time.monotonic() + seconds
+    """Poll a condition, every 10 ms at first and every 100 ms in the end, since asking nodes takes what they run on;
+    fail the test by name when it does not come true in time.
+    """
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             pytest.fail(f"{what} took longer than {seconds:g} s")
-        time.sleep(0.01)
+        time.sleep(min(0.01 + waited / 20, 0.1))
 
 
 class NotifySocket:
@@ -252,12 +270,6 @@ def _spawn(
 
 
 NodeStarter = Callable[..., NodeProcess]
-
-
-@pytest.fixture
-def free_ports() -> Callable[[int], list[int]]:
-    """A function that finds so many free ports."""
-    return find_free_ports
 
 
 @pytest.fixture

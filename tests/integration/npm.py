@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -41,7 +42,10 @@ def need_node() -> None:
 def need_npm() -> None:
     """Install what the tests need, if it is not there; skip them where that can't be, but never on a build server."""
     need_node()
-    run("make", "--silent", "npm", directory=".")
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "npm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side, and the first one to come here installs for all
+        run("make", "--silent", "npm", directory=".")
 
 
 def run(*command: str, directory: str = "javascript", seconds: float = 300.0) -> str:

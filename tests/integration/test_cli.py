@@ -136,7 +136,7 @@ def test_nobody_listens(scheme: str, tmp_path: Path) -> None:
     command = Command(tmp_path, f"{scheme}://127.0.0.1:{port}")
     began = time.monotonic()
     assert "nobody listens there" in command.run("status", status=3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10  # not the 30 s that it waits for an answer
 
 
 @pytest.mark.parametrize("transport", ["wss", "ws_udp"])
@@ -268,7 +268,9 @@ def marked(command: Command) -> int:
     return int(json.loads(path.read_text())["cursor"]["height"])
 
 
-def test_liar(start_node: NodeStarter, make_node: NodeStarter, tmp_path: Path) -> None:
+def test_liar(
+    start_node: NodeStarter, make_node: NodeStarter, tmp_path: Path, watching: list[subprocess.Popen[str]]
+) -> None:
     """Of a node that answers falsely nothing is shown: another answers, and the liar is named."""
     honest = start_node()
     author = Command(tmp_path / "author", honest.ws_url)
@@ -278,13 +280,22 @@ def test_liar(start_node: NodeStarter, make_node: NodeStarter, tmp_path: Path) -
     start_liar(liar, "record")
     wait_until(lambda: height(liar) >= height(honest), 20, "the liar's catching up")
     words = ("--json", "--node", liar.ws_url, "--node", honest.ws_url, "get", "film/1")
-    for _ in range(20):  # every other answer is false, and which node is asked first is chosen anew each time
-        process = author.start(*words)
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, json.loads(out)["version"]) == (0, 1), err
-        if err:
-            break
-    note = json.loads(err)["note"]
+    # Who answers first is asked first: that is the liar, until it was found out.
+    os.kill(honest.pid, signal.SIGSTOP)
+    try:
+        for _ in range(2):  # every other answer is false
+            process = author.start(*words)
+            watching.append(process)
+            assert process.stderr is not None
+            if line := process.stderr.readline():
+                break
+            out, _ = process.communicate(timeout=60)
+            assert (process.returncode, json.loads(out)["version"]) == (0, 1)
+    finally:
+        os.kill(honest.pid, signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, json.loads(out)["version"]) == (0, 1), line + err
+    note = json.loads(line)["note"]
     assert (note["code"], note["node"]) == ("node_lied", node_id(liar))
     assert judged_offline(honest, note["evidence"]).culprit.hex() == node_id(liar)
 
@@ -347,7 +358,7 @@ def test_closed_pipe(module_node: NodeProcess, reader: Command, watching: list[s
 
 
 def test_quick_start(author: Command) -> None:
-    """What needs no node imports no Twisted, and starts in less than 0.4 s."""
+    """What needs no node imports no Twisted, and takes less than 0.4 s of a processor."""
     script = (
         "import sys\nfrom cloudnode.cli.main import main\n"
         "try: main(['key', 'show'])\nexcept SystemExit: assert 'twisted' not in sys.modules\n"
@@ -356,6 +367,6 @@ def test_quick_start(author: Command) -> None:
         [sys.executable, "-c", script], env=author.environment, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (0, "")
-    began = time.monotonic()
-    author.run("key", "show")
-    assert time.monotonic() - began < 2  # 0.1 s on an idle machine; this one may be busy
+    process = author.start("key", "show")
+    _, status, used = os.wait4(process.pid, 0)  # which a busy machine changes little: it is 0.1 s
+    assert (status, used.ru_utime + used.ru_stime < 0.4) == (0, True), used

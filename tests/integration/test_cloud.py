@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +39,15 @@ def get_reactor() -> Any:
 
 async def pause(seconds: float) -> None:
     await deferLater(get_reactor(), seconds)
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Poll a condition without stopping the session; fail the test by name when it does not come true in time."""
+    deadline = get_reactor().seconds() + seconds
+    while not condition():
+        if get_reactor().seconds() > deadline:
+            pytest.fail(f"{what} took longer than {seconds:g} s")
+        await pause(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +85,7 @@ async def test_transports(network: list[NodeProcess]) -> None:
             cloud.pin()
             # Over HTTP alone there are no subscriptions: the node tells where its WebSocket is.
             subscription = await cloud.subscribe("records")
-            while not subscription.url:
-                await pause(0.02)
+            await until(lambda subscription=subscription: bool(subscription.url), "a node that is subscribed to")
             assert subscription.url.startswith("ws")
         finally:
             await cloud.close()
@@ -142,8 +150,7 @@ def key_of(item: Item) -> str:
 
 async def started(node: NodeProcess) -> None:
     """Wait for a node without stopping the session meanwhile."""
-    while not node.notify.told("READY", "1"):
-        await pause(0.05)
+    await until(lambda: node.notify.told("READY", "1"), "the node's start")
 
 
 @pytest_twisted.ensureDeferred
@@ -164,18 +171,14 @@ async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str
             while True:
                 assert (await cloud.call("getrecord", record, timeout=2.0)).result["version"] == 1
         cloud.pin(liar.ws_url, honest.ws_url)
-        for _ in range(100):
-            if accused:
-                break
-            await pause(0.05)
+        await until(lambda: bool(accused), "the accusation")
         assert [each.node for each in accused] == [node_id(liar)]
         assert judged_offline(honest, accused[0].evidence.hex()).culprit.hex() == node_id(liar)
-        for _ in range(100):
-            culprits = {each["culprit"] for each in honest.call("getevidence")["evidence"]}
-            if node_id(liar) in culprits:
-                break
-            await pause(0.05)
-        assert node_id(liar) in culprits
+
+        def culprits() -> list[str]:
+            return [each["culprit"] for each in honest.call("getevidence")["evidence"]]
+
+        await until(lambda: node_id(liar) in culprits(), "the evidence at the honest node")
         assert (await cloud.call("getrecord", record)).url == honest.ws_url
     finally:
         await cloud.close()
@@ -260,7 +263,8 @@ async def test_quorum(network: list[NodeProcess]) -> None:
     """With a quorum several nodes give the same answer, byte for byte."""
     cloud = await Cloud.connect([node.ws_url for node in network], get_reactor(), verify="quorum:3")
     try:
-        await pause(2.5)  # until all have signed who they are
+        nodes = {node_id(node) for node in network}
+        await until(lambda: nodes <= {place.signer for place in cloud.places}, "all nodes' word who they are")
         assert (await cloud.call("listrecords", {})).checked == "partly"
         assert (await cloud.call("getdatahash")).checked == "proof"
         state = cloud.save()

@@ -19,7 +19,6 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
-from cloudnode.cli.demo.plan import find_free_ports
 from cloudnode.stun.attributes import mapped_address
 from cloudnode.stun.errors import StunRefused
 from cloudnode.stun.message import decode
@@ -29,7 +28,7 @@ from cloudnode.transports.stun.asking import connect_stun
 from cloudnode.transports.stun.socket import StunSocket
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.targets import TARGETS
-from tests.integration.conftest import NodeProcess, wait_until
+from tests.integration.conftest import NodeProcess, find_free_ports, wait_until
 
 MakeNode = Callable[..., NodeProcess]
 SECOND = "127.0.0.2"

@@ -73,10 +73,13 @@ class Import:
 @cache
 def read_imports(path: Path) -> tuple[Import, ...]:
     """All imports in a source file, each name of a ``from`` import counted as a module of its own too."""
+    file = path.relative_to(PACKAGE.parent)
 
     def visit(node: ast.AST, at_import: bool) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
-            where = f"{path.relative_to(PACKAGE.parent)}:{getattr(child, 'lineno', 0)}"
+            if isinstance(child, ast.expr):
+                continue  # an expression has no import in it, and most nodes are expressions
+            where = f"{file}:{getattr(child, 'lineno', 0)}"
             if isinstance(child, ast.Import):
                 for name in child.names:
                     yield Import(where, name.name, at_import)
@@ -87,7 +90,7 @@ def read_imports(path: Path) -> tuple[Import, ...]:
             elif isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
                 yield from visit(child, False)
             else:
-                inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
                 yield from visit(child, at_import and not inside)
 
     return tuple(visit(ast.parse(path.read_text()), True))

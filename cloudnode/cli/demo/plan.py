@@ -67,11 +67,14 @@ def count_validators(nodes: int) -> int:
     return 4 if nodes >= 4 else 1
 
 
-def find_free_ports(count: int, host: str = HOST) -> list[int]:
-    """Ports which were free a moment ago, for TCP and UDP."""
+def find_free_ports(count: int, host: str = HOST, ports: Sequence[int] = _PORT_RANGE) -> list[int]:
+    """Ports which were free a moment ago, for TCP and UDP.
+
+    :param ports: Look among these.
+    """
     found: list[int] = []
     while len(found) < count:
-        port = random.choice(_PORT_RANGE)
+        port = random.choice(ports)
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,

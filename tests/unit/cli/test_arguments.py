@@ -84,7 +84,8 @@ class CompletionTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """The scripts for zsh and fish name every command and option."""
+        zsh, fish = zsh_script(), fish_script()
         for part in parts():
             for candidate in (*part.words, *part.flags):
-                self.assertIn(candidate.text, zsh_script())
-                self.assertIn(candidate.text.removeprefix("--"), fish_script())
+                self.assertIn(candidate.text, zsh)
+                self.assertIn(candidate.text.removeprefix("--"), fish)
