@@ -35,9 +35,23 @@ STOP_SECONDS = 10.0
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _PORTS = range(10_000 + 1_000 * (_WORKER % 10), 11_000 + 1_000 * (_WORKER % 10))
 
+# The files that take minutes, which begin first, so that no process has one to go through when the others are done.
+# Those that compute and those that wait take turns.
+_LONGEST = (
+    "test_movielens", "test_surviving", "test_peers", "test_mappings", "test_validator_crashes", "test_punching",
+    "test_cli", "test_crash", "test_page", "test_daemon", "test_nat_kind", "test_javascript_cloud",
+    "test_faulty_validators",
+)  # fmt: skip
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Who runs the tests in the background has it ignored, which whatever they start would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first."""
+    place = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def find_free_ports(count: int) -> list[int]:
