@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -179,6 +181,8 @@ class Workshop:
 def workshop() -> Iterator[Workshop]:
     """A new one. Below ``build/``, so that databases are on a disk and not in memory."""
     BUILD.mkdir(parents=True, exist_ok=True)
+    # Else whoever ends a benchmark so leaves its nodes behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with TemporaryDirectory(dir=BUILD) as directory, contextlib.ExitStack() as stack:
         yield Workshop(Path(directory), stack)
 
