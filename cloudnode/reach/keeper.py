@@ -303,6 +303,7 @@ class MappingKeeper:
             )  # fmt: skip
             self._kept[peer].append(kept)
             kept.start()
+        self.learned()
 
     def _give_up(self, peer: Peer) -> None:
         given_up = self._kept.pop(peer, [])
@@ -311,6 +312,7 @@ class MappingKeeper:
             kept.socket.admit_no_more()
             self._linger(kept.socket, self._clock.seconds() + self._settings.linger)
         if given_up:
+            self.learned()
             self._told_changed()
 
     def _linger(self, socket: ClientSocket, until: float) -> None:
@@ -344,9 +346,15 @@ class MappingKeeper:
     # What the mappings do
 
     def learned(self) -> None:
-        """A lifetime search has learned something: keep the mappings at its interval."""
-        for kept in self:
-            kept.keep_every(self.lifetimes[kept.socket.protocol].interval)
+        """A lifetime search has learned something: keep the mappings at its interval.
+
+        Those of one peer, the first, are asked for as often as in the beginning: they keep watch for all. What happens
+        to the router is noticed by the next keep-alive.
+        """
+        for index, of_peer in enumerate(self._kept.values()):
+            for kept in of_peer:
+                safe = self.lifetimes[kept.socket.protocol].interval
+                kept.keep_every(safe if index else min(safe, self._settings.keepalive))
 
     def _changed(self, kept: KeptMapping, changed: Changed) -> None:
         external = changed.after

@@ -242,14 +242,31 @@ class KeepingTests(SynchronousTestCase):
         udp.survived(60)
         self.scene.keeper.learned()
         self.scene.pass_time(75)
-        self.assertEqual(self.times(0), [0, 15, 69])
-        self.assertEqual(self.times(1), [0, 15, 30, 45, 60, 75])
+        self.assertEqual(self.times(2), [0, 15, 69])
+        self.assertEqual(self.times(3), [0, 15, 30, 45, 60, 75])
         tcp.survived(30)
         self.scene.keeper.learned()
         self.scene.peer()
         self.scene.pass_time(60)
-        self.assertEqual(self.times(1)[6:], [90, 117])
+        self.assertEqual(self.times(3)[6:], [90, 117])
         self.assertEqual([self.times(7), self.times(6)], [[76, 103, 130], [76, 130]])
+
+    def test_watch(self) -> None:
+        """However long mappings live, those of one peer are asked for as in the beginning, so that what happens to the
+        router is noticed soon; when that peer goes, another one's are."""
+        for search in self.scene.keeper.lifetimes.values():
+            search.survived(130)
+        self.scene.keeper.learned()
+        self.scene.pass_time(45)
+        self.assertEqual([self.times(number) for number in range(3)], [[0, 15, 30, 45], [0, 15, 30, 45], [0, 15]])
+        self.scene.keeper.closed(self.peers[0])
+        self.scene.pass_time(31)
+        times = [self.times(number)[2:] for number in range(6)]
+        self.assertEqual(times, [[30, 45], [30, 45], [46, 61, 76], [46, 61, 76], [46], [46]])
+        self.scene.shift = 100
+        self.scene.pass_time(15)
+        self.assertEqual(self.scene.network_changes, 1)
+        self.assertEqual([self.times(number)[-1] for number in (2, 4)], [91, 91])
 
     def test_changed(self) -> None:
         """A mapping that changed has all others asked for at once, is told, and the links are looked after."""
