@@ -59,7 +59,7 @@ def find_free_ports(count: int) -> list[int]:
     return plan.find_free_ports(count, ports=_PORTS)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float, what: str | Callable[[], str]) -> None:
     """Poll a condition, every 10 ms at first and every 100 ms in the end, since asking nodes takes what they run on;
     fail the test by name when it does not come true in time.
     """
@@ -67,7 +67,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
     while not condition():
         waited = time.monotonic() - began
         if waited > seconds:
-            pytest.fail(f"{what} took longer than {seconds:g} s")
+            pytest.fail(f"{what if isinstance(what, str) else what()} took longer than {seconds:g} s")
         time.sleep(min(0.01 + waited / 20, 0.1))
 
 

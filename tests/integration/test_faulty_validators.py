@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from cloudnode.formats.keys import load_key
+from tests.integration.comparing import check_stopped
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.lying_validator import LIES
 from tests.integration.test_peers import height, peers, put
 from tests.integration.test_repair import alter, wait_for_repair
-from tests.integration.test_validators import rows
 
 COUNT = 4
 
@@ -65,11 +65,7 @@ def test_one_is_damaged(directories: list[Path], make_node: NodeStarter) -> None
     wait_until(lambda: len({height(node) for node in nodes[:3]}) == 1, 20, "the same height")
     for node in nodes[:3]:
         node.stop()
-    contents = [rows(node) for node in nodes[:3]]
-    newest = min(len(each["blocks"]) for each in contents)
-    for each in contents:
-        assert each["blocks"][:newest] == contents[0]["blocks"][:newest]
-        assert each["records"] == contents[0]["records"]
+    check_stopped(nodes[:3], wholly=False)
     assert not any("contradict" in node.log for node in nodes)
 
 
@@ -98,9 +94,4 @@ def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> 
     wait_until(lambda: len({height(node) for node in honest}) == 1, 20, "the same height")
     for node in honest:
         node.stop()
-    contents = [rows(node) for node in honest]
-    newest = min(len(each["blocks"]) for each in contents)
-    for each in contents:
-        assert each["blocks"][:newest] == contents[0]["blocks"][:newest]
-        if len(each["blocks"]) == len(contents[0]["blocks"]):
-            assert each == contents[0]
+    check_stopped(honest)

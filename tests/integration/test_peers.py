@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
-import sqlite3
 import ssl
 import struct
 import subprocess
@@ -22,10 +22,10 @@ from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
 from cloudnode.peers.messages import GetOperations, Offer, Ping, Span
 from tests.integration.callers import bounded_memory
+from tests.integration.comparing import differences
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.hostile_peer import HostilePeer
 
-TABLES = ("blocks", "operations", "records", "ratings", "window", "accounts", "system", "trie", "scores", "totals")
 AUTHOR, RATER = SigningKey(b"\x01" * 32), SigningKey(b"\x02" * 32)
 
 
@@ -65,30 +65,19 @@ def node_id(node: NodeProcess) -> str:
     return found
 
 
-def rows(node: NodeProcess, head: int) -> list[object]:
-    """What is in a node's database up to a height; the present tables are those of the newest block."""
-    connection = sqlite3.connect(f"file:{node.datadir}/ledger.sqlite3?mode=ro", uri=True)
-    try:
-        connection.execute("BEGIN")
-        [newest] = connection.execute("SELECT max(height) FROM blocks").fetchone()
-        if newest != head:
-            return [newest]
-        return [connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES]
-    finally:
-        connection.close()
-
-
 def wait_for_same(*nodes: NodeProcess) -> None:
     """Wait until the nodes' databases are the same: root, sums, and row for row."""
+    found: list[str] = []
 
     def are_same() -> bool:
         hashes = [node.call("getdatahash") for node in nodes]
         if any(each != hashes[0] for each in hashes):
+            found[:] = [f"{hashes}"]
             return False
-        contents = [rows(node, hashes[0]["height"]) for node in nodes]
-        return len(contents[0]) == len(TABLES) and all(each == contents[0] for each in contents)
+        found[:] = differences(nodes)
+        return not found
 
-    wait_until(are_same, 30, "agreement on all rows")
+    wait_until(are_same, 60, lambda: f"agreement on all rows, which differ ({found}),")
 
 
 @pytest.fixture
@@ -270,16 +259,29 @@ class Relay:
         with contextlib.suppress(OSError):
             here = self._server.wrap_socket(plain, server_side=True)
             there = self._client.wrap_socket(socket.create_connection(("127.0.0.1", self._target)))
-            for source, sink in ((here, there), (there, here)):
-                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+            self._copy({here: there, there: here})
 
-    def _copy(self, source: ssl.SSLSocket, sink: ssl.SSLSocket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65_536):
+    def _copy(self, sinks: dict[ssl.SSLSocket, ssl.SSLSocket]) -> None:
+        """Pass on what comes from each side until it ends; in one thread, for no two may use a connection's TLS."""
+        sources = set(sinks)
+        while sources:
+            for source in [each for each in sources if each.pending()] or select.select(list(sources), [], [])[0]:
+                source.setblocking(False)
+                try:
+                    data = source.recv(65_536)
+                except ssl.SSLWantReadError:  # TLS's own
+                    continue
+                except OSError:
+                    data = b""
+                finally:
+                    source.setblocking(True)
                 self.relayed += len(data)
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):
+                    if data:
+                        sinks[source].sendall(data)
+                    else:
+                        sources.discard(source)
+                        socket.socket.shutdown(sinks[source], socket.SHUT_WR)  # and no end of its TLS, which goes on
 
     def close(self) -> None:
         self._socket.close()

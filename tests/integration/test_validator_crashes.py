@@ -13,11 +13,11 @@ import pytest
 
 from cloudnode.formats.keys import load_key
 from cloudnode.formats.operation import build_put
+from tests.integration.comparing import check_stopped
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
 from tests.integration.dying_validator import POINTS
 from tests.integration.test_crash import health, mount, small_disk
 from tests.integration.test_peers import AUTHOR, envelope, height, peers, submit
-from tests.integration.test_validators import rows
 
 __all__ = ["small_disk"]
 
@@ -87,13 +87,7 @@ class Network:
                 assert node.call("getrecord", [AUTHOR.public.hex(), "film", name])["updated"] == cursor
         for node in self.nodes:
             node.stop()
-        contents = [rows(node) for node in self.nodes]
-        newest = min(len(each["blocks"]) for each in contents)
-        for each in contents:
-            assert each["blocks"][:newest] == contents[0]["blocks"][:newest]
-            assert each["records"] == contents[0]["records"]
-            if len(each["blocks"]) == len(contents[0]["blocks"]):
-                assert each == contents[0]
+        check_stopped(self.nodes)
 
 
 def test_killed_at_each_point(directories: list[Path], make_node: NodeStarter) -> None:
