@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import random
 import secrets
 import shlex
 import signal
@@ -30,10 +32,13 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
-# Each of the processes that run tests side by side has ports of its own: what one finds free and has not taken yet, or
-# gives back while its node is started again, the others leave alone. `cloudnode demo` looks above these.
+# Each of the processes that run tests side by side has a part of these ports, and goes through it in turn: one that was
+# found and is not taken yet, or whose node is about to start again, is found by no other node. `cloudnode demo` looks
+# above them.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_PORTS = range(10_000 + 1_000 * (_WORKER % 10), 11_000 + 1_000 * (_WORKER % 10))
+_OWN_PORTS = range(10_000 + _WORKER, 20_000, _WORKERS)
+_PORTS = itertools.cycle(random.sample(_OWN_PORTS, len(_OWN_PORTS)))
 
 # The files that take minutes, which begin first, so that no process has one to go through when the others are done.
 # Those that compute and those that wait take turns.

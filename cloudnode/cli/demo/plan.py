@@ -6,7 +6,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -67,14 +67,13 @@ def count_validators(nodes: int) -> int:
     return 4 if nodes >= 4 else 1
 
 
-def find_free_ports(count: int, host: str = HOST, ports: Sequence[int] = _PORT_RANGE) -> list[int]:
+def find_free_ports(count: int, host: str = HOST, ports: Iterable[int] | None = None) -> list[int]:
     """Ports which were free a moment ago, for TCP and UDP.
 
-    :param ports: Look among these.
+    :param ports: The first ones of these, which must be enough; by default any.
     """
     found: list[int] = []
-    while len(found) < count:
-        port = random.choice(ports)
+    for port in _random_ports() if ports is None else ports:
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
@@ -85,7 +84,14 @@ def find_free_ports(count: int, host: str = HOST, ports: Sequence[int] = _PORT_R
             udp.bind((host, port))
             if port not in found:
                 found.append(port)
+        if len(found) == count:
+            break
     return found
+
+
+def _random_ports() -> Iterator[int]:
+    while True:
+        yield random.choice(_PORT_RANGE)
 
 
 def make_plans(directory: Path, nodes: int, validators: int, ports: Sequence[int]) -> list[NodePlan]:
