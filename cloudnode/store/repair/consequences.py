@@ -39,12 +39,16 @@ def write_nodes(connection: sqlite3.Connection, tries: Iterable[RowsTrie], least
             elif before is None or before[0] != node:
                 _write_node(connection, name, node, None if before is None else before[1:], least, newest)
                 written += 1
-    rows = connection.execute('SELECT slot, node, since, "check" FROM trie').fetchall()
-    for name, node, since, check in rows:
-        if row_check(name, since) != check or not 0 <= since <= newest:
-            _write_node(connection, name, node, (since, check), least, newest)
-            written += 1
-    return written
+    # There are millions of nodes, and few that are wrong.
+    wrong = [
+        (name, since, check)
+        for name, since, check in connection.execute('SELECT slot, since, "check" FROM trie')
+        if row_check(name, since) != check or not 0 <= since <= newest
+    ]
+    for name, since, check in wrong:
+        (node,) = connection.execute("SELECT node FROM trie WHERE slot = ?", (name,)).fetchone()
+        _write_node(connection, name, node, (since, check), least, newest)
+    return written + len(wrong)
 
 
 def _write_node(
