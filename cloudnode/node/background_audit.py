@@ -26,6 +26,13 @@ BURST = 0.01
 LONG_BURST = 0.5
 """The same without pauses: the operator wants none, or there is reason to believe that something is wrong."""
 
+PAUSE_MOST = 3600.0
+"""Seconds. A step of SQLite's own check takes half a minute with ten million ratings, or for ever on a machine that
+sleeps meanwhile."""
+
+RETRY_DELAY = 60.0
+"""Seconds until an audit that failed itself begins again, if it would not sooner."""
+
 
 class BackgroundAudit:
     """Audits the database again and again, from the start of the node on.
@@ -168,7 +175,7 @@ class BackgroundAudit:
             self.state = attrs.evolve(self.state, progress=portion.done)
             spent = self._reactor.seconds() - began
             pause = 0.0 if self._is_hurried else spent * (1 / self._share - 1)
-            self._timer = self._reactor.callLater(min(pause, 60.0), self._go_on)
+            self._timer = self._reactor.callLater(min(pause, PAUSE_MOST), self._go_on)
             return
         self._finish(portion)
 
@@ -199,7 +206,7 @@ class BackgroundAudit:
             return
         # The audit itself failed (no memory, no file handle): that says nothing of the database.
         self._log.failure("The audit failed and is tried again later", failure)
-        self._timer = self._reactor.callLater(min(self._interval, 60.0), self._begin)
+        self._timer = self._reactor.callLater(min(self._interval, RETRY_DELAY), self._begin)
 
     def _close(self) -> None:
         worker, self._worker = self._worker, None
