@@ -438,7 +438,7 @@ def bounded_memory(node: NodeProcess, megabytes: int) -> Iterator[None]:
     assert grown <= megabytes * MEGABYTE, f"memory grew by {grown / MEGABYTE:.1f} MB"
 
 
-def assert_prompt(node: NodeProcess, *transports: str, seconds: float = 2.0) -> None:
+def assert_prompt(node: NodeProcess, *transports: str, seconds: float = 5.0) -> None:
     """The next caller of each transport is answered soon, its connection included."""
     for transport in transports or TRANSPORTS:
         began = time.monotonic()

@@ -389,7 +389,7 @@ def test_many_bad_signatures(module_node: NodeProcess, author: Author) -> None:
             flooding.send(request("submit", author.submission(body, signature=bytes(64)), number=number))  # type: ignore[attr-defined]
         began = time.monotonic()
         other.ask(PING_REQUEST)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         names = {error_name(flooding.receive()) for _ in range(2_000)}  # type: ignore[attr-defined]
     assert names <= {"signature_invalid", "too_many_outstanding"}
 

