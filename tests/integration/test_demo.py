@@ -80,7 +80,10 @@ class Screen:
         os.write(self.terminal, keys.encode())
 
     def wait_for(self, words: str) -> None:
-        wait_until(lambda: re.search(words, self.picture()) is not None, SECONDS, f"{words!r} on\n{self.picture()}")
+        def is_there() -> bool:
+            return re.search(words, self.picture()) is not None
+
+        wait_until(is_there, SECONDS, lambda: f"{words!r} on\n{self.picture()}\n")
 
     def has_ended(self) -> bool:
         self.read()  # or it would wait for somebody to read what it writes

@@ -72,10 +72,7 @@ class Session:
             is_direct = seen["route"].startswith(("ws+udp://", "wss://")) and at(seen["route"])
             return seen["reads"] >= before + 10 and seen["told"] == self.events and is_direct
 
-        try:
-            wait_until(is_on, seconds, f"reading {what}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {self.seen}, told were to be {self.events}") from None
+        wait_until(is_on, seconds, lambda: f"reading {what} ({self.seen}, told were to be {self.events})")
         took = time.monotonic() - begun
         print(f"{what}: {took:.1f} s, longest read {longest:.2f} s, {self.seen['route']}, others {self.seen['others']}")
 
