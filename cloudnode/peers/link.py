@@ -49,7 +49,7 @@ class LinkLimits:
 
     :ivar handshake: From the channel's begin to the open link. :ivar answer: A question waits so long.
     :ivar ping_interval: So long after the last ping there is another. :ivar silence: Nothing at all came for so long.
-    :ivar doubt: The same where the network may be another one since.
+    :ivar doubt: The same where there is a reason to believe that the other side is no longer there.
     :ivar allowance: What a peer may send unasked at once, in the units of ``COSTS``. :ivar refill: More, a second.
     :ivar queue: Bytes that wait to be sent: beyond it the other side is too slow.
     :ivar room: Below so many bytes there is room for what can as well be left out.
@@ -233,12 +233,12 @@ class Link:
         elif now - self._heard >= self._limits.silence:
             self._fail(PeerFault("silent", f"nothing came for {self._limits.silence:g} s"))
         elif self._doubted is not None and now - self._doubted >= self._limits.doubt:
-            self._fail(PeerFault("moved", "nothing comes any more since the network has changed"))
+            self._fail(PeerFault("moved", "nothing comes any more by this link, which another one is to follow"))
         elif now >= self._ping_at:
             self._ping()
 
     def doubt(self, now: float) -> None:
-        """The network may be another one: see soon whether the other side is still there."""
+        """The network may be another one, or the other side have lost this link: see soon whether it is still there."""
         self._now = now
         if self.is_open and self._doubted is None:
             self._doubted = now

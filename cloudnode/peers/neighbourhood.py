@@ -362,6 +362,8 @@ class Neighbourhood:
             raise PeerFault("going_away", "this was to see who is there")
         before = self._peers.get(peer.id)
         if before is not None and before.inbound != peer.inbound and not self._is_kept(peer):
+            # It may have lost the other one without a word, by a crash: then that is not to keep it out.
+            before.doubt()
             raise PeerFault("second_link", "there is another link between these two nodes")
         if before is not None:
             before.end(PeerFault("second_link", "there is another link between these two nodes"))

@@ -227,7 +227,7 @@ class Peer:
         self.end(PeerFault("moved", f"this machine no longer has the address {self.local_address}"))
 
     def doubt(self) -> None:
-        """The network may be another one: see soon whether it is still there."""
+        """The network may be another one, or it may have lost this link: see soon whether it is still there."""
         self._link.doubt(self._clock.seconds())
         self._after()
 

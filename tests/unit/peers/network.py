@@ -48,9 +48,17 @@ class MemoryChannel:
         self.other: MemoryChannel | None = None
         self.closed_with: str | None = None
         self._clock = clock
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """From now on nothing passes, and neither end is told so."""
+        assert self.other is not None
+        self._is_cut = self.other._is_cut = True
 
     def send_frame(self, frame: bytes) -> None:
         assert self.other is not None
+        if self._is_cut:
+            return
         self._clock.callLater(0.001, self.other._deliver, frame)
 
     def _deliver(self, frame: bytes) -> None:
@@ -66,7 +74,7 @@ class MemoryChannel:
             self._clock.callLater(0.002, self._lose)
 
     def _lose(self) -> None:
-        for channel in (self, self.other):
+        for channel in (self,) if self._is_cut else (self, self.other):
             assert channel is not None
             end, channel.end = channel.end, None
             if end is not None:
