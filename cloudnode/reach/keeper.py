@@ -348,13 +348,13 @@ class MappingKeeper:
     def learned(self) -> None:
         """A lifetime search has learned something: keep the mappings at its interval.
 
-        Those of one peer, the first, are asked for as often as in the beginning: they keep watch for all. What happens
-        to the router is noticed by the next keep-alive.
+        Those of the first of several peers are asked for as often as in the beginning: they keep watch for the others.
+        What happens to the router is noticed by the next keep-alive.
         """
-        for index, of_peer in enumerate(self._kept.values()):
-            for kept in of_peer:
-                safe = self.lifetimes[kept.socket.protocol].interval
-                kept.keep_every(safe if index else min(safe, self._settings.keepalive))
+        watching = next(iter(self._kept.values())) if len(self._kept) > 1 else ()
+        for kept in self:
+            safe = self.lifetimes[kept.socket.protocol].interval
+            kept.keep_every(min(safe, self._settings.keepalive) if kept in watching else safe)
 
     def _changed(self, kept: KeptMapping, changed: Changed) -> None:
         external = changed.after

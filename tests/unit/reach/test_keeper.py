@@ -268,6 +268,15 @@ class KeepingTests(SynchronousTestCase):
         self.assertEqual(self.scene.network_changes, 1)
         self.assertEqual([self.times(number)[-1] for number in (2, 4)], [91, 91])
 
+    def test_nobody_to_watch_for(self) -> None:
+        """Where one peer is left, its mappings are asked for as seldom as those of others would be."""
+        for search in self.scene.keeper.lifetimes.values():
+            search.survived(130)
+        self.scene.keeper.closed(self.peers[0])
+        self.scene.keeper.closed(self.peers[1])
+        self.scene.pass_time(130)
+        self.assertEqual([self.times(number)[1:] for number in (4, 5)], [[1, 118], [1, 118]])
+
     def test_changed(self) -> None:
         """A mapping that changed has all others asked for at once, is told, and the links are looked after."""
         before, told = self.scene.endpoints, self.scene.told
