@@ -255,7 +255,9 @@ class NodeProcess:
             self.process.kill()
             self.process.wait()
 
-    def call(self, method: str, params: object = None, *, timeout: float = 10.0) -> Any:
+    def call(
+        self, method: str, params: object = None, *, context: dict[str, object] | None = None, timeout: float = 10.0
+    ) -> Any:
         """One JSON-RPC call over HTTP, blocking: its result.
 
         For tests whose subject is elsewhere. Fails the test on a JSON-RPC error.
@@ -263,6 +265,8 @@ class NodeProcess:
         request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
         if params is not None:
             request["params"] = params
+        if context is not None:
+            request["context"] = context
         connection = self.connect(timeout)  # blocking on purpose: the caller needs no reactor
         try:
             connection.request("POST", "/", json.dumps(request), {"content-type": "application/json"})

@@ -65,6 +65,7 @@ def test_network(films: FilmNetwork, browser: Any) -> None:
     with open_page(browser, node.http_url, viewport=WIDE) as watched:
         agree(watched)
         watched.expect_text("#verdict", "verified in your browser")
+        watched.expect_text("#ratings-sum", f"{films.data.stars:,}")
         page = watched.page
         shown = {name: number(watched, f"#{name}") for name in ("height", "ratings-sum", "ratings-count")}
         root = page.locator("#data-hash").inner_text().replace("\n", "")
