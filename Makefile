@@ -74,7 +74,7 @@ unit: $(TEST) ## Unit tests alone (UNIT=tests.unit.service)
 	@$(BIN)/trial --temp-directory $(LOGS)/trial $(UNIT)
 
 integration: $(TEST) ## Integration tests alone (INTEGRATION=tests/integration/test_daemon.py)
-	@$(BIN)/pytest --verbose --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=15 $(INTEGRATION)
+	@$(BIN)/python tests/twice.py --verbose --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=15 $(INTEGRATION)
 
 bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for each in benchmarks/bench_*.py; do \

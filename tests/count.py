@@ -1,7 +1,7 @@
 """Adds up what trial and pytest say at the end of their logs: ``python tests/count.py unit.log ...``.
 
 It prints the names of the tests that failed, and in its last line counts all; the exit status is 1 if one failed or no
-summary was found.
+summary was found. Of tests that were tried again (``twice.py``) the second run counts, and the first is told.
 """
 
 from __future__ import annotations
@@ -36,9 +36,25 @@ _KINDS = {
 }
 
 
+# What ``twice.py`` says before its second run.
+_AGAIN = re.compile(r"^Again, alone: .*$", re.MULTILINE)
+
+
 def count(log: str) -> Counter[str] | None:
     """How many tests passed, failed and were skipped by the last summary in a log; None if there is none."""
-    summaries = _TRIAL.findall(log) or _PYTEST.findall(_ESCAPES.sub("", log))
+    first, *again = _AGAIN.split(_ESCAPES.sub("", log))
+    counts = _count(first)
+    if counts is None or not again:
+        return counts
+    second = _count(again[-1])
+    if second is None:
+        return None
+    counts["failed"] = 0  # all of them were tried again
+    return counts + second
+
+
+def _count(log: str) -> Counter[str] | None:
+    summaries = _TRIAL.findall(log) or _PYTEST.findall(log)
     if not summaries:
         return None
     counts: Counter[str] = Counter()
@@ -50,9 +66,15 @@ def count(log: str) -> Counter[str] | None:
     return counts
 
 
-def failed(log: str) -> list[str]:
-    """The names of the tests that failed by a log, each once."""
-    return list(dict.fromkeys(trial or pytest for trial, pytest in _FAILED.findall(_ESCAPES.sub("", log))))
+def failed(log: str) -> tuple[list[str], list[str]]:
+    """The names of the tests that failed by a log in the end, and of those that failed at the first try alone."""
+    first, *again = _AGAIN.split(_ESCAPES.sub("", log))
+    names, last = _failed(first), _failed(again[-1] if again else first)
+    return last, [name for name in names if name not in last]
+
+
+def _failed(log: str) -> list[str]:
+    return list(dict.fromkeys(trial or pytest for trial, pytest in _FAILED.findall(log)))
 
 
 def main() -> int:
@@ -61,8 +83,11 @@ def main() -> int:
     complete = True
     for argument in sys.argv[1:]:
         log = Path(argument).read_text(errors="replace")
-        for name in failed(log):
+        lost, late = failed(log)
+        for name in lost:
             print(f"failed: {name}")
+        for name in late:
+            print(f"failed, but passed when it was tried again alone: {name}")
         counts = count(log)
         if counts is None:
             print(f"{Path(argument).stem}: no summary, so the run did not come to its end")
