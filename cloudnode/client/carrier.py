@@ -36,6 +36,10 @@ class Carrier(Protocol):
     def keeps_connection(self) -> bool:
         """Whether the node can send by itself, which subscriptions need."""
 
+    @property
+    def local_address(self) -> str:
+        """The IP address on this side that the connection belongs to; empty if it may change or there is none."""
+
     def start(self, receiver: Receiver) -> None:
         """Deliver from now on, beginning with what came meanwhile."""
 

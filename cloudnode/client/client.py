@@ -120,6 +120,11 @@ class Client:
         return self._route.carrier.keeps_connection
 
     @property
+    def local_address(self) -> str:
+        """The IP address on this side that the connection belongs to; empty if it may change or there is none."""
+        return self._route.carrier.local_address
+
+    @property
     def is_connected(self) -> bool:
         """Whether calls may still be answered."""
         return self._failure is None
@@ -192,6 +197,12 @@ class Client:
             route.carrier.close()
         self._old_routes.clear()
         return self._route.carrier.close()
+
+    def leave(self) -> None:
+        """This machine has lost :attr:`local_address`: nothing can come any more, so calls fail without waiting."""
+        carrier = self._route.carrier
+        self.route_lost(self._route, ConnectionFailed(f"This machine no longer has the address {self.local_address}."))
+        carrier.close()
 
     def move(self, carrier: Carrier, url: str) -> None:
         """Go on over another connection with the same node; the one before closes once its calls are answered.

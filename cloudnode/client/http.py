@@ -52,6 +52,8 @@ class HttpCarrier:
     """Carries by requests. Whether a node listens shows with the first one."""
 
     keeps_connection = False
+    local_address = ""
+    """Each request may have a connection of its own."""
 
     def __init__(
         self, clock: IReactorTime, agent: IAgent, address: NodeAddress, pool: HTTPConnectionPool | None, creator: Any

@@ -18,6 +18,7 @@ from cloudnode.client.carrier import MESSAGE_BYTES, Receiver
 from cloudnode.client.delivery import Delivery
 from cloudnode.client.errors import ConnectionFailed
 from cloudnode.client.trust import Trust, explain_connect_error, tls_creator
+from cloudnode.transports.addresses import LOCAL, peer_address
 from cloudnode.transports.frames import make_masked_text
 from cloudnode.transports.leanclient import LeanClientProtocol
 from cloudnode.transports.patience import limit_unacknowledged
@@ -86,6 +87,12 @@ class WebSocketCarrier:
         self._protocol: Any = None
         self._closed: Deferred[None] = Deferred()
         self._is_closed = False
+
+    @property
+    def local_address(self) -> str:
+        """As :class:`Carrier` says."""
+        address = peer_address(self._protocol.transport.getHost())
+        return "" if address == LOCAL else address
 
     def attach(self, protocol: Any) -> None:
         """The TCP connection is there; the handshake is under way."""

@@ -19,6 +19,8 @@ class WebSocketUdpCarrier:
     """Carries over one WebSocket on QUIC. Made by :func:`connect_websocket_udp`, open from then on."""
 
     keeps_connection = True
+    local_address = ""
+    """QUIC's connections move along with the machine."""
 
     def __init__(self, websocket: WebSocketClient) -> None:
         self._delivery = Delivery()

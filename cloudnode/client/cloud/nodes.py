@@ -4,7 +4,8 @@ Theory of operation. Each seed is visited: which network it is of, what other pl
 connection that is used, and more seldom each other one, is tried by the question that tells most: the node's signed and
 proven state. Its answer measures latency, proves how far the node is, and is evidence if the node signed another state
 than the validators. A node that gives none in time is dropped, which moves all that waits for it elsewhere. A few
-connections are kept ready for that, to the best places known.
+connections are kept ready for that, to the best places known. When this machine comes into another network, connections
+that belong to its old address end at once.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from cloudnode.client.cloud.saved import SavedSession
 from cloudnode.client.cloud.stunbook import Sighting
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
 from cloudnode.formats.errors import LedgerError
+from cloudnode.reach.moving import AddressWatch
+from cloudnode.transports.reuse import is_lost_address
 
 REFRESH = 2.0
 """Seconds between two looks at each connection that is used."""
@@ -102,6 +105,7 @@ class Nodes:
         self._reports: set[Deferred[None]] = set()
         self._loop = LoopingCall(self._refresh)
         self._loop.clock = clock
+        self._watch_addresses = AddressWatch(clock, lambda: self._connections.open.values(), is_lost_address)
         self._is_closed = False
 
     # Beginning and end
@@ -120,6 +124,7 @@ class Nodes:
                 break
         else:
             raise ConnectionFailed(f"No node answers: {' '.join(troubles)}")
+        self._watch_addresses.start()
         self._loop.start(REFRESH, now=False).addErrback(
             lambda failure: self._log.failure("Nodes are not watched any more", failure)
         )
@@ -154,6 +159,7 @@ class Nodes:
         self._is_closed = True
         if self._loop.running:
             self._loop.stop()
+        self._watch_addresses.stop()
         return self._connections.close()
 
     # Asking

@@ -21,6 +21,7 @@ class MemoryCarrier:
     """Keeps what was sent; the newest request is ``sent[-1]``."""
 
     keeps_connection: bool = True
+    local_address: str = ""
     is_closed: bool = False
     sent: list[dict[str, Any]] = attrs.field(factory=list)
     receiver: Receiver | None = None

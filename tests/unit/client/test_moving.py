@@ -115,3 +115,19 @@ class MovingTests(SynchronousTestCase):
         subscribed(self.new, "9", 6)
         self.assertEqual(self.new.sent[-1]["method"], "unsubscribe")
         self.assertEqual(self.new.sent[-1]["params"], {"subscription": "9"})
+
+    def test_address_lost(self) -> None:
+        """Calls under way fail at once when the connection's address is not this machine's any more."""
+        self.old.local_address = "10.0.0.2"
+        asked = self.client.call("a")
+        self.client.leave()
+        error = self.failureResultOf(asked, ConnectionFailed).value
+        self.assertEqual(error.message, "This machine no longer has the address 10.0.0.2.")
+        self.assertEqual((self.old.is_closed, self.client.is_connected), (True, False))
+        self.assertEqual(self.successResultOf(self.client.lost), error)
+
+    def test_address_lost_by_the_old(self) -> None:
+        """The address is that of the newest connection: one that moved away from it stays."""
+        self.old.local_address, self.new.local_address = "10.0.0.2", "10.0.0.3"
+        self.move()
+        self.assertEqual(self.client.local_address, "10.0.0.3")

@@ -30,6 +30,7 @@ class DoorCarrier:
 
     def __init__(self, door: Door, keeps_connection: bool) -> None:
         self.keeps_connection = keeps_connection
+        self.local_address = ""
         self.caller = Caller("127.0.0.1", "ws" if keeps_connection else "http")
         self._door = door
         self._receiver: Receiver | None = None

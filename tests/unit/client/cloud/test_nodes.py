@@ -7,9 +7,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.client.client import Client
+from cloudnode.client.cloud import nodes
 from cloudnode.client.cloud.directory import Directory, Place
 from cloudnode.client.cloud.nodes import Nodes
 from cloudnode.client.errors import ConnectionFailed, TimedOut
+from tests.unit.client.cloud.doors import CloudTestCase
 from tests.unit.client.fakes import MemoryCarrier
 
 BY_KEY = "node:" + "ab" * 32
@@ -70,3 +72,40 @@ class HelpersTests(SynchronousTestCase):
         failure = self.failureResultOf(Deferred.fromCoroutine(self.nodes.helpers()), ConnectionFailed)
         self.assertEqual(failure.value.message, "Cannot reach ws://b:1.")
         self.assertEqual(self.dialled, ["ws://a:1", "ws://b:1"])
+
+
+class AddressTests(CloudTestCase):
+    """Sessions on a machine that comes into another network."""
+
+    def test_lost(self) -> None:
+        """What waits for a connection that belonged to a lost address goes on by another one within two seconds, and
+        long before the node's patience is over; a connection that goes from another address stays.
+        """
+        own = {"10.0.0.2", "10.0.0.3"}
+        self.patch(nodes, "is_lost_address", lambda address: address not in own)
+        cloud = self.connect()
+        [first] = self.a.carriers
+        first.local_address = "10.0.0.2"
+        [second] = self.b.carriers
+        second.local_address = "10.0.0.3"
+        self.node.clock.pump([0.1] * 21)
+        self.a.is_deaf = True
+        answered = Deferred.fromCoroutine(cloud.call("getlastblocks", [1]))
+        self.node.clock.advance(0)
+        own.remove("10.0.0.2")
+        self.node.clock.pump([0.1] * 21)
+        self.assertEqual(self.successResultOf(answered).url, "ws://b:1")
+        self.assertNotIn(first, self.a.carriers)
+        self.assertIn(second, self.b.carriers)
+
+    def test_closed(self) -> None:
+        """A closed session plans nothing more."""
+
+        def planned() -> list[str]:
+            return sorted(call.func.__qualname__ for call in self.node.clock.getDelayedCalls())
+
+        before = planned()
+        cloud = self.connect()
+        self.assertIn("AddressWatch._look", planned())
+        self.run_now(cloud.close())
+        self.assertEqual(planned(), before)
