@@ -223,7 +223,7 @@ class Peer:
         self._after()
 
     def leave(self) -> None:
-        """The address that the link goes from is no longer this machine's (:mod:`cloudnode.reach.moving`)."""
+        """The address that the link goes from is no longer this machine's (:mod:`cloudnode.transports.moving`)."""
         self.end(PeerFault("moved", f"this machine no longer has the address {self.local_address}"))
 
     def doubt(self) -> None:

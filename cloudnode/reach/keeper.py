@@ -80,7 +80,7 @@ class KeptMapping:
 
     @property
     def local_address(self) -> str:
-        """The IP address that it is kept from over TCP (:class:`cloudnode.reach.moving.Bound`)."""
+        """The IP address that it is kept from over TCP (:class:`cloudnode.transports.moving.Bound`)."""
         return self.socket.connected_from
 
     def leave(self) -> None:

@@ -26,7 +26,6 @@ from cloudnode.reach.dialback import DialBackServing
 from cloudnode.reach.exchange import StunExchange
 from cloudnode.reach.httpprobe import probe_http
 from cloudnode.reach.keeper import MappingKeeper
-from cloudnode.reach.moving import AddressWatch
 from cloudnode.reach.nat.deciding import NatReport
 from cloudnode.reach.nat.survey import AskedPeer, Survey
 from cloudnode.reach.nat.trying import NatTrying
@@ -41,6 +40,7 @@ from cloudnode.reach.stunfile import make_stun_file
 from cloudnode.service.listening import Listening
 from cloudnode.service.shutdown import Shutdown
 from cloudnode.stun.credentials import CredentialTable
+from cloudnode.transports.moving import AddressWatch
 from cloudnode.transports.probing import probe
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import choose_socket

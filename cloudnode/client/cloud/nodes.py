@@ -28,7 +28,7 @@ from cloudnode.client.cloud.saved import SavedSession
 from cloudnode.client.cloud.stunbook import Sighting
 from cloudnode.client.errors import ClientError, ConnectionFailed, RemoteError, TimedOut
 from cloudnode.formats.errors import LedgerError
-from cloudnode.reach.moving import AddressWatch
+from cloudnode.transports.moving import AddressWatch
 from cloudnode.transports.reuse import is_lost_address
 
 REFRESH = 2.0

@@ -102,7 +102,8 @@ class AddressTests(CloudTestCase):
         """A closed session plans nothing more."""
 
         def planned() -> list[str]:
-            return sorted(call.func.__qualname__ for call in self.node.clock.getDelayedCalls())
+            calls = (call.func for call in self.node.clock.getDelayedCalls())
+            return sorted(getattr(each, "__qualname__", type(each).__name__) for each in calls)
 
         before = planned()
         cloud = self.connect()

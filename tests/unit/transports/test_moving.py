@@ -9,8 +9,8 @@ import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cloudnode.reach.moving import LOOK_SECONDS, AddressWatch
 from cloudnode.transports import reuse
+from cloudnode.transports.moving import LOOK_SECONDS, AddressWatch
 
 
 @attrs.define(eq=False)
