@@ -21,6 +21,7 @@ import pytest
 
 from cloudnode.cli.demo.plan import NodePlan, prepare
 from tests.integration.conftest import ROOT, NodeProcess, wait_until
+from tests.integration.test_peers import height
 from tests.movielens import Data, find_real_data, make_data
 
 NODES = 7
@@ -55,6 +56,11 @@ class FilmNetwork:
 
     nodes: Sequence[NodeProcess]
     data: Data
+
+    def wait_for_all(self) -> None:
+        """Wait until each node has what any of them has now."""
+        newest = max(map(height, self.nodes))
+        wait_until(lambda: min(map(height, self.nodes)) >= newest, 30, "the same height everywhere")
 
 
 @contextlib.contextmanager

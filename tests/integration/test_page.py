@@ -132,6 +132,7 @@ def test_film_rated(films: FilmNetwork, browser: Any) -> None:
         _, account, collection, key = page.evaluate("() => location.hash").split("/")
         page.get_by_role("link", name="Key", exact=True).click()
         rater = page.locator("#account").inner_text()
+        films.wait_for_all()
         found = films.nodes[1].call("getratings", {"record": f"{account}/{collection}/{key}", "account": rater})
         assert [each["stars"] for each in found["ratings"]] == [4]
 
@@ -183,6 +184,7 @@ def test_hostile_records(films: FilmNetwork, browser: Any) -> None:
         data = {"title": f"{title} hostile{place}", "url": "javascript:globalThis.ran='data'", title: [title]}
         key = title.replace("/", "|").replace("\0", "") + f"?#%2F{place}"
         put_record(node, author, "trap", key, data)
+    films.wait_for_all()
     with open_page(browser, f"{node.http_url}/#records", viewport=WIDE) as watched:
         page = watched.page
         page.get_by_label("Collection").fill("trap")
@@ -334,7 +336,9 @@ def test_liar(films: FilmNetwork, browser: Any, tmp_path: Path) -> None:
             watched.expect_text(row, "lies", 45)
             watched.expect_text("#verdict .title", f"{NODES} nodes hold the true data; 1 lies.", 30)
             assert watched.page.locator("#verdict").get_attribute("data-state") == "bad"
-        kept = json.dumps([node.call("getevidence") for node in films.nodes])
-        assert node_id(liar) in kept
+        named = node_id(liar)
+        wait_until(
+            lambda: any(named in json.dumps(node.call("getevidence")) for node in films.nodes), 20, "the evidence"
+        )
     finally:
         liar.close()
