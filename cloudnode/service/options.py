@@ -102,8 +102,7 @@ class Options(usage.Options):
         self.setdefault("ws-udp", []).append(address)
 
     def opt_stun(self, address: str) -> None:
-        """Serve STUN at [ADDRESS:]PORT, over UDP and TCP. Repeatable, or none. Default: 3478, if it is free. The ports
-        for WebSocket answer STUN too."""
+        """Serve STUN at [ADDRESS:]PORT too, over UDP and TCP. Repeatable, or none. Default: 3478, if it is free"""
         self.setdefault("stun", []).append(address)
 
     def opt_join(self, url: str) -> None:
