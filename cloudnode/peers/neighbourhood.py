@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 import attrs
-from twisted.internet.defer import FirstError, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -182,12 +182,13 @@ class Neighbourhood:
         self._stop_watching()
         self._gossip.stop()
         self._accusing.stop()
-        await self.catching_up.stop()
+        fetching = Deferred.fromCoroutine(self.catching_up.stop())
         self._dialling.stop()
         self._keep_anchors(held=0.0)
         leaving = self.all_peers()
         for peer in leaving:
             peer.end(PeerFault("going_away", "the node is stopping"))
+        await fetching  # what waited for an answer of a peer no longer does
         with contextlib.suppress(TimeoutError, FirstError):
             await gatherResults([peer.gone for peer in leaving]).addTimeout(LEAVE_SECONDS, self._clock)
         await self._repairs.stop()
