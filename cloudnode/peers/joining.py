@@ -14,8 +14,6 @@ import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
@@ -29,6 +27,7 @@ from cloudnode.peers.messages import NO_NETWORK, VERSIONS, AnyMessage, GenesisTe
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.peers.places import LINK_TRANSPORTS, JoinAddress
 from cloudnode.transports.requestbody import RequestBody
+from cloudnode.transports.responsebody import BodyReader
 
 _INFO_BYTES_MAX = 1024 * 1024
 
@@ -137,7 +136,7 @@ async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> Joi
             RequestBody(body),
         )  # fmt: skip
         response = await asking.addTimeout(timeout, reactor)
-        reader = _Reader()
+        reader = BodyReader(_INFO_BYTES_MAX)
         response.deliverBody(reader)
         info = msgspec.json.decode(await reader.done.addTimeout(timeout, reactor))
         interfaces = info["result"]["interfaces"]
@@ -154,24 +153,3 @@ async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> Joi
     except Exception as error:
         raise JoinFailed(f"cannot join {join.text}: {str(error) or type(error).__name__}") from None
     return attrs.evolve(join, scheme="ws" if transport == "ws" else "ws+udp", port=port)
-
-
-class _Reader(Protocol):
-    """Reads a body of bounded length."""
-
-    def __init__(self) -> None:
-        self.done: Deferred[bytes] = Deferred()
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > _INFO_BYTES_MAX and self.transport is not None:
-            self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._size > _INFO_BYTES_MAX:
-            self.done.errback(ValueError("its answer is too long"))
-        else:
-            self.done.callback(b"".join(self._parts))

@@ -32,7 +32,7 @@ from cloudnode.reach.nat.trying import NatTrying
 from cloudnode.reach.nat.watching import NatWatch
 from cloudnode.reach.own import OwnStunData
 from cloudnode.reach.portmapping.keeping import PortMapper
-from cloudnode.reach.portmapping.ways import FirewallWays, RouterWays
+from cloudnode.reach.portmapping.ways import FirewallWays, RouterWays, served_by_firewall
 from cloudnode.reach.settings import PortMappingMode, ReachMode, ReachSettings
 from cloudnode.reach.silence import LifetimeProber
 from cloudnode.reach.silentsockets import SilentConnection, SilentDatagrams
@@ -86,6 +86,7 @@ class NodeReach:
 
     :ivar own: What this node says of itself. :ivar exchange: What nodes tell each other.
     :ivar keeper: The mappings. :ivar confirming: Which ports are reached.
+    :ivar ports: Those that the router forwards. :ivar pinholes: Those that its IPv6 firewall opens, by the address.
     """
 
     def __init__(
@@ -156,17 +157,14 @@ class NodeReach:
         self.own.add_source(self.confirming.endpoints)
         self._port_mapping = port_mapping
         self._changes = 0
-        run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        self.ports = PortMapper(
-            reactor, RouterWays(reactor, run_in_thread, os.urandom), lambda: iter(neighbourhood),
-            lambda: [each.hash for each in hashes()], self.exchange.changed, settings.lease,
+        self._run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        self._make_mapper = partial(
+            PortMapper, reactor, peers=lambda: iter(neighbourhood), changed=self.exchange.changed,
+            certificates=lambda: [each.hash for each in hashes()], lifetime=settings.lease,
         )  # fmt: skip
-        self.pinholes = PortMapper(
-            reactor, FirewallWays(reactor, os.urandom), lambda: iter(neighbourhood),
-            lambda: [each.hash for each in hashes()], self.exchange.changed, settings.lease,
-        )  # fmt: skip
+        self.ports = self._make_mapper(ways=RouterWays(reactor, self._run_in_thread, os.urandom))
+        self.pinholes: list[PortMapper] = []
         self.own.add_source(self.ports.endpoints)
-        self.own.add_source(self.pinholes.endpoints)
 
     # Life
 
@@ -203,11 +201,20 @@ class NodeReach:
             shutdown.add("the surveys of the NAT", self.nat.stop)
         if self._port_mapping == "auto" and self.keeper.serves_others:
             self.ports.start((each.protocol, each.port) for each in own if each.port)
-            shutdown.add("the ports that the router forwards", lambda: Deferred.fromCoroutine(self.ports.stop()))
-            # A node that does not serve IPv6 says nothing of it either.
-            self.pinholes.start((each.protocol, each.port) for each in own if each.port and ":" in each.address)
-            shutdown.add("the ports that the firewall opens", lambda: Deferred.fromCoroutine(self.pinholes.stop()))
+            shutdown.add("the ports that the router forwards", _stopping(self.ports))
+            self._start_pinholes(own, shutdown)
         shutdown.add("the mappings", self.keeper.stop_serving)
+
+    def _start_pinholes(self, own: Sequence[Listening], shutdown: Shutdown) -> None:
+        """Have the firewall open the ports at public IPv6 addresses; a node that serves none says nothing of it."""
+        served = [each for each in own if each.port and served_by_firewall(each.address)]
+        for address in dict.fromkeys(each.address for each in served):
+            chosen = None if ip_address(address).is_unspecified else address
+            mapper = self._make_mapper(ways=FirewallWays(self._reactor, self._run_in_thread, os.urandom, chosen))
+            self.pinholes.append(mapper)
+            self.own.add_source(mapper.endpoints)
+            mapper.start((each.protocol, each.port) for each in served if each.port and each.address == address)
+            shutdown.add("the ports that the firewall opens", _stopping(mapper))
 
     async def stop(self) -> None:
         """Close the STUN-Client sockets."""
@@ -216,7 +223,7 @@ class NodeReach:
     def mapping_counters(self) -> MappingCounters:
         """For metrics."""
         kept = [each for each in self.keeper if each.mapping.external is not None]
-        mappers = (self.ports, self.pinholes)
+        mappers = (self.ports, *self.pinholes)
         return MappingCounters(
             udp=sum(each.socket.protocol == "udp" for each in kept),
             tcp=sum(each.socket.protocol == "tcp" for each in kept),
@@ -250,8 +257,8 @@ class NodeReach:
         if self.keeper.changes != self._changes:
             # The router may have been restarted, or be another one.
             self._changes = self.keeper.changes
-            self.ports.disturb()
-            self.pinholes.disturb()
+            for mapper in (self.ports, *self.pinholes):
+                mapper.disturb()
         self.exchange.changed()
 
     def _nat_found(self, report: NatReport) -> None:
@@ -328,3 +335,8 @@ def _indicate_udp(sockets: Sequence[QuicSocket], peer: Peer, port: int, data: by
         raise ValueError("no socket can send there")
     socket, address = chosen
     socket.write(data, address)
+
+
+def _stopping(mapper: PortMapper) -> Callable[[], Deferred[None]]:
+    """What has the router give up a mapper's ports."""
+    return lambda: Deferred.fromCoroutine(mapper.stop())

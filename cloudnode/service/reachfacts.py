@@ -50,7 +50,7 @@ class ReachFacts:
             self._nat(),
             [
                 _describe_port(each, mapper)
-                for mapper in (self._reach.ports, self._reach.pinholes)
+                for mapper in (self._reach.ports, *self._reach.pinholes)
                 for each in mapper.ports
             ],
             StunServerPorts(*self._reach.exchange.server),

@@ -51,13 +51,14 @@ def starting(tmp_path: Path) -> Iterator[Start]:
     nodes: list[LabNode] = []
 
     def begin(
-        host: natlab.Host, *others: LabNode, options: tuple[str, ...] = (), kind: type[LabNode] = LabNode
+        host: natlab.Host, *others: LabNode, options: tuple[str, ...] = (), kind: type[LabNode] = LabNode,
+        settings: str = "",
     ) -> LabNode:
         joins = [word for node in others for word in ("--join", node.ws_url)]
         node = kind(host, tmp_path / host.name, [*joins, *options])
         nodes.append(node)
         config = node.home / "config.toml"
-        config.write_text(config.read_text() + SETTINGS)
+        config.write_text(config.read_text() + SETTINGS + settings)
         node.start()
         return node
 

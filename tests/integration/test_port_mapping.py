@@ -118,30 +118,44 @@ def test_each_protocol(method: str, mapping_lab: natlab.Lab) -> None:
     assert "41000" not in translations(router)
 
 
-def test_firewall(lab6: natlab.Lab, tmp_path: Path) -> None:
-    """Over IPv6 the router's firewall lets others in to a node that asks by PCP, and lets nobody in when it is gone."""
-    check_port_mapping()
-    router = lab6.nat("home", ipv6="firewall", port_mapping="pcp")
-    host, stranger = router.host("node"), lab6.public_host("stranger")
+def is_let_in(caller: natlab.Host | natlab.Router, address: str, port: int = 38_082) -> bool:
+    """Whether a TCP connection comes about."""
+    with caller.socket(socket.AF_INET6, socket.SOCK_STREAM) as calling:
+        calling.settimeout(0.5)
+        return calling.connect_ex((address, port)) == 0
 
-    def is_let_in() -> bool:
-        with stranger.socket(socket.AF_INET6, socket.SOCK_STREAM) as caller:
-            caller.settimeout(0.5)
-            return caller.connect_ex((host.address6, 38_082)) == 0
+
+@pytest.mark.parametrize("method", ["pcp", "upnp"])
+def test_firewall(method: str, lab6: natlab.Lab, tmp_path: Path) -> None:
+    """Over IPv6 the router's firewall lets others in to a node that asks it to, and lets nobody in when that is gone.
+
+    By UPnP it is asked where the router speaks no PCP. The node knows the router by its address on the link, as one
+    that autoconfigured its own does.
+    """
+    check_port_mapping()
+    router = lab6.nat("home", ipv6="firewall", port_mapping=method)
+    host, stranger = router.host("node"), lab6.public_host("stranger")
+    host.ip(f"route replace ::/0 via {router.link_address6} dev eth0")
+    log = Path(router.port_mapper.log)
+
+    def opened_ports() -> str:
+        done = router.run(["nft", "list", "chain", "inet", "natlab", "mapped"], capture_output=True, text=True)
+        return str(done.stdout)
 
     with starting(tmp_path) as start:
         server = start(lab6.public_host("server"), kind=DualNode)
-        node = start(host, server, kind=DualNode)
+        assert not is_let_in(stranger, host.address6)
+        node = start(host, server, kind=DualNode, settings=f"lease = {LEASE}\n")
 
         def opened() -> set[str]:
             ports = node.call("getnodeinfo")["stun"]["router"]
             return {
                 each["transport"] for each in ports
-                if (each["address"], each["method"], each["confirmed"]) == (host.address6, "pcp", True)
+                if (each["address"], each["method"], each["confirmed"]) == (host.address6, method, True)
             }  # fmt: skip
 
         wait_until(lambda: opened() == {"tcp", "udp"}, 30, "the ports, reached by the server")
-        assert is_let_in()
+        assert is_let_in(stranger, host.address6)
         key = identity(node)
 
         def told() -> list[tuple[str, str]]:
@@ -149,9 +163,21 @@ def test_firewall(lab6: natlab.Lab, tmp_path: Path) -> None:
             return sorted((each["address"], each["transport"]) for each in record["mappings"])
 
         wait_until(lambda: told() == [(host.address6, "tcp"), (host.address6, "udp")], 10, "the STUN data")
+        if method == "upnp":
+            wait_until(lambda: "Updating it." in log.read_text(), 3 * LEASE, "a renewal")
+        lab6.reboot(router)
+        assert "38082" not in opened_ports()
+        wait_until(lambda: "38082" in opened_ports(), 3 * LEASE + 10, "the ports after the router's restart")
+        wait_until(lambda: is_let_in(stranger, host.address6), 5, "a stranger's connection after it")
         node.stop()
-        mapped = router.run(["nft", "list", "chain", "inet", "natlab", "mapped"], capture_output=True, text=True)
-        assert "dport" not in str(mapped.stdout)
+        assert "dport" not in opened_ports()
+        # Somebody else at the port is reached by the router, and by no stranger.
+        with host.socket(socket.AF_INET6, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("::", 38_082))
+            listening.listen()
+            assert is_let_in(router, host.address6)
+            assert not is_let_in(stranger, host.address6)
 
 
 def test_never(mapping_lab: natlab.Lab, tmp_path: Path) -> None:

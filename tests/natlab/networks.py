@@ -23,6 +23,9 @@ HOST_SUBNET6 = '2001:db8:1::/64'
 ROUTER_SUBNET6 = '2001:db8:2::/64'
 LOCAL_SUBNETS6 = '2001:db8:100::/40'    # one /64 of it for each local network
 
+_LINK_ADDRESS = '02:00:00:00:00:01'     # of each router's local network
+_LINK_ADDRESS6 = 'fe80::ff:fe00:1'      # what the kernel makes of it
+
 
 def _address_routed(node, device, addresses, gateway):
     """Configure a node that is alone with its gateway on a link."""
@@ -152,7 +155,7 @@ class Router(Namespace):
             self.subnet = None
             self._gateway = self.address
         # A bridge without an address of its own changes it with its ports.
-        self.ip('link add lan address 02:00:00:00:00:01 type bridge',
+        self.ip(f'link add lan address {_LINK_ADDRESS} type bridge',
                 'link set lan up',
                 f'address add {self._gateway}/{self._prefix_length} dev lan')
         self.subnet6 = self._gateway6 = None
@@ -169,6 +172,11 @@ class Router(Namespace):
         self._gateway6 = take(self._pool6, f'address in {self.subnet6}')
         self.ip(f'address add {self._gateway6}/64 dev lan')
         self.lab.internet.ip(f'route add {self.subnet6} via {self.link.addresses6[0]}')
+
+    @property
+    def link_address6(self):
+        """The router's IPv6 address that holds on its local network alone."""
+        return _LINK_ADDRESS6
 
     def _serialize(self, device):
         """Make one CPU handle what arrives at any device of this router.

@@ -26,7 +26,7 @@ def port_mapping_unavailable_reason():
 
 
 class PortMapper:
-    """The process of one router.
+    """The process of one router, and the log of what it does.
 
     It fills chains beside the router's own: what they let in passes whatever the
     router's filtering is, until the mapping's lifetime ends.
@@ -38,7 +38,7 @@ class PortMapper:
         self._router = router
         self._process = None
         self._directory = tempfile.TemporaryDirectory(prefix='natlab-')
-        self._log = os.path.join(self._directory.name, 'log')
+        self.log = os.path.join(self._directory.name, 'log')
         router.lab._portmappers.append(self)
         self.start()
 
@@ -47,7 +47,7 @@ class PortMapper:
         path = os.path.join(self._directory.name, 'config')
         with open(path, 'w') as file:
             file.write(self._configuration())
-        with open(self._log, 'w') as log:
+        with open(self.log, 'w') as log:
             self._process = self._router.popen(
                 [_PROGRAM, '-d', '-f', path, '-P', os.path.join(self._directory.name, 'pid')],
                 stdout=log, stderr=log)
@@ -86,7 +86,7 @@ deny 0-65535 0.0.0.0/0 0-65535
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise LabError(f'miniupnpd did not start: {said[-1000:]}')
             time.sleep(0.02)
-            with open(self._log) as log:
+            with open(self.log) as log:
                 said = log.read()
 
     def stop(self):

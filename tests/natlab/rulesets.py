@@ -48,6 +48,8 @@ MAPPER_FORWARD, MAPPER_NAT, MAPPER_POSTROUTING = 'mapped', 'translate', 'transla
 _DRAWN = 1          # has a public port that may be another endpoint's
 _NOT_MAPPED = 2     # is for no mapping that a host asked for
 
+_PCP_PORT = 5351
+
 # Sequential ports: never those that hosts have by themselves (32768 to 60999 on Linux).
 _SEQUENCE = range(20000, 24096)
 
@@ -177,6 +179,9 @@ def _filter_rules(kind, options, family):
     if options.port_mapping:
         mapped = f'iifname "wan" meta mark != {_NOT_MAPPED} accept'
         from_inside = 'iifname { "lan", "lo" } accept'
+        if options.port_mapping == 'upnp':
+            # miniupnpd speaks PCP over IPv6 whatever it is told.
+            from_inside = f'udp dport {_PCP_PORT} reject\n        {from_inside}'
     permission = _permission(kind, family)
     return f'''
     chain forward {{

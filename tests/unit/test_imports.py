@@ -47,7 +47,9 @@ LAYERS = {
     "api": _layer(
         "page node store ledger formats transports.seam", TWISTED | {"klein", "prometheus_client", "werkzeug"}
     ),
-    "reach": _layer("peers transports stun node ledger formats", TWISTED | {"miniupnpc"}),
+    "reach": _layer(
+        "peers transports stun node ledger formats", TWISTED | {"async_upnp_client", "defusedxml", "miniupnpc"}
+    ),
     "service": _layer("api reach peers transports stun node store ledger formats", TWISTED),
     "client": _layer(
         "formats ledger transports stun reach.punching",

@@ -6,6 +6,7 @@ import socket
 import struct
 from ipaddress import IPv6Address
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -68,12 +69,31 @@ def find_gateway6(routes: Path = ROUTES6) -> Gateway | None:
     address = read_default_gateway6(lines)
     if address is None:
         return None
+    client = find_source(_ANYWHERE)
+    return None if client is None else Gateway(address, client)
+
+
+def find_source(address: str) -> str | None:
+    """The IPv6 address from which this machine would send to another one; None if it could not.
+
+    On a link alone it has the link's name behind it, as that of the other one has.
+    """
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as trial:
-            trial.connect((_ANYWHERE, PORT))  # sends nothing
-            return Gateway(address, trial.getsockname()[0])
+            trial.connect(resolve6(address, PORT))  # sends nothing
+            source = str(trial.getsockname()[0]).partition("%")[0]
     except OSError:
         return None
+    _, on_link, link = address.partition("%")
+    return f"{source}%{link}" if on_link and IPv6Address(source).is_link_local else source
+
+
+def resolve6(address: str, port: int) -> Any:
+    """What a socket of IPv6 takes as an address. Of a pair of address and port it would lose the link.
+
+    :raises OSError: There is no such link.
+    """
+    return socket.getaddrinfo(address, port, socket.AF_INET6, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
 
 def read_default_gateway6(lines: list[str]) -> str | None:

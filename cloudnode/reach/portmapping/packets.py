@@ -18,7 +18,7 @@ RESPONSE_BYTES_MAX = 1_100
 _PCP, _NAT_PMP = 2, 0
 _MAP = 1
 _RESPONSE = 0x80
-_NUMBERS: dict[Protocol, int] = {"udp": 17, "tcp": 6}
+PROTOCOL_NUMBERS: dict[Protocol, int] = {"udp": 17, "tcp": 6}
 _OPCODES: dict[Protocol, int] = {"udp": 1, "tcp": 2}
 _PCP_REQUEST = struct.Struct("!BBHI16s12sB3xHH16s")
 _PCP_RESPONSE = struct.Struct("!BBxBII12x12sB3xHH16s")
@@ -43,8 +43,8 @@ Dialect = Literal["pcp", "nat-pmp"]
 class PortMappingError(Exception):
     """A port is not forwarded.
 
-    :ivar name: ``malformed``, ``refused``, ``unsupported_version``, ``no_answer``, ``no_gateway``, ``no_library`` or
-        ``no_router``.
+    :ivar name: ``malformed``, ``refused``, ``unsupported_version``, ``no_answer``, ``no_gateway``, ``no_library``,
+        ``no_router``, ``no_pinholes`` or ``firewall_off``.
     """
 
     def __init__(self, name: str, detail: str = "") -> None:
@@ -79,7 +79,7 @@ def make_pcp_map(
     address = _as_ipv6(client)
     wished = bytes(16) if ":" in client else bytes(10) + b"\xff\xff" + bytes(4)
     return _PCP_REQUEST.pack(
-        _PCP, _MAP, 0, lifetime, address, nonce, _NUMBERS[protocol], internal_port, external_port, wished
+        _PCP, _MAP, 0, lifetime, address, nonce, PROTOCOL_NUMBERS[protocol], internal_port, external_port, wished
     )
 
 
@@ -97,7 +97,7 @@ def read_pcp_map(data: bytes, nonce: bytes, protocol: Protocol) -> Granted | Non
     if len(data) < _PCP_RESPONSE.size:
         raise PortMappingError("refused" if result else "malformed", PCP_RESULTS.get(result, str(result)))
     *_, told_nonce, number, internal, external, address = _PCP_RESPONSE.unpack_from(data)
-    if told_nonce != nonce or number != _NUMBERS[protocol]:
+    if told_nonce != nonce or number != PROTOCOL_NUMBERS[protocol]:
         return None
     if result == 1:
         raise PortMappingError("unsupported_version")

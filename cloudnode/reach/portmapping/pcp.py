@@ -1,20 +1,14 @@
-"""Talks PCP with the router, or NAT-PMP if it speaks that alone.
-
-A request is sent at 0, 0.25, 0.75 and 1.75 s and given up at 3.75 s: a router on the same wire that speaks either of
-these answers within milliseconds, and most routers speak neither.
-"""
+"""Talks PCP with the router, or NAT-PMP if it speaks that alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.defer import Deferred
 
 from cloudnode.formats.stundata import Protocol
+from cloudnode.reach.portmapping.exchange import Exchange
 from cloudnode.reach.portmapping.gateway import Gateway
 from cloudnode.reach.portmapping.leases import Lease
 from cloudnode.reach.portmapping.packets import (
@@ -29,9 +23,6 @@ from cloudnode.reach.portmapping.packets import (
     read_pmp_address,
     read_pmp_map,
 )
-
-FIRST_SECONDS = 0.25
-SENDINGS = 4
 
 _T = TypeVar("_T")
 
@@ -92,12 +83,8 @@ class PcpClient:
         return self._ask(request, lambda data: _of(read_pcp_map(data, nonce, protocol), port))
 
     def _ask(self, request: bytes, read: Callable[[bytes], _T | None]) -> Deferred[_T]:
-        exchange = _Exchange(self._reactor, self._gateway.address, request, read)
-        try:
-            self._reactor.listenUDP(0, exchange, interface=self._gateway.client)
-        except CannotListenError as error:
-            return fail(PortMappingError("no_gateway", f"this machine is in another network by now ({error})"))
-        return exchange.answered
+        exchange = _PcpExchange(self._reactor, self._gateway.address, request, read)
+        return exchange.open(self._gateway.client, self._gateway.address, PORT)
 
 
 def _of(granted: Granted | None, port: int) -> Granted | None:
@@ -110,77 +97,22 @@ def _checked(lifetime: int) -> int:
     return lifetime
 
 
-def _no_answer() -> PortMappingError:
-    return PortMappingError("no_answer", "the router speaks neither PCP nor NAT-PMP")
-
-
-class _Exchange(DatagramProtocol):
-    """One request and its answer, on a socket of its own."""
-
-    transport: Any
+class _PcpExchange(Exchange):
+    """One request and its answer."""
 
     def __init__(self, reactor: Any, router: str, request: bytes, read: Callable[[bytes], Any]) -> None:
-        self.answered: Deferred[Any] = Deferred(lambda _: self._close())
-        self._reactor = reactor
+        super().__init__(reactor, read, "no_answer", "the router speaks neither PCP nor NAT-PMP")
         self._router = router
         self._request = request
-        self._read = read
-        self._sent = 0
-        self._timer: IDelayedCall | None = None
 
     def startProtocol(self) -> None:
         """The socket is bound. Connected, it hears of ICMP errors and of nobody else."""
         try:
             self.transport.connect(self._router, PORT)
         except OSError as error:  # the cable is out
-            self._finish(PortMappingError("no_gateway", f"this machine has no network now ({error})"))
+            self.finish(PortMappingError("no_gateway", f"this machine has no network now ({error})"))
         else:
-            self._send()
+            super().startProtocol()
 
-    def datagramReceived(self, datagram: bytes, addr: object) -> None:
-        """Take the answer."""
-        try:
-            answer = self._read(datagram)
-        except PortMappingError as error:
-            # What is malformed may not be the router's; wait for what is.
-            if error.name != "malformed":
-                self._finish(error)
-            return
-        if answer is not None:
-            self._finish(answer)
-
-    def connectionRefused(self) -> None:
-        """The router has nothing at that port."""
-        self._finish(_no_answer())
-
-    def stopProtocol(self) -> None:
-        """The socket is gone; the reactor takes one away when an ICMP error comes for it."""
-        self._finish(_no_answer())
-
-    def _send(self) -> None:
-        self._timer = None
-        if self._sent == SENDINGS:
-            self._finish(_no_answer())
-            return
-        self._timer = self._reactor.callLater(FIRST_SECONDS * 2**self._sent, self._send)
-        self._sent += 1
-        try:
-            self.transport.write(self._request)
-        except OSError:
-            return  # as if it were lost on its way
-
-    def _finish(self, outcome: Any) -> None:
-        if self.answered.called:
-            return
-        self._close()
-        if isinstance(outcome, PortMappingError):
-            self.answered.errback(outcome)
-        else:
-            self.answered.callback(outcome)
-
-    def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self.transport is not None:
-            self.transport.stopListening()
+    def transmit(self) -> None:
+        self.transport.write(self._request)
