@@ -166,6 +166,17 @@ class ImportTests(SynchronousTestCase):
         ]
         self.assertEqual(wrong, [])
 
+    def test_late(self) -> None:
+        """What takes long to import, and few nodes need, is imported when one does."""
+        late = {"async_upnp_client", "aiohttp", "cloudnode.reach.portmapping.firewallcontrol"}
+        wrong = [
+            f"{each.where}: {each.module}"
+            for _, each in all_imports()
+            if each.at_import and any(f"{each.module}.".startswith(f"{name}.") for name in late)
+            and "portmapping/firewallcontrol.py:" not in each.where
+        ]  # fmt: skip
+        self.assertEqual(wrong, [])
+
     def test_annotations(self) -> None:
         """Every module that holds code leaves its annotations unevaluated."""
         wrong = [

@@ -23,14 +23,11 @@ from twisted.internet.defer import CancelledError
 
 from cloudnode.formats.stundata import Protocol
 from cloudnode.reach.portmapping.packets import PROTOCOL_NUMBERS, PortMappingError
-from cloudnode.reach.portmapping.routerhttp import RouterHttp
+from cloudnode.reach.portmapping.routerhttp import RouterHttp, shortened
 from cloudnode.reach.portmapping.searching import FIREWALL_CONTROL
 
 ANYBODY, ANY_PORT = "", 0
 """Whom a pinhole lets in: the service's wildcards for the remote address and its port."""
-
-SAID_LONGEST = 200
-"""Characters of what a router says that are passed on to the operator."""
 
 SERVICE_LONGEST = 16_384
 """Characters of the service's description, which has some 5,000, and of an answer to an action."""
@@ -153,13 +150,8 @@ def _named_errors() -> Iterator[None]:
     except (PortMappingError, CancelledError):
         raise
     except UpnpActionError as error:
-        said = f"UPnP error {error.error_code} {_shortened(error.error_desc or '')}".strip()
+        said = f"UPnP error {error.error_code} {shortened(error.error_desc or '')}".strip()
         raise PortMappingError("refused", said) from None
     except Exception as error:
-        said = _shortened(f"{type(error).__name__}: {error}")
+        said = shortened(f"{type(error).__name__}: {error}")
         raise PortMappingError("malformed", f"the router's UPnP can't be understood ({said})") from None
-
-
-def _shortened(text: str) -> str:
-    """One line that is safe to show."""
-    return "".join(each if each.isprintable() else " " for each in text[:SAID_LONGEST])

@@ -24,6 +24,9 @@ REQUEST_SECONDS = 5.0
 ANSWER_BYTES_MAX = 32_768
 """Of a whole answer, with its head. Descriptions of devices have some 5,000."""
 
+SAID_LONGEST = 200
+"""Characters of what a router says that are passed on to the operator."""
+
 
 class RouterHttp:
     """Asks one router.
@@ -51,7 +54,10 @@ class RouterHttp:
             said = f"the router does not answer over HTTP in {self._seconds:g} s"
             raise PortMappingError("no_answer", said) from None
         except Exception as error:
-            said = str(error) or type(error).__name__
+            # The Agent's own errors tell why by those that led to them.
+            reasons = getattr(error, "reasons", None)
+            said = reasons[0].getErrorMessage() if reasons else str(error)
+            said = shortened(said or type(error).__name__)
             raise PortMappingError("no_answer", f"the router does not answer over HTTP ({said})") from None
 
     async def _request(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> tuple[int, str]:
@@ -74,6 +80,11 @@ class RouterHttp:
         reader = BodyReader(ANSWER_BYTES_MAX)
         response.deliverBody(reader)
         return response.code, (await reader.done).decode("utf-8", "replace")
+
+
+def shortened(text: str) -> str:
+    """Of what a router says, or what is said of that, one line that is safe to show."""
+    return "".join(each if each.isprintable() else " " for each in text[:SAID_LONGEST])
 
 
 @implementer(IAgentEndpointFactory)
@@ -129,4 +140,4 @@ class Bounded(Protocol):
             self._protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._protocol.connectionLost(reason)
+        self._protocol.connectionLost(Failure(ValueError("its answer is too long")) if self._room < 0 else reason)

@@ -6,19 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.stundata import Protocol
 from cloudnode.reach.portmapping import ways
 from cloudnode.reach.portmapping.exchange import FIRST_SECONDS, SENDINGS
-from cloudnode.reach.portmapping.firewallcontrol import SAID_LONGEST, FirewallControl, find_firewall_control
+from cloudnode.reach.portmapping.firewallcontrol import FirewallControl, find_firewall_control
 from cloudnode.reach.portmapping.gateway import Gateway
 from cloudnode.reach.portmapping.leases import Lease
 from cloudnode.reach.portmapping.packets import PortMappingError
 from cloudnode.reach.portmapping.pinholes import FIND_SECONDS, LEASE_MOST, ControlsFirewall, PinholeClient
-from cloudnode.reach.portmapping.routerhttp import ANSWER_BYTES_MAX, REQUEST_SECONDS, RouterHttp
+from cloudnode.reach.portmapping.routerhttp import ANSWER_BYTES_MAX, REQUEST_SECONDS, SAID_LONGEST, RouterHttp
 from cloudnode.reach.portmapping.searching import FIREWALL_CONTROL, SEARCHED, Search
 from cloudnode.reach.portmapping.ssdp import ANSWER_BYTES_MAX as SSDP_BYTES_MAX
 from cloudnode.reach.portmapping.ssdp import EVERYBODY, make_search, read_location
@@ -377,6 +379,16 @@ class RouterHttpTest(SynchronousTestCase):
         asking = self.ask()
         self.reactor.advance(REQUEST_SECONDS)
         self.assertEqual(self.failureResultOf(asking, PortMappingError).value.name, "no_answer")
+
+    def test_no_http(self) -> None:
+        asking = self.ask()
+        protocol, _ = self.connected()
+        protocol.dataReceived(b"SSH-2.0-\x1b[31m router\r\n")
+        protocol.connectionLost(Failure(ConnectionDone()))
+        error = self.failureResultOf(asking, PortMappingError).value
+        self.assertEqual(error.name, "no_answer")
+        self.assertIn("SSH", str(error))
+        self.assertTrue(str(error).isprintable())
 
     def test_too_slow(self) -> None:
         asking = self.ask()
