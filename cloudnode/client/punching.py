@@ -29,6 +29,7 @@ from cloudnode.formats.keys import TLS, verify
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
 from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.punching import Calls, Puncher
+from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import (
     Candidate,
@@ -94,6 +95,7 @@ class _Interface(Struct, frozen=True):
     transport: str
     protocol: str
     port: int
+    secure: bool = False
 
 
 class _NodeInfo(Struct, frozen=True):
@@ -126,20 +128,32 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
 
     :raises ConnectionFailed: It answers no STUN, which a punch needs.
     """
-    began = time.monotonic()
-    info = (await client.call("getnodeinfo")).decode(_NodeInfo)
-    round_trip = time.monotonic() - began
     address = parse_url(client.url)
     try:
         [(host, _), *_] = await resolve(reactor, address.host, address.port)
     except NameNotFound as error:
         raise ConnectionFailed(f"{client.url} has no address: {error}.") from error
+    # A node's port for WebSocket answers STUN as well: whether this is one is asked meanwhile.
+    ready = ReadyPorts(reactor, (host, address.port))
+    if address.scheme in ("ws", "wss"):
+        ready.prepare()
+    began = time.monotonic()
+    try:
+        info = (await client.call("getnodeinfo")).decode(_NodeInfo)
+    except BaseException:
+        ready.close()
+        raise
+    round_trip = time.monotonic() - began
     ports = [info.stun.server.udp] if info.stun.server.udp else []
     ports += [
         each.port for each in info.interfaces if each.protocol == "udp" and each.transport in ("stun", "ws-udp")
     ]
     udp: list[Endpoint] = [(host, port) for port in dict.fromkeys(ports)][:2]
-    if not udp and not info.stun.server.tcp:
+    tcp = (host, info.stun.server.tcp) if info.stun.server.tcp else None
+    if any((each.transport, each.port, each.secure) == ("ws", address.port, False) for each in info.interfaces):
+        tcp = ready.server
+    if not udp and tcp is None:
+        ready.close()
         raise ConnectionFailed(f"{client.url} answers no STUN, so it can't help to reach a node behind a NAT.")
 
     async def request(request: PunchRequest) -> Grant:
@@ -163,9 +177,12 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
             host, relays[0], node, frozenset(hashes), reactor, timeout=timeout, outstanding=outstanding
         )
 
-    tcp = (host, info.stun.server.tcp) if info.stun.server.tcp else None
+    if tcp is not None and tcp != ready.server:
+        ready.close()
+        ready = ReadyPorts(reactor, tcp)
+        ready.prepare()
     relays = [each.port for each in info.interfaces if each.transport == "ws"]
-    return Mutual(Via(host, tuple(udp), tcp, request, round_trip), relay if relays else None)
+    return Mutual(Via(host, tuple(udp), tcp, request, round_trip, ready), relay if relays else None)
 
 
 def _read_certificates(told: Sequence[_Certificate], node: bytes) -> list[bytes]:

@@ -18,15 +18,18 @@ import pytest
 
 from cloudnode.formats.operation import build_put, build_rate
 from tests.integration.conftest import ROOT, wait_until
+from tests.integration.film_network import choose_films
 from tests.integration.test_mappings import HomeNode, Start, identity, starting, told
 from tests.integration.test_peers import AUTHOR, RATER, envelope, height, peers, submit
-from tests.movielens import make_data
 from tests.natlab import natlab
 from tests.natlab.nodes import LabNode, isolate
 
 FILMS = 8
 LIFETIME = 4
 """Seconds for which routers keep a mapping without traffic: a fifth of 20."""
+
+SILENCE = float(os.environ.get("CLOUDNODE_SILENCE", "2.5")) * LIFETIME
+"""Seconds in which nothing is read. 10 minutes are 30 lifetimes of 20 s; builds have no two minutes for that."""
 
 
 @pytest.fixture
@@ -78,9 +81,9 @@ class Session:
 
 
 def fill(validator: LabNode, directory: Path) -> Path:
-    """Publish some films with a rating each; a file of what they are, for the reader."""
+    """Publish some films, of MovieLens if it is at hand, with a rating each; a file of what they are for the reader."""
     films = []
-    with make_data(directory, FILMS, 1, FILMS).movies.open(encoding="utf-8", newline="") as file:
+    with choose_films(directory, FILMS, FILMS).movies.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             key, stars = row["movieId"], int(row["movieId"]) % 5 + 1
             value = {"title": row["title"], "year": int(row["year"]), "genres": row["genres"]}
@@ -194,7 +197,7 @@ def test_session_survives(open_world: Callable[..., World]) -> None:
     assert session.seen["route"].partition("://")[2] in mapped
 
     session.ask("silent")
-    time.sleep(2.5 * LIFETIME)
+    time.sleep(SILENCE)
     session.goes_on("after silence")
     session.process.send_signal(signal.SIGSTOP)
     time.sleep(2.5 * LIFETIME)
@@ -225,7 +228,7 @@ def changes(world: World, scheme: str) -> None:
 
     goes_on("at first", "home")
     session.ask("silent")
-    time.sleep(2.5 * LIFETIME)
+    time.sleep(SILENCE)
     goes_on("after silence", "home")
     world.lab.reboot(world.networks["home"], downtime=1.0)
     goes_on("after a restart of the node's router", "home")

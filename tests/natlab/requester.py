@@ -1,8 +1,8 @@
 """A client process that reaches a node by its key, through another node: prints how it went, as one line of JSON.
 
 ``python -m tests.natlab.requester COORDINATOR_URL NODE [TRANSPORT ...]``; among the transports ``relay`` allows a
-relay, and ``move`` waits until its session moves to a direct path. The time counts from the request for the punch, for
-which a connection to the coordinator is there already, to the first API answer from the node.
+relay, and ``move`` asks for one at once and waits until its session moves to a direct path. The time counts from the
+request for the punch, for which a connection to the coordinator is there already, to the node's first API answer.
 
 ``python -m tests.natlab.requester --warm`` reads such arguments, a JSON list a line, and for each one is a new process
 that has loaded the library already (fork(2)): what is left out is the half second in which Python loads modules.
@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 from cloudnode.client.connecting import connect
@@ -31,6 +31,9 @@ from cloudnode.reach.punching.tracing import Tracer
 
 RUN_SECONDS = 60
 """After which a warm process ends one that is not done."""
+
+MOVE_SECONDS = 30.0
+"""So long a relayed session is waited for to move."""
 
 
 def describe(path: Path | None) -> dict[str, Any]:
@@ -45,8 +48,8 @@ async def reach(reactor: Any, url: str, node: str, transports: Sequence[Any]) ->
     tracer = Tracer(time.time)
     coordinator = await connect(url, reactor)
     mutual = await find_coordinator(coordinator, reactor)
-    relay_after = 1.0 if {"relay", "move"} & set(transports) else None
     wait = "move" in transports
+    relay_after = 0.0 if wait else 1.0 if "relay" in transports else None
     transports = [each for each in transports if each not in ("relay", "move")]
     began = time.monotonic()
     told: dict[str, Any] = {"transport": None, "path": None, "strategy": None}
@@ -60,13 +63,14 @@ async def reach(reactor: Any, url: str, node: str, transports: Sequence[Any]) ->
         assert answer.result["node"] == node, "another node answered"
         told |= describe(reached.path)
         if reached.path is None and wait:
-            # A relayed session moves on when there is a direct path, with the same client.
-            for _ in range(1_200):
-                if reached.path is not None:
-                    break
-                await deferLater(reactor, 0.01)
-                await reached.client.call("gettime")
+            # A relayed session moves on when there is a direct path, with the same client, and calls are under way.
+            told["calls"] = 0
+            while reached.path is None and time.monotonic() - began < MOVE_SECONDS:
+                calls = [reached.client.call("gettime") for _ in range(4)]
+                await deferLater(reactor, 0.005)
+                told["calls"] += len(await gatherResults(calls))
             told["moved"] = None if reached.path is None else describe(reached.path)
+            await reached.client.call("gettime")
             told["moved_seconds"] = time.monotonic() - began
         await reached.client.close()
     except ClientError as error:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import attrs
 from twisted.internet.defer import Deferred
 
+from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.values import Candidate, Endpoint, Mapping, Order, Strategy, Transport
 from cloudnode.transports.quic.listener import QuicSocket
 
@@ -49,7 +50,7 @@ class Via:
 
     :ivar host: Its address. :ivar udp: Where its STUN server answers; a second port shows what a NAT does.
     :ivar tcp: The same over TCP, or None. :ivar request: Asks it; fails with whatever names the reason.
-    :ivar round_trip: Seconds to it and back, if known.
+    :ivar round_trip: Seconds to it and back, if known. :ivar ready: Has a port for an attempt over TCP ready.
     """
 
     host: str
@@ -57,6 +58,7 @@ class Via:
     tcp: Endpoint | None
     request: Callable[[PunchRequest], Awaitable[Grant]]
     round_trip: float = 0.0
+    ready: ReadyPorts | None = None
 
 
 class Calling(Protocol):

@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from cloudnode.reach.punching.adopting import adopt
 from cloudnode.reach.punching.attempt import CALLS_MAX, Attempt
 from cloudnode.reach.punching.calling import CallTcp, Grant, PunchFailed, Via
-from cloudnode.reach.punching.connecting import Accepting, Connecting, OpenRun
+from cloudnode.reach.punching.connecting import OpenRun
+from cloudnode.reach.punching.readyport import ReadyPort
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint
@@ -85,18 +86,16 @@ class TcpAttempt(Attempt):
     ) -> None:
         """:param via: With a STUN server over TCP. :raises OSError: No port is to be had."""
         assert via.tcp is not None
-        family = socket.AF_INET6 if ":" in via.host else socket.AF_INET
-        self._listener = Accepting(reactor, family, self._accepted)
+        self._port = ReadyPort(reactor, via.tcp) if via.ready is None else via.ready.take()
         self._call = call
         self._run: OpenRun | None = None
         self._early: list[tuple[socket.socket, Endpoint]] = []
-        super().__init__(reactor, via, node, step, tracer, "unknown", self._listener.port)
+        super().__init__(reactor, via, node, step, tracer, "unknown", self._port.port)
         self._observing: _Observing | None = None
-        self._connecting: Connecting | None = Connecting(reactor, self._listener.port, via.tcp, self._stun_connected)
+        self._port.take(self._accepted, self._stun_connected)
         self._take_answer()
 
-    def _stun_connected(self, connecting: Connecting, handle: socket.socket | None, number: int) -> None:
-        self._connecting = None
+    def _stun_connected(self, handle: socket.socket | None, number: int) -> None:
         if handle is None:
             self._fail(PunchFailed(f"the coordinator's STUN server can't be reached over TCP: {os.strerror(number)}"))
             return
@@ -104,7 +103,7 @@ class TcpAttempt(Attempt):
         adopt(self._reactor, handle, Factory.forProtocol(lambda: protocol))
 
     def _ordered(self, grant: Grant) -> None:
-        self._run = OpenRun(self._reactor, self._listener.port, list(grant.order.candidates), self._begin_call)
+        self._run = OpenRun(self._reactor, self._port.port, list(grant.order.candidates), self._begin_call)
         early, self._early = self._early, []
         for handle, endpoint in early:
             self._accepted(handle, endpoint)
@@ -132,14 +131,12 @@ class TcpAttempt(Attempt):
 
     def _release(self, *, keep: bool) -> None:
         """The port closes in any case: a connection that was opened keeps its own mapping."""
-        if self._connecting is not None:
-            self._connecting.cancel()
         self._trace.packets = 1 + (0 if self._run is None else self._run.plan.connects)
         if self._run is not None:
             self._run.stop()
         for handle, _ in self._early:
             handle.close()
         self._early.clear()
-        self._listener.close()
+        self._port.close()
         if self._observing is not None and self._observing.transport is not None:
             self._observing.transport.loseConnection()
