@@ -34,7 +34,7 @@ def test_pair(lab: natlab.Lab, name: str) -> None:
     pair = find(name)
     with open_bench(pair, delay=10.0) as bench:
         for transports in CHOSEN[name]:
-            cell = Cell(pair, transports, [bench.run(transports) for _ in range(2)])
+            cell = Cell(pair, transports, [bench.run(transports) for _ in range(2)], 10.0)
             assert cell.is_good, (cell.row(), [run["attempts"] for run in cell.runs], bench.log())
 
 
