@@ -25,7 +25,7 @@ from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Closed, Link, LinkLimits
 from cloudnode.peers.messages import NO_NETWORK, VERSIONS, AnyMessage, GenesisText, GetGenesis, Hello
 from cloudnode.peers.peer import Channel, Peer
-from cloudnode.peers.places import LINK_TRANSPORTS, JoinAddress
+from cloudnode.peers.places import HTTP_SCHEMES, LINK_TRANSPORTS, JoinAddress
 from cloudnode.transports.requestbody import RequestBody
 from cloudnode.transports.responsebody import BodyReader
 
@@ -122,17 +122,19 @@ class _Waiting:
 async def find_link_port(join: JoinAddress, reactor: Any, timeout: float) -> JoinAddress:
     """Where a node takes links, if it was named by its HTTP address; other addresses are returned as they are.
 
+    Over ``https`` its certificate is checked against the system's authorities: it is a domain's, or a proxy's.
+
     :param timeout: Seconds.
     :raises JoinFailed: It does not answer, or serves no WebSocket.
     """
-    if join.scheme != "http":
+    if join.scheme not in HTTP_SCHEMES:
         return join
     pool = HTTPConnectionPool(reactor, persistent=False)
     host = f"[{join.host}]" if ":" in join.host else join.host
     body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "getnodeinfo"})
     try:
         asking: Deferred[Any] = Agent(reactor, connectTimeout=timeout, pool=pool).request(
-            b"POST", f"http://{host}:{join.port}/".encode(), Headers({b"content-type": [b"application/json"]}),
+            b"POST", f"{join.scheme}://{host}:{join.port}/".encode(), Headers({b"content-type": [b"application/json"]}),
             RequestBody(body),
         )  # fmt: skip
         response = await asking.addTimeout(timeout, reactor)

@@ -66,7 +66,7 @@ from cloudnode.peers.messages import (
     Want,
 )
 from cloudnode.peers.peer import Channel, Peer
-from cloudnode.peers.places import JoinAddress, reach
+from cloudnode.peers.places import HTTP_SCHEMES, JoinAddress, reach
 from cloudnode.peers.progress import Progress, ProgressLog, ProgressMeter
 from cloudnode.peers.repairing import Repairs
 from cloudnode.peers.serving import Serving
@@ -164,7 +164,7 @@ class Neighbourhood:
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
         for each in join:
-            if each.scheme != "http":
+            if each.scheme not in HTTP_SCHEMES:
                 self.book.join(each.host, each.port, each.node, each.transport)
 
     # Life

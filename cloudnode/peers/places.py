@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
-DEFAULT_PORTS = {"http": 38081, "ws": 38082, "wss": 38082, "ws+udp": 38083, "cloudnode": 38082}
+DEFAULT_PORTS = {"http": 38081, "https": 38081, "ws": 38082, "wss": 38082, "ws+udp": 38083, "cloudnode": 38082}
+
+HTTP_SCHEMES = ("http", "https")
+"""Of these addresses, which take no links themselves."""
 
 LinkTransport = Literal["ws", "ws-udp"]
 LINK_TRANSPORTS: tuple[LinkTransport, ...] = ("ws", "ws-udp")
@@ -42,13 +45,13 @@ class JoinAddress:
 
 
 def parse_join(text: str) -> JoinAddress:
-    """Read ``ws://HOST[:PORT]``, ``wss://``, ``ws+udp://``, ``http://`` or
+    """Read ``ws://HOST[:PORT]``, ``wss://``, ``ws+udp://``, ``http://``, ``https://`` or
     ``cloudnode:NODE@HOST[:PORT][?network=HASH]``.
 
     :raises JoinInvalid: It is none of these.
     """
     wrong = JoinInvalid(
-        f"{text!r} names no node: give ws://HOST:PORT, wss://HOST:PORT, ws+udp://HOST:PORT, http://HOST:PORT, "
+        f"{text!r} names no node: give ws://HOST:PORT, wss://HOST:PORT, ws+udp://HOST:PORT, http(s)://HOST:PORT, "
         "or cloudnode:NODE@HOST:PORT?network=HASH"
     )
     try:

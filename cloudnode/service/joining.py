@@ -59,25 +59,22 @@ async def learn_genesis(joins: Sequence[JoinAddress], newcomer: Newcomer, reacto
         except JoinFailed as error:
             reasons.append(str(error))
             continue
-        _log.info(
-            'Joining network {network} ("{name}"), as {join} told it: pinned in the data directory from now on',
-            network=genesis.network_hex, name=genesis.name, join=join.text,
-        )  # fmt: skip
         return genesis, join
     raise StartError("; ".join(reasons))
 
 
 async def check_joins(
-    joins: Sequence[JoinAddress], genesis: Genesis, newcomer: Newcomer, datadir: Path, reactor: Any
+    joins: Sequence[JoinAddress], genesis: Genesis, newcomer: Newcomer, source: Path | JoinAddress, reactor: Any
 ) -> list[JoinAddress]:
-    """See that the nodes to be joined are of the network that the data directory holds, as far as they answer.
+    """See that the nodes to be joined are of one network, as far as they answer.
 
+    :param source: From where the genesis is: the data directory, or on a first start the node that told it.
     :return: Where those take links that are known to.
     :raises StartError: One is of another network.
     """
     for join in joins:
         if join.network not in (None, genesis.network):
-            raise _other_network(join, join.network or b"", genesis, datadir)
+            raise _other_network(join, join.network or b"", genesis, source)
     resolved = await resolve_joins(joins, reactor)
     asking = [Deferred.fromCoroutine(newcomer.ask_network(join)) for join in resolved]
     for join, asked in zip(resolved, asking, strict=True):
@@ -87,12 +84,18 @@ async def check_joins(
             _log.warn("{error}; the address book may know others", error=error)
             continue
         if network != genesis.network:
-            raise _other_network(join, network, genesis, datadir)
+            raise _other_network(join, network, genesis, source)
     return resolved
 
 
-def _other_network(join: JoinAddress, network: bytes, genesis: Genesis, datadir: Path) -> StartError:
+def _other_network(join: JoinAddress, network: bytes, genesis: Genesis, source: Path | JoinAddress) -> StartError:
+    told = f"{join.text} is of network {network.hex()}, but"
+    if isinstance(source, Path):
+        return StartError(
+            f"{told} {source} holds network {genesis.network_hex}: "
+            "a node that joins another network needs another data directory"
+        )
     return StartError(
-        f"{join.text} is of network {network.hex()}, but {datadir} holds network {genesis.network_hex}: "
-        "a node that joins another network needs another data directory"
+        f"{told} {source.text} is of network {genesis.network_hex}: find out which one you want, and name its nodes "
+        "alone; nothing was written"
     )

@@ -70,9 +70,13 @@ async def choose_network(
             joins = await check_joins(config.join, prepared.genesis, newcomer, prepared.path, reactor)
             datadir = prepared.complete(prepared.genesis)
         elif config.join:
-            genesis, _ = await learn_genesis(config.join, newcomer, reactor)
+            genesis, teller = await learn_genesis(config.join, newcomer, reactor)
+            joins = await check_joins(config.join, genesis, newcomer, teller, reactor)
             datadir = prepared.complete(genesis)
-            joins = await check_joins(config.join, genesis, newcomer, prepared.path, reactor)
+            _log.info(
+                'Joining network {network} ("{name}"), as {join} told it: pinned in the data directory from now on',
+                network=genesis.network_hex, name=genesis.name, join=teller.text,
+            )  # fmt: skip
         else:
             return prepared.complete(lone_genesis(prepared.validator_key, wall_time())), []
     except DatadirError as error:

@@ -106,7 +106,7 @@ class Options(usage.Options):
         self.setdefault("stun", []).append(address)
 
     def opt_join(self, url: str) -> None:
-        """Join the network of a node and follow it: its ws://, wss://, ws+udp:// or http:// URL, or
+        """Join the network of a node and follow it: its ws://, wss://, ws+udp:// or http(s):// URL, or
         cloudnode:NODE@HOST:PORT?network=HASH. Repeatable. Remembered nodes are found again without it."""
         self.setdefault("join", []).append(url)
 

@@ -112,6 +112,7 @@ class NodeProcess:
     :ivar datadir: Its data directory; a process that is started again goes on with it.
     :ivar http_port: :ivar ws_port: :ivar ws_udp_port: Where it serves.
     :ivar arguments: More options of ``twistd cloudnode``. :ivar process: The child.
+    :ivar environment: More of its environment.
     :ivar log_path: Its standard output. :ivar error_path: Its standard error.
     """
 
@@ -137,6 +138,7 @@ class NodeProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.notify = self.make_notify_socket()
         self.arguments = list(arguments)
+        self.environment: dict[str, str] = {}
         self._interfaces = interfaces
         self._usual_stun = usual_stun
         self._tac = tac
@@ -211,6 +213,7 @@ class NodeProcess:
             "PYTHONPATH": str(ROOT),
             "PYTHONFAULTHANDLER": "1",
             "NOTIFY_SOCKET": self.notify.address,
+            **self.environment,
         }
         command = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
         if self._tac:
