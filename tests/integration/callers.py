@@ -33,7 +33,9 @@ TRANSPORTS = ("http", "ws", "wss", "ws-udp", "webtransport")
 KEPT = ("ws", "wss", "ws-udp", "webtransport")
 """Those whose connections stay."""
 
-SECONDS = 10.0
+SECONDS = 30.0
+"""For which an answer is waited for."""
+
 MEGABYTE = 1_048_576
 
 
@@ -438,7 +440,7 @@ def bounded_memory(node: NodeProcess, megabytes: int) -> Iterator[None]:
     assert grown <= megabytes * MEGABYTE, f"memory grew by {grown / MEGABYTE:.1f} MB"
 
 
-def assert_prompt(node: NodeProcess, *transports: str, seconds: float = 5.0) -> None:
+def assert_prompt(node: NodeProcess, *transports: str, seconds: float = 20.0) -> None:
     """The next caller of each transport is answered soon, its connection included."""
     for transport in transports or TRANSPORTS:
         began = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import time
 
@@ -44,7 +45,7 @@ class HostilePeer:
         binding = self._socket.export_keying_material(BINDING_LABEL, BINDING_SIZE, b"")
         hello = Hello(VERSIONS, network, self.key.public, os.urandom(32), (), 0, int(time.time() * 1000), "hostile")
         self._link = Link(self.key, hello, binding, dials=True, now=time.monotonic())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not self._link.is_open:
             assert time.monotonic() < deadline, self._link.take_events()
             self._flush()
@@ -52,20 +53,27 @@ class HostilePeer:
 
     def send(self, *messages: Message) -> bool:
         """Send messages in one frame, whatever the node says; False once the connection is gone or full for 3 s."""
-        frame = make_frame(BINARY, b"".join(encode_message(message) for message in messages))
-        try:
-            self._plain.settimeout(3)
-            self._socket.sendall(frame)
-        except (SSL.Error, OSError):
-            return False
+        rest = make_frame(BINARY, b"".join(encode_message(message) for message in messages))
+        self._plain.setblocking(False)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest[:16_384]) :]
+            except SSL.WantWriteError:
+                if not select.select([], [self._plain], [], 3)[1]:
+                    return False
+            except (SSL.Error, OSError):
+                return False
         return True
 
     def is_cut_off(self, seconds: float) -> bool:
         """Whether the node ends the link within so many seconds; takes what it sends."""
         deadline = time.monotonic() + seconds
+        self._plain.setblocking(False)
         while time.monotonic() < deadline:
             try:
                 self._take()
+            except SSL.WantReadError:
+                select.select([self._plain], [], [], 0.1)
             except (SSL.Error, OSError):
                 return True
             if any(isinstance(event, Closed) for event in self._link.take_events()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ WRITES = 24
 
 LIFE = 8
 
+UNANSWERED = (AnswerFalse, ConnectionFailed, TimedOut)
+
 
 def get_reactor() -> Any:
     from twisted.internet import reactor
@@ -41,7 +44,7 @@ async def pause(seconds: float) -> None:
     await deferLater(get_reactor(), seconds)
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Poll a condition without stopping the session; fail the test by name when it does not come true in time."""
     deadline = get_reactor().seconds() + seconds
     while not condition():
@@ -62,8 +65,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NodeProce
             follower = NodeProcess(tmp_path_factory.mktemp(name), ["--join", validator.ws_url])
             nodes.append(follower)
             follower.start()
-        wait_until(lambda: len(peers(validator)) == 2, 20, "links with both")
-        wait_until(lambda: min(map(height, nodes)) >= 1, 20, "their catching up")
+        wait_until(lambda: len(peers(validator)) == 2, 30, "links with both")
+        wait_until(lambda: min(map(height, nodes)) >= 1, 30, "their catching up")
         yield nodes
     finally:
         for node in reversed(nodes):
@@ -125,6 +128,7 @@ async def test_killed_and_revived(network: list[NodeProcess]) -> None:
         killed: NodeProcess | None = None
         for number in range(WRITES):
             if number % LIFE == LIFE // 2:
+                await until(lambda: subscription.url in nodes, "a node that is subscribed to")
                 killed = nodes[subscription.url]
                 killed.kill()
             if number % LIFE == LIFE - 1 and killed is not None:
@@ -134,7 +138,7 @@ async def test_killed_and_revived(network: list[NodeProcess]) -> None:
             assert submitted.cursor is not None
             # What was written is there at once, whoever answers.
             assert (await cloud.call("getdatahash")).height >= submitted.cursor.height
-        await listening.addTimeout(20, get_reactor())
+        await listening.addTimeout(60, get_reactor())
         is_done = True
         await reading
     finally:
@@ -167,11 +171,13 @@ async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str
     try:
         # Of it alone there is no answer: what it says is true every other time, and never false.
         cloud.pin(liar.ws_url)
-        with pytest.raises((AnswerFalse, ConnectionFailed, TimedOut)):
-            while True:
+        deadline = get_reactor().seconds() + 60
+        while not accused and get_reactor().seconds() < deadline:
+            with contextlib.suppress(*UNANSWERED):  # where the machine is busy that need not be for a lie yet
                 assert (await cloud.call("getrecord", record, timeout=2.0)).result["version"] == 1
+        with pytest.raises(UNANSWERED):
+            await cloud.call("getrecord", record, timeout=2.0)
         cloud.pin(liar.ws_url, honest.ws_url)
-        await until(lambda: bool(accused), "the accusation")
         assert [each.node for each in accused] == [node_id(liar)]
         assert judged_offline(honest, accused[0].evidence.hex()).culprit.hex() == node_id(liar)
 
@@ -201,7 +207,7 @@ async def test_omission(network: list[NodeProcess], make_node: NodeStarter) -> N
             assert not taken.called
             await pause(0.05)
         cloud.pin(liar.ws_url, honest.ws_url)
-        item = await taken.addTimeout(20, get_reactor())
+        item = await taken.addTimeout(60, get_reactor())
         assert (key_of(item), item.checked, lying) == ("film0", "proof", [liar.ws_url])
     finally:
         await cloud.close()
@@ -287,7 +293,7 @@ async def test_by_key(network: list[NodeProcess]) -> None:
     try:
         place = f"node:{node_id(first)}"
         cloud.pin(place)
-        answer = await cloud.call("getdatahash", timeout=15.0)
+        answer = await cloud.call("getdatahash")
         assert (answer.url, answer.checked) == (place, "proof")
         assert (await cloud.call("getnodeinfo")).result["node"] == node_id(first)
     finally:

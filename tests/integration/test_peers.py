@@ -37,7 +37,7 @@ def envelope(node: NodeProcess, key: SigningKey) -> Envelope:
 
 def submit(node: NodeProcess, key: SigningKey, body: bytes, wait: str = "final") -> dict[str, object]:
     params = {"operation": body.decode(), "signature": sign_operation(key, body).hex(), "wait": wait}
-    answer: dict[str, object] = node.call("submit", params, timeout=30)
+    answer: dict[str, object] = node.call("submit", params, timeout=60)
     return answer
 
 
@@ -77,7 +77,7 @@ def wait_for_same(*nodes: NodeProcess) -> None:
         found[:] = differences(nodes)
         return not found
 
-    wait_until(are_same, 60, lambda: f"agreement on all rows, which differ ({found}),")
+    wait_until(are_same, 120, lambda: f"agreement on all rows, which differ ({found}),")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def network(start_node: NodeStarter) -> list[NodeProcess]:
     validator = start_node()
     first = start_node("--join", validator.ws_url)
     second = start_node("--join", first.http_url)
-    wait_until(lambda: len(peers(second)) == 2, 20, "finding the validator through the follower")
+    wait_until(lambda: len(peers(second)) == 2, 30, "finding the validator through the follower")
     return [validator, first, second]
 
 
@@ -97,7 +97,7 @@ def test_three_nodes(network: list[NodeProcess]) -> None:
         assert put(node, f"film{number}")["result"] == "ok"
     refused = submit(second, RATER, build_rate(envelope(second, RATER), f"{AUTHOR.public.hex()}/film/none", 3))
     assert refused["result"] == "record_unknown"
-    wait_until(lambda: height(second) == height(first) == height(validator), 20, "the same height")
+    wait_until(lambda: height(second) == height(first) == height(validator), 30, "the same height")
     for number in range(4):
         assert rate(second, f"film{number}", number + 1)["result"] == "ok"
     wait_for_same(validator, first, second)
@@ -106,24 +106,31 @@ def test_three_nodes(network: list[NodeProcess]) -> None:
     info = second.call("getnodeinfo")
     assert (info["sync"]["role"], info["sync"]["trouble"]) == ("follower", None)
     assert info["sync"]["target"] >= info["sync"]["height"]
-    assert info["peers"]["outbound"] == 2
+    # It dials those whom it knows, and they dial it.
+    assert info["peers"]["outbound"] >= 1 and info["peers"]["outbound"] + info["peers"]["inbound"] == 2
 
 
 def test_peers_are_told(network: list[NodeProcess]) -> None:
     """``getpeerinfo`` tells what was measured of each peer, the same link from both its ends."""
     validator, first, _ = network
     put(first, "film")
-    wait_until(lambda: all(peer["pingtime"] for node in network for peer in node.call("getpeerinfo")), 10, "pings")
+    wait_until(lambda: all(peer["pingtime"] for node in network for peer in node.call("getpeerinfo")), 30, "pings")
+
+    def is_shown() -> bool:
+        told = [peer for peer in first.call("getpeerinfo") if peer["id"] == node_id(validator)]
+        return [peer["synced_headers"] >= 2 for peer in told] == [True]
+
+    wait_until(is_shown, 30, "the certificate of a block")
     [there] = [peer for peer in validator.call("getpeerinfo") if peer["id"] == node_id(first)]
     [here] = [peer for peer in first.call("getpeerinfo") if peer["id"] == node_id(validator)]
     assert (there["inbound"], here["inbound"]) == (True, False)
     assert here["addr"] == f"127.0.0.1:{validator.ws_port}"
-    assert abs(here["conntime"] - time.time()) < 60 and abs(here["timeoffset"]) <= 1
+    # Both in seconds, of which the way of a message takes some where all processors are busy.
+    assert 0 <= time.time() - here["conntime"] < 1_000 and abs(here["timeoffset"]) < 20
     assert here["bytessent"] > 200 and here["bytesrecv"] > 200
     [key] = validator.call("getepochs")["epochs"][0]["validators"]
     assert (here["validator"], there["validator"]) == (key, None)
     assert {each["transport"] for each in here["interfaces"]} == {"http", "ws", "ws-udp", "webtransport"}
-    assert here["synced_headers"] >= 2
     metrics = first.call("getnodeinfo")["peers"]
     assert metrics["outbound"] + metrics["inbound"] == 2
 
@@ -138,8 +145,8 @@ def test_killed_in_the_middle(network: list[NodeProcess]) -> None:
         if number == 140:
             first.start()
     put(first, "last")
+    wait_until(lambda: validator.call("getdatahash")["records"] == 201, 60, "all records on the validator")
     wait_for_same(validator, first, second)
-    assert validator.call("getdatahash")["records"] == 201
 
 
 def test_validator_killed(network: list[NodeProcess]) -> None:
@@ -158,12 +165,12 @@ def test_validator_killed(network: list[NodeProcess]) -> None:
 def test_joined_node_gone(network: list[NodeProcess], make_node: NodeStarter) -> None:
     """A node finds its way back by its address book, without the node that it joined and without being told of any."""
     validator, first, second = network
-    wait_until(lambda: (second.datadir / "peers.json").exists(), 10, "the address book")
+    wait_until(lambda: (second.datadir / "peers.json").exists(), 30, "the address book")
     second.stop()
     first.stop()
     second.arguments = []
     second.start()
-    wait_until(lambda: peers(second) == {node_id(validator)}, 20, "the link with the validator")
+    wait_until(lambda: peers(second) == {node_id(validator)}, 30, "the link with the validator")
     put(second, "film")
     wait_for_same(validator, second)
 
@@ -215,19 +222,19 @@ def test_liar(start_node: NodeStarter, make_node: NodeStarter, lie: str, fault: 
     command = [sys.executable, script, lie, *liar.options]
     with liar.log_path.open("ab") as log:
         liar.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: "Linked with node" in liar.log, 20, "the liar's start")
-    wait_until(lambda: height(liar) == height(validator), 20, "the liar's own catching up")
+    wait_until(lambda: "Linked with node" in liar.log, 30, "the liar's start")
+    wait_until(lambda: height(liar) == height(validator), 30, "the liar's own catching up")
     name = node_id(liar)
     # The liar tells where the validator is; while that one stands still, there is nobody else to ask.
     os.kill(validator.pid, signal.SIGSTOP)
     try:
         victim = start_node("--join", liar.ws_url)
-        wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 20, "the ban")
+        wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 60, "the ban")
     finally:
         os.kill(validator.pid, signal.SIGCONT)
     assert f": {fault}: " in victim.log
     wait_for_same(validator, victim)
-    assert name not in peers(victim)
+    wait_until(lambda: name not in peers(victim), 30, "the end of the link with the liar")
     victim.stop()
     book = json.loads((victim.datadir / "peers.json").read_text())
     assert (name, fault) in [(ban["whom"], ban["fault"]) for ban in book["bans"]]
@@ -296,7 +303,7 @@ def test_man_in_the_middle(node: NodeProcess, make_node: NodeStarter) -> None:
         assert relay.relayed > 500
         fresh.arguments = ["--join", node.ws_url]
         fresh.start()
-        wait_until(lambda: height(fresh) >= 1, 10, "the direct way")
+        wait_until(lambda: height(fresh) >= 1, 30, "the direct way")
     finally:
         relay.close()
 
@@ -316,7 +323,7 @@ def test_port_for_links(node: NodeProcess) -> None:
         (True, b"", b"400"),
         (True, protocol, b"101"),
     ):
-        with socket.create_connection(("127.0.0.1", node.ws_port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", node.ws_port), timeout=30) as plain:
             stream = context.wrap_socket(plain) if inside else plain
             stream.sendall(request % head)
             assert stream.recv(4096).split()[1] == status
@@ -341,10 +348,10 @@ def test_links_over_quic(start_node: NodeStarter) -> None:
     assert here["addr"] == f"127.0.0.1:{validator.ws_udp_port}"
     assert there["addr"] == f"127.0.0.1:{follower.ws_udp_port}"
     assert follower.stop() == 0
-    wait_until(lambda: not peers(validator), 5, "the goodbye")
-    assert "it said going_away: the node is stopping" in validator.log
+    wait_until(lambda: not peers(validator), 30, "the goodbye")
+    wait_until(lambda: "it said going_away: the node is stopping" in validator.log, 30, "the log of the goodbye")
     follower.start()
-    wait_until(lambda: len(peers(follower)) == 1, 10, "the link after the restart")
+    wait_until(lambda: len(peers(follower)) == 1, 30, "the link after the restart")
     assert put(follower, "again")["result"] == "ok"
 
 
@@ -372,11 +379,12 @@ def test_peers_that_flood(start_node: NodeStarter) -> None:
             peer.send(*[Ping(number) for number in range(1_000)])
         assert put(follower, "after")["result"] == "ok"
         for peer in loud:
-            assert peer.is_cut_off(10)
-    wait_until(lambda: len(peers(validator)) == 1, 40, "the end of those that read nothing")
-    log = validator.log
+            assert peer.is_cut_off(60)
+    wait_until(lambda: len(peers(validator)) == 1, 90, "the end of those that read nothing")
     for peer in loud:
-        assert f"Banned <Peer {peer.key.public.hex()[:12]}" in log
+        banned = f"Banned <Peer {peer.key.public.hex()[:12]}"
+        wait_until(lambda banned=banned: banned in validator.log, 30, "the ban")  # type: ignore[misc]
+    log = validator.log
     assert ": flooding: " in log
     assert "Traceback" not in log
     for peer in (*deaf, *loud):
@@ -397,12 +405,12 @@ def test_the_other_way(make_node: NodeStarter) -> None:
     def is_linked_over(transport: str) -> bool:
         return [peer["protocol"] for peer in follower.call("getpeerinfo") if not peer["inbound"]] == [transport]
 
-    wait_until(lambda: is_linked_over("ws"), 10, "the link over TCP")
+    wait_until(lambda: is_linked_over("ws"), 30, "the link over TCP")
     for serves, transport in (([*quic, "--ws", "none"], "ws-udp"), ([*tcp, "--ws-udp", "none"], "ws")):
         validator.stop()
         # What the validator knows of the follower it would dial itself.
         (validator.datadir / "peers.json").unlink(missing_ok=True)
         validator.arguments = [*http, *serves]
         validator.start()
-        wait_until(lambda wanted=transport: is_linked_over(wanted), 40, f"the link over {transport}")  # type: ignore[misc]
+        wait_until(lambda wanted=transport: is_linked_over(wanted), 90, f"the link over {transport}")  # type: ignore[misc]
         assert put(follower, f"over {transport}")["result"] == "ok"
