@@ -27,7 +27,8 @@ from cloudnode.client.websocket import WebSocketCarrier, connect_websocket
 from cloudnode.client.websocket_udp import WebSocketUdpCarrier
 from cloudnode.formats.keys import TLS, verify
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
-from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.attempt import local_host
+from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via, add_other
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.tracing import Tracer
@@ -87,8 +88,20 @@ class _StunPorts(Struct, frozen=True):
     tcp: int
 
 
+class _Endpoint(Struct, frozen=True):
+    transport: Transport
+    address: str
+    port: int
+    source: str
+
+
+class _Told(Struct, frozen=True):
+    mappings: list[_Endpoint]
+
+
 class _Stun(Struct, frozen=True):
     server: _StunPorts
+    data: _Told | None = None
 
 
 class _Interface(Struct, frozen=True):
@@ -130,9 +143,11 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
     """
     address = parse_url(client.url)
     try:
-        [(host, _), *_] = await resolve(reactor, address.host, address.port)
+        resolved = await resolve(reactor, address.host, address.port)
     except NameNotFound as error:
         raise ConnectionFailed(f"{client.url} has no address: {error}.") from error
+    hosts = [host for host, _ in resolved]
+    host = next((each for each in hosts if local_host(each) is not None), hosts[0])
     # A node's port for WebSocket answers STUN as well: whether this is one is asked meanwhile.
     ready = ReadyPorts(reactor, (host, address.port))
     if address.scheme in ("ws", "wss"):
@@ -182,7 +197,21 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
         ready = ReadyPorts(reactor, tcp)
         ready.prepare()
     relays = [each.port for each in info.interfaces if each.transport == "ws"]
-    return Mutual(Via(host, tuple(udp), tcp, request, round_trip, ready), relay if relays else None)
+    via = Via(host, tuple(udp), tcp, request, round_trip, ready)
+    via = add_other(via, _find_others(hosts, udp, tcp, info), local_host)
+    return Mutual(via, relay if relays else None)
+
+
+def _find_others(
+    hosts: Sequence[str], udp: Sequence[Endpoint], tcp: Endpoint | None, info: _NodeInfo
+) -> list[tuple[Transport, Endpoint]]:
+    """Where a coordinator may answer STUN beside its first address: what its name says, and where others reached it."""
+    found: list[tuple[Transport, Endpoint]] = []
+    for host in hosts:
+        found += [("udp", (host, port)) for _, port in udp]
+        found += [("tcp", (host, tcp[1]))] if tcp is not None else []
+    told = [] if info.stun.data is None else info.stun.data.mappings
+    return found + [(each.transport, (each.address, each.port)) for each in told if each.source == "interface"]
 
 
 def _read_certificates(told: Sequence[_Certificate], node: bytes) -> list[bytes]:

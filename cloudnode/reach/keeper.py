@@ -25,6 +25,7 @@ from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.lifetime import LifetimeSearch
 from cloudnode.reach.mapping import Changed, External, Mapping
+from cloudnode.reach.punching.values import find_family
 from cloudnode.reach.settings import ReachMode, ReachSettings
 
 PROBE_AGAIN_SECONDS = 300.0
@@ -77,6 +78,11 @@ class KeptMapping:
         """Ask at once."""
         self.mapping.disturb(self._clock.seconds())
         self._arm()
+
+    @property
+    def family(self) -> int:
+        """4 or 6: the version of IP over which the server is asked."""
+        return find_family(self.server.address[0])
 
     @property
     def local_address(self) -> str:

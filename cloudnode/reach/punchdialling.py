@@ -22,7 +22,17 @@ from cloudnode.peers.messages import Place, Punched, RequestPunch, StunServer
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
-from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.attempt import local_host
+from cloudnode.reach.punching.calling import (
+    CallFrom,
+    Grant,
+    Path,
+    PunchFailed,
+    PunchRequest,
+    PunchUnmapped,
+    Via,
+    add_other,
+)
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
@@ -209,10 +219,16 @@ class PunchDialling:
 
         tcp = (host, server.tcp_port) if server.tcp_port else None
         via = Via(host, tuple(udp), tcp, request, coordinator.ping_seconds or 0.0)
-        return await self._puncher.open(via, node, Calls(call_udp if udp else None, call_tcp))
+        record = next((each for each in self._records() if each.node == coordinator.id), None)
+        told = [] if record is None else [
+            (each.protocol, (each.address, each.port)) for each in record.endpoints if each.source == "interface"
+        ]  # fmt: skip
+        return await self._puncher.open(add_other(via, told, local_host), node, Calls(call_udp, call_tcp))
 
 
 def _read_grant(answer: Punched, request: PunchRequest) -> Grant:
+    if answer.refusal == "punch_unmapped":
+        raise PunchUnmapped("the coordinator knows no endpoint of that node in this family of addresses")
     if answer.refusal or answer.own is None:
         raise PunchFailed(f"the coordinator refused: {answer.refusal}")
     order = Order(

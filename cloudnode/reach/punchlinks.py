@@ -24,9 +24,17 @@ from cloudnode.peers.messages import (
 )
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.punching.answering import PunchTarget
-from cloudnode.reach.punching.coordinator import Ask, Coordinator, Expired, Matched, PunchRefused, Target
+from cloudnode.reach.punching.coordinator import (
+    Ask,
+    Coordinator,
+    Expired,
+    Matched,
+    PunchRefused,
+    Target,
+    Unmatched,
+)
 from cloudnode.reach.punching.tracing import Trace, Tracer
-from cloudnode.reach.punching.values import Candidate, Endpoint, Mapping, Order, Strategy, Transport
+from cloudnode.reach.punching.values import Candidate, Endpoint, Mapping, Order, Strategy, Transport, find_family
 from cloudnode.stun.credentials import Credential, CredentialTable, Observation
 
 KNOWN_SECONDS = 4.0
@@ -42,8 +50,8 @@ LOOK_SECONDS = 1.0
 class Known(Protocol):
     """What this node knows of nodes that it has links with."""
 
-    def endpoint(self, node: bytes, transport: Transport) -> Endpoint | None:
-        """Where it keeps a mapping towards this node's STUN server, seen lately."""
+    def endpoints(self, node: bytes, transport: Transport) -> Sequence[Endpoint]:
+        """Where it keeps mappings towards this node's STUN server, seen lately, the newest first."""
 
     def nat(self, node: bytes) -> NatKind:
         """What it says of its NAT."""
@@ -61,8 +69,14 @@ class Granted:
     mapping: Mapping
 
 
-def judge_nat(nat: NatKind) -> Mapping:
-    """A NAT's mapping as far as punching minds."""
+def judge_nat(nat: NatKind, host: str) -> Mapping:
+    """A NAT's mapping as far as punching minds.
+
+    :param nat: What a node says. :param host: The address at which it is seen: what it says is of IPv4's, and over
+        IPv6 nothing is translated.
+    """
+    if find_family(host) == 6:
+        return "independent"
     if nat.mapping in ("address-dependent", "address-and-port-dependent"):
         return "dependent"
     return "unknown" if nat.mapping == "unknown" else "independent"
@@ -140,7 +154,7 @@ class PunchLinks:
                 raise PunchRefused("punch_unlinked", "this node has no link with that node")
             if self._credentials.find(ask.username) is not None:
                 raise PunchRefused("punch_conflict", "another attempt has this username")
-            self._coordinator.request(ask, self._find_target(ask), now)
+            self._coordinator.request(ask, self._find_targets(ask), now)
         except PunchRefused as refusal:
             self.tracer.counters.refused += 1
             return fail(refusal)
@@ -201,21 +215,27 @@ class PunchLinks:
 
     # Inside
 
-    def _find_target(self, ask: Ask) -> Target:
+    def _find_targets(self, ask: Ask) -> list[Target]:
+        """The target as it may be reached over each family."""
         peer = self._peers[ask.target]
-        endpoint = self._known.endpoint(ask.target, ask.transport)
-        kind = "observed"
-        if endpoint is None:
-            # No NAT in front of it, as far as this node can tell: at most a firewall, which a probe opens as well.
-            wanted = "ws-udp" if ask.transport == "udp" else "ws"
-            served = [each for each in peer.hello.interfaces if each.transport == wanted]
-            if served:
-                endpoint, kind = (peer.address, served[0].port), "served"
+        found: dict[int, tuple[Endpoint, str]] = {}
+        for endpoint in self._known.endpoints(ask.target, ask.transport):
+            found.setdefault(find_family(endpoint[0]), (endpoint, "observed"))
+        # No NAT in front of it, as far as this node can tell: at most a firewall, which a probe opens as well.
+        wanted = "ws-udp" if ask.transport == "udp" else "ws"
+        for port in [each.port for each in peer.hello.interfaces if each.transport == wanted][:1]:
+            found.setdefault(find_family(peer.address), ((peer.address, port), "served"))
         local = self._locals.get(ask.target)
         places = () if local is None else local.udp if ask.transport == "udp" else local.tcp
-        return Target(
-            endpoint, kind, tuple((each.host, each.port) for each in places), judge_nat(self._known.nat(ask.target))
-        )
+        nat = self._known.nat(ask.target)
+        return [
+            Target(
+                endpoint, kind,
+                tuple((each.host, each.port) for each in places if find_family(each.host) == find_family(endpoint[0])),
+                judge_nat(nat, endpoint[0]),
+            )
+            for endpoint, kind in found.values()
+        ]  # fmt: skip
 
     def _observed(self, observation: Observation) -> None:
         self._coordinator.observed(observation.username, observation.protocol, observation.address)
@@ -223,10 +243,13 @@ class PunchLinks:
 
     def _take_events(self) -> None:
         for event in self._coordinator.take_events():
-            if isinstance(event, Matched):
-                self._match(event)
-            else:
-                self._expire(event)
+            match event:
+                case Matched():
+                    self._match(event)
+                case Unmatched():
+                    self._refuse_family(event.ask)
+                case Expired():
+                    self._expire(event)
 
     def _match(self, matched: Matched) -> None:
         ask = matched.ask
@@ -251,12 +274,22 @@ class PunchLinks:
                 Granted(
                     matched.for_requester,
                     tuple(self._known.certificates(ask.target)),
-                    judge_nat(self._known.nat(ask.target)),
+                    judge_nat(self._known.nat(ask.target), order.own[0]),
                 )
             )
         trace.own = matched.for_requester.own
         trace.candidates = [*matched.for_requester.candidates, *order.candidates]
         self._call_later(TRACED_AFTER, self.tracer.told, trace)
+
+    def _refuse_family(self, ask: Ask) -> None:
+        """The requester came over IPv4 and the target has no endpoint there, or it is the other way round."""
+        reason = f"that node has no mapping over {ask.transport} in this family of addresses"
+        self.tracer.counters.refused += 1
+        self.tracer.failed(self._traces.pop(ask.username), reason)
+        self._revoke_later(ask.username)
+        done = self._waiting.pop(ask.username, None)
+        if done is not None:
+            done.errback(PunchRefused("punch_unmapped", reason))
 
     def _expire(self, expired: Expired) -> None:
         username = expired.ask.username

@@ -35,6 +35,7 @@ from cloudnode.service.reach import NodeReach
 from cloudnode.stun.credentials import CredentialTable
 from cloudnode.transports.addresses import address_group
 from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.quic.peers import choose_socket
 
 SEEN_SECONDS = 300.0
 """A mapping that was not asked for again for so long is not told: no keep-alive is that rare."""
@@ -48,8 +49,8 @@ class _Known:
         self._own_key = own_key
         self._wall_time = wall_time
 
-    def endpoint(self, node: bytes, transport: Transport) -> Endpoint | None:
-        """Where a node was seen last, of the sockets that it serves on.
+    def endpoints(self, node: bytes, transport: Transport) -> Sequence[Endpoint]:
+        """Where a node was seen, the newest first, of the sockets that it serves on.
 
         It asks from others as well, to learn how long mappings live and whether there is a NAT. Which one serves it
         says in its STUN data.
@@ -62,13 +63,13 @@ class _Known:
         ]
         record = self._reach.exchange.book.get(node)
         if record is None:
-            return seen[0] if seen else None
+            return seen
         served = {
             (each.address, each.port)
             for each in record.data.endpoints
             if each.observer == self._own_key and each.protocol == transport and each.source == "stun"
         }
-        return next((each for each in seen if each in served), None)
+        return [each for each in seen if each in served]
 
     def nat(self, node: bytes) -> NatKind:
         """What it says of its NAT."""
@@ -182,15 +183,16 @@ class NodePunching:
 
     # Which sockets a coordinator knows
 
-    def _find_udp(self, coordinator: bytes) -> QuicSocket | None:
+    def _find_udp(self, coordinator: bytes, family: int) -> QuicSocket | None:
         for kept in self._reach.keeper:
-            if kept.observer == coordinator and isinstance(kept.socket, UdpClientSocket):
+            if (kept.observer, kept.family) == (coordinator, family) and isinstance(kept.socket, UdpClientSocket):
                 return kept.socket.quic
-        return next((each for each in self._own if each.host_address[1]), None)
+        chosen = choose_socket(self._own, ("::1" if family == 6 else "127.0.0.1", 1))
+        return None if chosen is None else chosen[0]
 
-    def _find_tcp(self, coordinator: bytes) -> TcpPort | None:
+    def _find_tcp(self, coordinator: bytes, family: int) -> TcpPort | None:
         for kept in self._reach.keeper:
-            if kept.observer == coordinator and isinstance(kept.socket, TcpClientSocket):
+            if (kept.observer, kept.family) == (coordinator, family) and isinstance(kept.socket, TcpClientSocket):
                 return TcpPort(kept.socket.local[1], self._tcp)
         return None
 

@@ -25,7 +25,7 @@ from cloudnode.reach.punching.port import ProbeEvents, ProbeRun, PunchPort
 from cloudnode.reach.punching.probing import Probing
 from cloudnode.reach.punching.spraying import ManySockets, Sprayer
 from cloudnode.reach.punching.tracing import Trace, Tracer
-from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
+from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy, find_family
 from cloudnode.transports.quic.listener import QuicSocket
 
 DIRECT_SECONDS = 4.5
@@ -52,14 +52,14 @@ class TcpPort:
 
 @attrs.frozen
 class TargetSockets:
-    """What a node punches with; each is asked for the socket that a coordinator (by its key) knows.
+    """What a node punches with; each is asked for the socket that a coordinator (by its key) knows in a family.
 
     :ivar udp: The QUIC socket with the mapping, or None. :ivar tcp: The same for TCP.
     :ivar make_udp: Makes a further QUIC socket that serves the same, not yet bound.
     """
 
-    udp: Callable[[bytes], QuicSocket | None]
-    tcp: Callable[[bytes], TcpPort | None]
+    udp: Callable[[bytes, int], QuicSocket | None]
+    tcp: Callable[[bytes, int], TcpPort | None]
     make_udp: Callable[[], QuicSocket]
 
 
@@ -132,6 +132,8 @@ class PunchTarget:
         if not self._orders.take(name, 1.0, now) or (is_spread and not self._spreads.take(name, 1.0, now)):
             return "the coordinator sends more orders than are carried out"
         candidates = choose_candidates(order)
+        family = find_family(candidates[0].endpoint[0]) if candidates else 0
+        candidates = [each for each in candidates if family and find_family(each.endpoint[0]) == family]
         attempt = _Attempt(self._tracer.begin("target", coordinator, order.transport, order.strategy))
         attempt.trace.candidates = list(candidates)
         attempt.trace.own = order.own
@@ -174,7 +176,7 @@ class PunchTarget:
         username: str,
         key: bytes,
     ) -> str | None:
-        quic_socket = self._sockets.udp(coordinator)
+        quic_socket = self._sockets.udp(coordinator, find_family(candidates[0].endpoint[0]))
         if quic_socket is None:
             return "there is no mapping over UDP"
         if order.strategy is Strategy.SPREAD and order.many == "target":
@@ -252,7 +254,7 @@ class PunchTarget:
         username: str,
         key: bytes,
     ) -> str | None:
-        port = self._sockets.tcp(coordinator)
+        port = self._sockets.tcp(coordinator, find_family(candidates[0].endpoint[0]))
         if port is None:
             return "there is no mapping over TCP"
 

@@ -6,15 +6,16 @@ import os
 import socket
 from typing import Any
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cloudnode.reach.punching.calling import Calling, Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.calling import Calling, Grant, Path, PunchFailed, PunchRequest, PunchUnmapped, Via
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Trace, Tracer
-from cloudnode.reach.punching.values import KEY_BYTES, Candidate, Endpoint, Mapping, Transport
+from cloudnode.reach.punching.values import KEY_BYTES, Candidate, Endpoint, Mapping, Transport, find_family
 
 CALLS_MAX = 6
 """Calls in one attempt that are under way, to all endpoints together."""
@@ -67,6 +68,7 @@ class Attempt:
         self._calls: dict[Calling, Endpoint] = {}
         self._is_over = False
         self._timer: IDelayedCall = reactor.callLater(COORDINATOR_SECONDS + step.seconds, self._too_late)
+        self._family = find_family(via.host)
         local = local_host(via.host)
         own = () if local is None else ((local, port),)
         said = step.assumed if mapping == "unknown" else mapping
@@ -96,6 +98,11 @@ class Attempt:
     def _granted(self, grant: Grant) -> None:
         if self._is_over:
             return
+        candidates = tuple(each for each in grant.order.candidates if find_family(each.endpoint[0]) == self._family)
+        if not candidates:
+            self._fail(PunchUnmapped("the coordinator told no endpoint in the family of this side's address"))
+            return
+        grant = attrs.evolve(grant, order=attrs.evolve(grant.order, candidates=candidates))
         self.grant = grant
         trace, order = self._trace, grant.order
         trace.own = order.own

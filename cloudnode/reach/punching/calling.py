@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
 
+from cloudnode.formats.stundata import is_local
 from cloudnode.reach.punching.readyport import ReadyPorts
-from cloudnode.reach.punching.values import Candidate, Endpoint, Mapping, Order, Strategy, Transport
+from cloudnode.reach.punching.values import (
+    TRANSPORTS,
+    Candidate,
+    Endpoint,
+    Mapping,
+    Order,
+    Strategy,
+    Transport,
+    find_family,
+)
 from cloudnode.transports.quic.listener import QuicSocket
 
 
 class PunchFailed(Exception):
     """No path came about; the text says why, for the log."""
+
+
+class PunchUnmapped(PunchFailed):
+    """The coordinator can tell no endpoint of the target's that packets from this side's address get to."""
 
 
 @attrs.frozen
@@ -51,6 +65,8 @@ class Via:
     :ivar host: Its address. :ivar udp: Where its STUN server answers; a second port shows what a NAT does.
     :ivar tcp: The same over TCP, or None. :ivar request: Asks it; fails with whatever names the reason.
     :ivar round_trip: Seconds to it and back, if known. :ivar ready: Has a port for an attempt over TCP ready.
+    :ivar other: The same node at an address of the other family (IPv4, IPv6), to which this machine has a route; None
+        if there is none.
     """
 
     host: str
@@ -59,6 +75,28 @@ class Via:
     request: Callable[[PunchRequest], Awaitable[Grant]]
     round_trip: float = 0.0
     ready: ReadyPorts | None = None
+    other: Via | None = None
+
+
+def add_other(via: Via, told: Iterable[tuple[Transport, Endpoint]], has_route: Callable[[str], object]) -> Via:
+    """A coordinator with what may be its address of the other family.
+
+    :param told: Where it says that it is reached: at the ports for WebSocket, which answer STUN as well.
+    :param has_route: Whether packets can be sent to an address.
+    """
+    usable = [
+        (transport, endpoint)
+        for transport, endpoint in told
+        if {find_family(endpoint[0]), find_family(via.host)} == {4, 6} and not is_local(endpoint[0])
+    ]
+    host = next((endpoint[0] for _, endpoint in usable if has_route(endpoint[0])), None)
+    if host is None:
+        return via
+    udp, tcp = (
+        [each for kind, each in usable if each[0] == host and kind == transport] for transport in TRANSPORTS
+    )
+    other = Via(host, tuple(dict.fromkeys(udp))[:2], tcp[0] if tcp else None, via.request, via.round_trip)
+    return attrs.evolve(via, other=other)
 
 
 class Calling(Protocol):

@@ -4,6 +4,7 @@ Theory of operation. A requester sends two things at the same moment: its reques
 credentials that it just made up, and a STUN Binding request with these credentials from the socket that is to be
 punched. The first says what is wanted, the second shows the socket's address as the Internet sees it. Whichever comes
 last completes the pair, and both sides get their orders. Where a pair is not complete in time, the request fails.
+So it does, at once, if the target has no endpoint in the family of that address (IPv4, IPv6): no probe would arrive.
 
 Nobody is made a reflector by this. The requester's address is one from which a packet came that holds a key which only
 the requester knows; the target's is that of its own mapping, on its own link. Private endpoints are passed on if both
@@ -16,6 +17,7 @@ No I/O and no clock: every method is given the time, in seconds of a clock that 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import attrs
 
@@ -29,6 +31,7 @@ from cloudnode.reach.punching.values import (
     Side,
     Strategy,
     Transport,
+    find_family,
     is_private,
     public_name,
 )
@@ -82,13 +85,13 @@ class Ask:
 
 @attrs.frozen
 class Target:
-    """What the coordinator knows of the node that is wanted.
+    """What the coordinator knows of the node that is wanted, in one family.
 
-    :ivar observed: Where it keeps a mapping towards the coordinator, or serves in the open; None if nowhere.
+    :ivar observed: Where it keeps a mapping towards the coordinator, or serves in the open.
     :ivar kind: Which of the two. :ivar local: Its private endpoints. :ivar mapping: What its NAT is known to do.
     """
 
-    observed: Endpoint | None
+    observed: Endpoint
     kind: str = "observed"
     local: tuple[Endpoint, ...] = ()
     mapping: Mapping = "unknown"
@@ -116,6 +119,13 @@ class Matched:
 
 
 @attrs.frozen
+class Unmatched:
+    """Both halves are there, but the requester's endpoint is in a family in which the target has none."""
+
+    ask: Ask
+
+
+@attrs.frozen
 class Expired:
     """No Binding request came: its sender's UDP (or TCP to the STUN port) is blocked, or it is no requester."""
 
@@ -123,13 +133,12 @@ class Expired:
 
 
 class _Pending:
-    __slots__ = ("ask", "observed", "target", "until")
+    __slots__ = ("ask", "targets", "until")
 
-    def __init__(self, ask: Ask, target: Target, until: float) -> None:
+    def __init__(self, ask: Ask, targets: Sequence[Target], until: float) -> None:
         self.ask = ask
-        self.target = target
+        self.targets = targets
         self.until = until
-        self.observed: list[Endpoint] = []
 
 
 class Coordinator:
@@ -140,7 +149,7 @@ class Coordinator:
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
         self._by_requester = Budgets(limits.burst, limits.refill)
         self._by_target = Budgets(limits.target_burst, limits.target_refill)
-        self._events: list[Matched | Expired] = []
+        self._events: list[Matched | Unmatched | Expired] = []
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -150,17 +159,18 @@ class Coordinator:
         pending = self._pending.get(username)
         return None if pending is None else pending.ask.key
 
-    def request(self, ask: Ask, target: Target, now: float) -> None:
+    def request(self, ask: Ask, targets: Sequence[Target], now: float) -> None:
         """The first half of an attempt.
 
+        :param targets: The target in each family in which it has an endpoint.
         :raises PunchRefused: It can't be, or not now.
         """
         limits = self._limits
         if ask.username in self._pending:
             raise PunchRefused("punch_conflict", "another attempt has this username")
-        if target.observed is None:
+        if not targets:
             raise PunchRefused("punch_unmapped", f"that node has no mapping over {ask.transport} here")
-        is_hopeless = ask.transport == "tcp" or ask.mapping == target.mapping == "dependent"
+        is_hopeless = ask.transport == "tcp" or all(ask.mapping == each.mapping == "dependent" for each in targets)
         if ask.strategy is Strategy.SPREAD and is_hopeless:
             raise PunchRefused("punch_hopeless", "both NATs give another port for each remote endpoint")
         own = sum(each.ask.requester == ask.requester for each in self._pending.values())
@@ -171,7 +181,7 @@ class Coordinator:
         if not self._by_target.has(target_name, cost, now) or not self._by_requester.take(ask.requester, cost, now):
             raise PunchRefused("punch_over_budget", "this node coordinates no more attempts for now: wait")
         self._by_target.take(target_name, cost, now)
-        self._pending[ask.username] = _Pending(ask, target, now + limits.wait)
+        self._pending[ask.username] = _Pending(ask, targets, now + limits.wait)
 
     def observed(self, username: str, transport: Transport, endpoint: Endpoint) -> None:
         """The second half: a Binding request, with the integrity of that username's key, came from an endpoint."""
@@ -179,7 +189,11 @@ class Coordinator:
         if pending is None or pending.ask.transport != transport:
             return
         del self._pending[username]
-        self._match(pending.ask, pending.target, endpoint)
+        for target in pending.targets:
+            if find_family(target.observed[0]) == find_family(endpoint[0]):
+                self._match(pending.ask, target, endpoint)
+                return
+        self._events.append(Unmatched(pending.ask))
 
     def withdraw(self, username: str) -> None:
         """The requester is gone."""
@@ -198,13 +212,12 @@ class Coordinator:
             del self._pending[username]
             self._events.append(Expired(pending.ask))
 
-    def take_events(self) -> list[Matched | Expired]:
+    def take_events(self) -> list[Matched | Unmatched | Expired]:
         """What came of it since the last call."""
         events, self._events = self._events, []
         return events
 
     def _match(self, ask: Ask, target: Target, endpoint: Endpoint) -> None:
-        assert target.observed is not None
         own = (public_name(endpoint[0]), endpoint[1])
         theirs = (public_name(target.observed[0]), target.observed[1])
         strategy, many = ask.strategy, None

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cloudnode.reach.punching.calling import CallTcp, CallUdp, Path, PunchFailed, Via
+from cloudnode.reach.punching.calling import CallTcp, CallUdp, Path, PunchFailed, PunchUnmapped, Via
 from cloudnode.reach.punching.strategies import next_step
 from cloudnode.reach.punching.tcp import TcpAttempt
 from cloudnode.reach.punching.tracing import Tracer
@@ -28,6 +28,12 @@ class Calls:
 
     udp: CallUdp | None
     tcp: CallTcp | None
+
+
+def find_servers(via: Via, transport: Transport) -> list[Via]:
+    """The coordinator at each of its addresses where it answers STUN over a transport."""
+    known = [each for each in (via, via.other) if each is not None]
+    return [each for each in known if (each.udp if transport == "udp" else each.tcp)]
 
 
 LastResort = Callable[[], Deferred[Path]]
@@ -58,7 +64,7 @@ class Puncher:
         """Open a path to a node: the first that works wins, and the rest is given up.
 
         :param node: The target's key. :param transports: The first has a head start.
-        :param last_resort: Is called when all attempts failed.
+        :param last_resort: Is called when all attempts failed, in both families if the coordinator is known in both.
         :raises PunchFailed: There is none; the text has the reason of each transport.
         """
         racers: dict[Transport, Deferred[Path]] = {}
@@ -78,7 +84,7 @@ class Puncher:
                 first.errback(PunchFailed(text))
 
         for place, transport in enumerate(transports):
-            if (calls.udp if transport == "udp" else calls.tcp) is None or (transport == "tcp" and via.tcp is None):
+            if (calls.udp if transport == "udp" else calls.tcp) is None or not find_servers(via, transport):
                 continue
             coroutine = self._attempt_all(via, node, calls, transport, HEAD_START * place if racers else 0.0)
             racers[transport] = Deferred.fromCoroutine(coroutine)
@@ -101,6 +107,20 @@ class Puncher:
     ) -> Path:
         if delay:
             await deferLater(self._reactor, delay)
+        failures: dict[str, Exception] = {}
+        for each in find_servers(via, transport):
+            try:
+                return await self._attempt_from(each, node, calls, transport)
+            except CancelledError:
+                raise
+            except Exception as error:
+                failures[each.host] = error
+        if len(failures) == 1:
+            raise next(iter(failures.values()))
+        raise PunchFailed(", ".join(f"{error} (through {host})" for host, error in failures.items()))
+
+    async def _attempt_from(self, via: Via, node: bytes, calls: Calls, transport: Transport) -> Path:
+        """All attempts over one family."""
         own: Mapping = "unknown"
         theirs: Mapping = "unknown"
         tried = 0
@@ -115,7 +135,7 @@ class Puncher:
                 attempt = TcpAttempt(self._reactor, via, node, step, calls.tcp, self.tracer)
             try:
                 return await attempt.done
-            except CancelledError:
+            except (CancelledError, PunchUnmapped):
                 raise
             except PunchFailed as error:
                 failure = error

@@ -96,6 +96,14 @@ def is_private(host: str) -> bool:
     return any(address in network for network in _PRIVATE)
 
 
+def find_family(host: str) -> int:
+    """4 or 6, the version of an IP address, and 0 for what is none; an IPv4 address dressed as an IPv6 one is of 4."""
+    try:
+        return ip_address(public_name(host)).version
+    except ValueError:
+        return 0
+
+
 def public_name(host: str) -> str:
     """An address as both sides of a NAT would write it: an IPv4 address dressed as an IPv6 one as what it is."""
     address = ip_address(host.partition("%")[0])

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.internet.error import InvalidAddressError
 from twisted.logger import Logger
 
 from cloudnode.transports.quic.link import Address, Datagram
@@ -97,6 +98,6 @@ class DatagramSender:
     def _send_one(self, datagram: bytes, addr: Address) -> None:
         try:
             self._transport.write(datagram, None if self._is_connected else addr)
-        except OSError as error:
-            # Unreachable just now, or the send buffer is full.
+        except (OSError, InvalidAddressError) as error:
+            # Unreachable just now, or the send buffer is full; or an IPv4 socket can't send to an IPv6 address.
             self._log.debug("a datagram to {peer} was not sent: {error}", peer=addr, error=error)

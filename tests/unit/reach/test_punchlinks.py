@@ -23,7 +23,7 @@ from cloudnode.peers.messages import (
 from cloudnode.reach.punching.coordinator import Ask, PunchRefused
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Endpoint, Order, Strategy, Transport
-from cloudnode.reach.punchlinks import KNOWN_SECONDS, LOOK_SECONDS, TRACED_AFTER, Granted, PunchLinks
+from cloudnode.reach.punchlinks import KNOWN_SECONDS, LOOK_SECONDS, TRACED_AFTER, Granted, PunchLinks, judge_nat
 from cloudnode.stun.credentials import CredentialTable, Observation
 
 KEY = bytes(range(32))
@@ -50,10 +50,10 @@ class Known:
     """What is known of nodes; none has more than one endpoint."""
 
     def __init__(self) -> None:
-        self.endpoints: dict[bytes, Endpoint] = {}
+        self.seen: dict[bytes, list[Endpoint]] = {}
 
-    def endpoint(self, node: bytes, transport: Transport) -> Endpoint | None:
-        return self.endpoints.get(node)
+    def endpoints(self, node: bytes, transport: Transport) -> Sequence[Endpoint]:
+        return self.seen.get(node, [])
 
     def nat(self, node: bytes) -> NatKind:
         return NatKind(mapping="endpoint-independent")
@@ -86,7 +86,7 @@ class PunchLinksTests(SynchronousTestCase):
         self.locals: list[Endpoint] = []
         self.links = self.make(self.credentials)
         self.peer, self.asker = MemoryPeer(1, OFFICE[0]), MemoryPeer(2, HOME[0])
-        self.known.endpoints[self.peer.id] = OFFICE
+        self.known.seen[self.peer.id] = [OFFICE]
         for each in (self.peer, self.asker):
             self.links.opened(each)  # type: ignore[arg-type]
 
@@ -128,6 +128,27 @@ class PunchLinksTests(SynchronousTestCase):
         self.assertEqual(trace.outcome, "under way", "the log does not hold up what is told")
         self.clock.advance(TRACED_AFTER)
         self.assertEqual((trace.role, trace.outcome, trace.node), ("coordinator", "told", self.peer.id))
+
+    def test_other_family(self) -> None:
+        """A requester over IPv6 is refused at once where the target is known over IPv4 alone; nobody sends a probe."""
+        done = self.links.coordinate(self.ask())
+        self.observe(endpoint=("2001:db8::9", 9))
+        self.assertEqual(self.failureResultOf(done, PunchRefused).value.name, "punch_unmapped")
+        self.assertEqual(self.peer.sent, [])
+        self.assertEqual(self.links.tracer.counters.refused, 1)
+        self.clock.advance(KNOWN_SECONDS)
+        self.assertEqual(len(self.credentials), 0)
+
+    def test_both_families(self) -> None:
+        """Of a target's mappings the one is told that the requester's packets get to; over IPv6 nothing is mapped."""
+        over_ipv6 = ("2001:db8::7", 7)
+        self.known.seen[self.peer.id] = [OFFICE, over_ipv6]
+        done = self.links.coordinate(self.ask())
+        self.observe(endpoint=("2001:db8::9", 9))
+        self.assertEqual([each.endpoint for each in self.successResultOf(done).order.candidates], [over_ipv6])
+        symmetric = NatKind(mapping="address-and-port-dependent")
+        self.assertEqual(judge_nat(symmetric, OFFICE[0]), "dependent")
+        self.assertEqual(judge_nat(symmetric, over_ipv6[0]), "independent")
 
     def test_credentials_end(self) -> None:
         """They are good for a second Binding request, which tells the requester of its NAT, and then no more."""
@@ -178,7 +199,7 @@ class PunchLinksTests(SynchronousTestCase):
 
     def test_no_mapping(self) -> None:
         """A target without a mapping is named at the port that it serves, at the address of its link."""
-        self.known.endpoints.clear()
+        self.known.seen.clear()
         done = self.links.coordinate(self.ask())
         self.observe()
         [candidate] = self.successResultOf(done).order.candidates

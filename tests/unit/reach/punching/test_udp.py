@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -10,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.reach.punching import attempt as attempts
 from cloudnode.reach.punching.answering import DIRECT_SECONDS, PunchTarget, TargetSockets
-from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via
+from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, PunchUnmapped, Via
 from cloudnode.reach.punching.port import Observing, PunchPort
 from cloudnode.reach.punching.probing import CALLED_SECONDS
 from cloudnode.reach.punching.strategies import Step
@@ -55,7 +56,7 @@ class UdpTestCase(SynchronousTestCase):
         seconds = self.network.clock.seconds
         stun = StunSocket(self.network.host(COORDINATOR[0]), server, Scene().server, monotonic=seconds)
         self.socket, self.port = self.open(*TARGET)
-        sockets = TargetSockets(lambda coordinator: self.socket, lambda coordinator: None, self.make_socket)
+        sockets = TargetSockets(lambda *_: self.socket, lambda *_: None, self.make_socket)
         self.target = PunchTarget(self.network.host(TARGET[0]), self.target_tracer, sockets)
         self.addCleanup(lambda: self.assertEqual(self.network.clock.getDelayedCalls(), []))
         self.addCleanup(self.network.advance, 0.1)
@@ -255,6 +256,25 @@ class AttemptTests(UdpTestCase):
         self.assertEqual(str(self.failureResultOf(attempt.done, PunchFailed).value), "punch_unlinked")
         self.stopped(attempt)
 
+    def test_other_family(self) -> None:
+        """Endpoints that this side's socket can't send to, and what is none, are passed over; with no other it ends."""
+        useless = [Candidate(("2001:db8::2", 5_000), "served"), Candidate(("nowhere", 1), "observed")]
+        for candidates, expected in (([*useless, Candidate(TARGET, "observed")], [TARGET]), (useless, [])):
+
+            async def grant(request: PunchRequest, told: Any = tuple(candidates)) -> Grant:
+                return Grant(Order("udp", request.strategy, told, request.local[0]), frozenset(), "independent")
+
+            self.calls.clear()
+            via = Via(COORDINATOR[0], (COORDINATOR,), None, grant)
+            attempt = UdpAttempt(
+                self.network.host(REQUESTER), via, NODE, Step(Strategy.DIRECT, 0.6), self.call, self.tracer
+            )
+            self.network.advance(0.01)
+            self.assertEqual([each.endpoint for each in self.calls], expected)
+            self.failureResultOf(attempt.done, PunchUnmapped) if not expected else attempt.done.cancel()
+            attempt.done.addErrback(lambda _: None)
+            self.stopped(attempt)
+
 
 class PortTests(UdpTestCase):
     def ask(self, key: bytes, username: str = NAME) -> list[Endpoint]:
@@ -394,5 +414,8 @@ class TargetTests(UdpTestCase):
         """Over a transport for which there is no mapping, an order is refused."""
         order = Order("tcp", Strategy.DIRECT, (Candidate(("10.1.0.1", 9), "observed"),))
         self.assertEqual(self.target.carry_out(COORDINATOR_KEY, order, NAME, KEY), "there is no mapping over TCP")
+        for useless in (Candidate(("10.1.0.1", 9), "private"), Candidate(("nowhere", 9), "observed")):
+            order = Order("udp", Strategy.DIRECT, (useless,))
+            self.assertEqual(self.target.carry_out(COORDINATOR_KEY, order, NAME, KEY), "no candidate is of any use")
         order = Order("udp", Strategy.DIRECT, (Candidate(("10.1.0.1", 9), "private"),))
         self.assertEqual(self.target.carry_out(COORDINATOR_KEY, order, NAME, KEY), "no candidate is of any use")

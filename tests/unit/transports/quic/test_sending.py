@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.error import InvalidAddressError
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.transports.quic.sending import MAX_BYTES, MAX_SEGMENTS, DatagramSender, group_datagrams
@@ -54,6 +55,8 @@ class PlainTransport:
         self.written.append((datagram, addr))
         if datagram == b"unlucky":
             raise OSError(errno.ENETUNREACH, "unreachable")
+        if datagram == b"family":
+            raise InvalidAddressError("2001:db8::1", "IPv4 port write() called with IPv6 address")
 
 
 class SenderTests(SynchronousTestCase):
@@ -62,7 +65,7 @@ class SenderTests(SynchronousTestCase):
     def test_without_socket(self) -> None:
         """Where there is no socket datagrams go one by one, and one that fails stops none."""
         transport = PlainTransport(None)
-        datagrams = [(b"one", ONE), (b"unlucky", ONE), (b"three", OTHER)]
+        datagrams = [(b"one", ONE), (b"unlucky", ONE), (b"family", ONE), (b"three", OTHER)]
         DatagramSender(transport, is_connected=False).send(datagrams)
         self.assertEqual(transport.written, datagrams)
 
