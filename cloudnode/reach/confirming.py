@@ -1,13 +1,13 @@
 """Which of the node's ports are reached from outside: peers that they never sent to are asked to try.
 
 A NAT or firewall that filters lets in whom the port sent to before. So a mapping is never tried by the peer whose STUN
-server keeps it open, nor the UDP port by a peer that was dialled from it.
+server keeps it open, nor the UDP port by a peer that was dialled from it. Neighbours in a private network are asked
+only where there is nobody else (:mod:`cloudnode.reach.outside`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from ipaddress import ip_address
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -19,11 +19,15 @@ from cloudnode.peers.messages import Answer, DialBack, DialledBack
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.keeper import KeptMapping, MappingKeeper
 from cloudnode.reach.mapping import External
+from cloudnode.reach.outside import Realm, choose_outside, find_realm, is_loopback
 
 LOOK_SECONDS = 1.0
 REFUSED_SECONDS = 15.0
 UNCLEAR_SECONDS = 60.0
 """After an answer that says nothing of a mapping."""
+
+OUTCOME_ROUNDS = 3
+"""So many questions about a port later, an outcome is forgotten that no newer one of its realm has replaced."""
 
 FAILURES_MAX = 2
 """So many that failed in a row make sure that a mapping is not reached; one may be the other side's fault."""
@@ -46,7 +50,7 @@ class Confirming:
     """Has the node's ports tried, one question to a peer at a time.
 
     :ivar ports: The node's own, which others are to reach; filled as they are opened.
-    :ivar tried: What came of them.
+    :ivar tried: What came of them, by the realm of the address at which they were tried.
     """
 
     _log = Logger()
@@ -59,28 +63,31 @@ class Confirming:
         certificates: Callable[[], Collection[bytes]],
         changed: Callable[[], None],
         every: float,
+        external: Callable[[], Collection[str]] = tuple,
         *,
         include_local: bool = False,
     ) -> None:
         """
         :param certificates: The hashes of those that the node shows. :param changed: Called when something was reached
             that was not, or the other way round. :param every: Seconds between two questions about the same.
+        :param external: The IP addresses at which peers see this node, as far as that is known.
         :param include_local: Ask peers on this machine as well.
         """
         self.ports: list[tuple[Protocol, int]] = []
-        self.tried: dict[tuple[Protocol, int], Tried] = {}
+        self.tried: dict[tuple[Protocol, int, Realm], Tried] = {}
         self._clock = clock
         self._peers = peers
         self._keeper = keeper
         self._certificates = certificates
         self._changed = changed
         self._every = every
+        self._external = external
         self._include_local = include_local
         self._asked: set[Peer] = set()
         self._rests: dict[bytes, float] = {}
         self._failures: dict[KeptMapping, tuple[External, int]] = {}
         self._tried: dict[KeptMapping, tuple[External, float]] = {}
-        self._due: dict[tuple[Protocol, int], float] = {}
+        self._due: dict[tuple[Protocol, int, int], float] = {}
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -97,7 +104,7 @@ class Confirming:
         """The interfaces that were reached."""
         return [
             Endpoint(protocol, tried.address, port, tried.observer, "interface")
-            for (protocol, port), tried in self.tried.items()
+            for (protocol, port, _), tried in self.tried.items()
             if tried.reached
         ]
 
@@ -155,22 +162,32 @@ class Confirming:
 
     def _ask_for_ports(self) -> None:
         now = self._clock.seconds()
-        for each in self.ports:
-            if self._due.get(each, now) > now:
-                continue
-            protocol, port = each
-            peer = self._choose(lambda peer, protocol=protocol: protocol == "tcp" or not _was_sent_to(peer))  # type: ignore[misc]
-            if peer is not None:
-                self._due[each] = now + self._every
-                self._ask(peer, protocol, port, self._port_tried, each)
+        for protocol, port in self.ports:
+            for version in (4, 6):
+                each = protocol, port, version
+                if self._due.get(each, now) > now:
+                    continue
+                peer = self._choose(lambda peer, protocol=protocol, version=version: (  # type: ignore[misc]
+                    find_realm(peer.address).version == version and (protocol == "tcp" or not _was_sent_to(peer))
+                ))  # fmt: skip
+                if peer is not None:
+                    self._due[each] = now + self._every
+                    self._ask(peer, protocol, port, self._port_tried, each)
 
-    def _port_tried(self, peer: Peer, answer: DialledBack, port: tuple[Protocol, int]) -> None:
-        before = self.tried.get(port)
+    def _port_tried(self, peer: Peer, answer: DialledBack, port: tuple[Protocol, int, int]) -> None:
+        tried, now = (*port[:2], find_realm(peer.address)), self._clock.seconds()
+        before = self.tried.get(tried)
         reached = answer.outcome == "reached"
-        self.tried[port] = Tried(answer.host, reached, peer.id, self._clock.seconds())
+        # What was found in another realm counts for a while yet.
+        self.tried = {
+            each: outcome
+            for each, outcome in self.tried.items()
+            if each[:2] != port[:2] or now - outcome.at < OUTCOME_ROUNDS * self._every
+        }
+        self.tried[tried] = Tried(answer.host, reached, peer.id, now)
         if not reached and before is not None and before.reached:
             # Perhaps it was the other side: ask another one before long.
-            self._due[port] = self._clock.seconds() + REFUSED_SECONDS
+            self._due[port] = now + REFUSED_SECONDS
         if before is None or (before.reached, before.address) != (reached, answer.host):
             self._log.info("{protocol} port {port} is {what} at {address} by {peer}", protocol=port[0], port=port[1],
                            what="reached" if reached else "not reached", address=answer.host, peer=peer)  # fmt: skip
@@ -181,13 +198,11 @@ class Confirming:
     def _choose(self, may: Callable[[Peer], bool]) -> Peer | None:
         """A peer that may be asked now, the one that was asked the longest ago."""
         now = self._clock.seconds()
+        known = [each for each in self._peers() if self._include_local or not is_loopback(each.address)]
         able = [
             peer
-            for peer in self._peers()
-            if peer not in self._asked
-            and self._rests.get(peer.id, 0.0) <= now
-            and (self._include_local or not ip_address(peer.address.partition("%")[0]).is_loopback)
-            and may(peer)
+            for peer in choose_outside(known, lambda each: each.address, self._external())
+            if peer not in self._asked and self._rests.get(peer.id, 0.0) <= now and may(peer)
         ]
         return min(able, key=lambda peer: self._rests.get(peer.id, 0.0), default=None)
 

@@ -1,9 +1,10 @@
 """Which mappings a node keeps: two STUN-Client sockets, UDP and TCP, for each peer that qualifies.
 
-A peer qualifies if it is reachable from outside and tells of a STUN server. Having dialled it is enough to know that
-it is reachable; of a peer that dialled this node, its interface is tried once with a handshake. Where the answers show
-that there is no NAT between (the external address is one of this machine's own), the sockets are of no use and are
-closed again, unless the operator wants them always.
+A peer qualifies if it is reachable, tells of a STUN server, and is outside (:mod:`cloudnode.reach.outside`). Having
+dialled it is enough to know that it is reachable; of a peer that dialled this node, its interface is tried once with a
+handshake. Where the answers show that there is no NAT between (the external address is one of this machine's own), the
+sockets are of no use and are closed again, unless the operator wants them always. That is believed for a while of all
+peers whose addresses are of the same realm; then the next one is asked.
 
 When a peer goes, its sockets take no new connection and are told to nobody any more; what is open on them lives on.
 """
@@ -11,7 +12,6 @@ When a peer goes, its sockets take no new connection and are told to nobody any 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from ipaddress import ip_address
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -25,12 +25,16 @@ from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.lifetime import LifetimeSearch
 from cloudnode.reach.mapping import Changed, External, Mapping
+from cloudnode.reach.outside import Realm, find_realm, is_loopback, is_outside
 from cloudnode.reach.punching.values import find_family
 from cloudnode.reach.settings import ReachMode, ReachSettings
 
 PROBE_AGAIN_SECONDS = 300.0
 NO_NAT_SECONDS = 600.0
-"""So long it is believed that there is no NAT; then the next peer's server is asked again."""
+"""So long it is believed that there is no NAT; then a peer's server is asked again."""
+
+LOOK_AGAIN_SECONDS = 15.0
+"""Then another peer's, if the one before has not answered."""
 
 LINGER_LOOK_SECONDS = 5.0
 
@@ -147,7 +151,7 @@ class MappingKeeper:
     :ivar changes: How often mappings changed.
     :ivar serves_others: Whether the node serves other machines at all; without, nothing is mapped by itself.
     :ivar is_stopped: Whether it is over.
-    :ivar no_nat: The external address that was one of this machine's own, when it was last seen.
+    :ivar no_nat: The external addresses that were this machine's own when they were last seen.
     """
 
     _log = Logger()
@@ -175,8 +179,9 @@ class MappingKeeper:
         }
         self.changes = 0
         self.serves_others = True
-        self.no_nat: str | None = None
-        self._no_nat_until = 0.0
+        self.no_nat: dict[Realm, str] = {}
+        self._no_nat_until: dict[Realm, float] = {}
+        self._look_call: IDelayedCall | None = None
         self._clock = clock
         self._mode = mode
         self._settings = settings
@@ -216,6 +221,9 @@ class MappingKeeper:
     def server_told(self, peer: Peer, server: StunServer) -> None:
         """A peer tells of its STUN server."""
         self._servers[peer] = server
+        if self._mode == "auto" and is_outside(peer.address):
+            for neighbour in [each for each in self._kept if not is_outside(each.address)]:
+                self._give_up(neighbour)
         if peer in self._kept:
             for kept in self._kept[peer]:
                 kept.serve(_access(peer, server, kept.socket.protocol))
@@ -263,9 +271,30 @@ class MappingKeeper:
     def _is_wanted(self, peer: Peer) -> bool:
         if self._mode != "auto":
             return self._mode == "always"
-        if not self.serves_others or ip_address(peer.address.partition("%")[0]).is_loopback:
+        if not self.serves_others or is_loopback(peer.address):
             return False
-        return self.no_nat is None or self._clock.seconds() >= self._no_nat_until or not self._is_own(self.no_nat)
+        if not is_outside(peer.address) and any(is_outside(each.address) for each in self._servers):
+            return False
+        realm = find_realm(peer.address)
+        own = self.no_nat.get(realm)
+        return own is None or self._clock.seconds() >= self._no_nat_until[realm] or not self._is_own(own)
+
+    def _look_again(self) -> None:
+        """Ask one peer where it was believed for long enough that there is no NAT."""
+        self._look_call = None
+        due = {realm for realm, until in self._no_nat_until.items() if until <= self._clock.seconds()}
+        for peer in [each for each in self._servers if each not in self._kept]:
+            realm = find_realm(peer.address)
+            if realm in due:
+                self._consider(peer)
+                if peer in self._kept or peer in self._probes:
+                    due.discard(realm)
+        self._arm_look()
+
+    def _arm_look(self) -> None:
+        if self._look_call is None and self._no_nat_until and not self.is_stopped:
+            wait = min(self._no_nat_until.values()) - self._clock.seconds()
+            self._look_call = self._clock.callLater(max(wait, LOOK_AGAIN_SECONDS), self._look_again)
 
     def _begin_probe(self, peer: Peer) -> None:
         self._probed[peer] = self._clock.seconds()
@@ -331,6 +360,8 @@ class MappingKeeper:
     def stop_serving(self) -> None:
         """Ask no more, take no new connection, close those of callers."""
         self.is_stopped = True
+        if self._look_call is not None:
+            self._look_call.cancel()
         for probing in list(self._probes.values()):
             probing.cancel()
         for kept in self:
@@ -368,10 +399,10 @@ class MappingKeeper:
             self._found_no_nat(kept, external)
             return
         if external is not None:
-            self.no_nat = None
             self._log.info("{protocol} socket {local} is seen by {peer} at {address} port {port}",
                            protocol=kept.socket.protocol, local=kept.socket.local, peer=kept.peer,
                            address=external.address, port=external.port)  # fmt: skip
+            self._found_nat(find_realm(kept.peer.address))
         if changed.before is not None:
             self.changes += 1
             self._doubt(kept, changed)
@@ -396,12 +427,21 @@ class MappingKeeper:
         self._network_changed()
 
     def _found_no_nat(self, kept: KeptMapping, external: External) -> None:
-        if self.no_nat != external.address:
+        realm = find_realm(kept.peer.address)
+        if self.no_nat.get(realm) != external.address:
             self._log.info("There is no NAT: {address}, where {peer} sees this node, is this machine's own",
                            address=external.address, peer=kept.peer)  # fmt: skip
-        self.no_nat = external.address
-        self._no_nat_until = self._clock.seconds() + NO_NAT_SECONDS
+        self.no_nat[realm] = external.address
+        self._no_nat_until[realm] = self._clock.seconds() + NO_NAT_SECONDS
+        self._arm_look()
         self._give_up(kept.peer)
+
+    def _found_nat(self, realm: Realm) -> None:
+        self._no_nat_until.pop(realm, None)
+        if self.no_nat.pop(realm, None) is not None:
+            # While it was believed that there was none, nobody got sockets.
+            for peer in list(self._servers):
+                self._consider(peer)
 
     def _is_own(self, address: str) -> bool:
         return self._is_own_address(address)

@@ -138,7 +138,7 @@ class NodeReach:
         self._watch = AddressWatch(reactor, lambda: [*neighbourhood.all_peers(), *self.keeper], is_lost_address)
         self.confirming = Confirming(
             reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
-            self.exchange.changed, settings.dial_back, include_local=mode == "always",
+            self.exchange.changed, settings.dial_back, self._external_addresses, include_local=mode == "always",
         )  # fmt: skip
         self._probers = [
             LifetimeProber(reactor, self.keeper, kind, os.urandom) for kind in (SilentDatagrams, SilentConnection)
@@ -251,7 +251,7 @@ class NodeReach:
 
     def _external_addresses(self) -> set[str]:
         seen = {each.mapping.external.address for each in self.keeper if each.mapping.external is not None}
-        return seen if self.keeper.no_nat is None else seen | {self.keeper.no_nat}
+        return seen | set(self.keeper.no_nat.values())
 
     def _mappings_changed(self) -> None:
         if self.keeper.changes != self._changes:

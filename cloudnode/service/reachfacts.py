@@ -58,7 +58,7 @@ class ReachFacts:
                 ReachedInterface(
                     protocol, port, tried.address, tried.reached, tried.observer.hex(), int(tried.at + offset)
                 )
-                for (protocol, port), tried in self._reach.confirming.tried.items()
+                for (protocol, port, _), tried in self._reach.confirming.tried.items()
             ],
             None if own is None else describe_record(own),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from ipaddress import ip_address
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,6 +15,7 @@ from cloudnode.peers.peer import Peer
 from cloudnode.reach.nat.deciding import NatReport
 from cloudnode.reach.nat.survey import PEERS_MAX, AskedPeer
 from cloudnode.reach.nat.words import describe_nat
+from cloudnode.reach.outside import choose_outside, is_loopback, is_outside
 
 LOOK_SECONDS = 1.0
 ENOUGH = 3
@@ -80,8 +80,10 @@ class NatWatch:
 
     def server_told(self, peer: Peer, server: StunServer) -> None:
         """A peer can be asked."""
+        # Neighbours gather nothing that counts once there is somebody outside.
+        is_first = is_outside(peer.address) and not any(is_outside(each.address) for each in self._servers)
         self._servers[peer] = server
-        if self._first_peer is None:
+        if self._first_peer is None or is_first:
             self._first_peer = self._clock.seconds()
 
     def record_came(self, peer: Peer) -> None:
@@ -108,23 +110,30 @@ class NatWatch:
 
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
-        peers = choose_peers(self._servers, include_local=self._include_local)
+        peers = choose_peers(self._servers, self._external(), include_local=self._include_local)
         if self._round is None and peers and self._is_due(peers):
             self._begin(peers)
 
     def _is_due(self, peers: Sequence[AskedPeer]) -> bool:
-        now = self._clock.seconds()
-        if self.report is None:
+        now, external = self._clock.seconds(), self._external()
+        are_outside = any(is_outside(each.host, external) for each in peers)
+        if self.report is None or (are_outside and self._knows_neighbours_alone(self.report)):
             assert self._first_peer is not None
             gathered = len(peers) >= ENOUGH or now - self._first_peer >= GATHER_SECONDS
             return gathered and now - self._ended >= min(PAUSE_SECONDS, self._every)
         if now - self._ended >= self._every:
             return True
-        external = self._external()
+        if not are_outside and not self._knows_neighbours_alone(self.report):
+            return False  # they know less than those who were asked
         moved = self.report.external is not None and bool(external) and self.report.external not in external
         # Another link with the same node counts: the one that was asked over may have been dead already.
         learns_more = not self.report.is_complete and any(each.peer not in self._asked for each in peers)
         return (moved or learns_more) and now - self._ended >= PAUSE_SECONDS
+
+    @staticmethod
+    def _knows_neighbours_alone(report: NatReport) -> bool:
+        """Whether a report is of neighbours in a private network, who see no NAT that is beyond it."""
+        return report.external is not None and not is_outside(report.external)
 
     def _begin(self, peers: Sequence[AskedPeer]) -> None:
         self._asked = {each.peer for each in peers}
@@ -154,12 +163,21 @@ class NatWatch:
         self._ended = self._clock.seconds()
 
 
-def choose_peers(servers: dict[Peer, StunServer], *, include_local: bool = False) -> list[AskedPeer]:
-    """The peers to be asked: one for each address, of the IP version that more of them have, reachable ones first."""
+def choose_peers(
+    servers: dict[Peer, StunServer], external: Collection[str] = (), *, include_local: bool = False
+) -> list[AskedPeer]:
+    """The peers to be asked: one for each address, of the IP version that more of them have, reachable ones first.
+
+    Neighbours in a private network are asked only where there is nobody else (:mod:`cloudnode.reach.outside`).
+
+    :param external: The IP addresses at which peers see this node, as far as that is known.
+    """
     by_host: dict[str, AskedPeer] = {}
+    known = [each for each in servers if include_local or not is_loopback(each.address)]
+    chosen = set(choose_outside(known, lambda each: each.address, external))
     for peer, server in sorted(servers.items(), key=lambda each: each[0].dialled is None):
         host = peer.address.partition("%")[0]
-        if include_local or not ip_address(host).is_loopback:
+        if peer in chosen:
             by_host.setdefault(host, AskedPeer(peer, host, server.udp_port, server.tcp_port, _other_port(peer, server)))
     is_ipv6 = 2 * sum(":" in host for host in by_host) > len(by_host)
     return [each for host, each in by_host.items() if (":" in host) == is_ipv6][:PEERS_MAX]

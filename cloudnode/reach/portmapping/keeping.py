@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from cloudnode.formats.stundata import Endpoint, Protocol, is_local
 from cloudnode.peers.messages import DialBack, DialledBack
 from cloudnode.peers.peer import Peer
+from cloudnode.reach.outside import find_realm
 from cloudnode.reach.portmapping.leases import Lease, WantedPort
 from cloudnode.reach.portmapping.packets import PortMappingError
 
@@ -201,8 +202,8 @@ class PortMapper:
             return
         if self._confirm_due.get(port, now) > now:
             return
-        # Whoever is linked over the other family sees another address of this node's.
-        peers = [each for each in self._peers() if (":" in each.address) == (":" in lease.address)]
+        # Whoever is linked over the other family, or a neighbour, sees another address of this node's.
+        peers = [each for each in self._peers() if find_realm(each.address) == find_realm(lease.address)]
         peers = [each for each in peers if port.protocol == "tcp" or not _was_sent_to(each)]
         if not peers:
             return

@@ -15,6 +15,7 @@ from cloudnode.peers.peer import Peer
 from cloudnode.reach.confirming import REFUSED_SECONDS, Confirming
 from cloudnode.reach.keeper import MappingKeeper
 from cloudnode.reach.mapping import External
+from cloudnode.reach.outside import find_realm
 
 HASH = b"\x33" * 32
 EXTERNAL = External("203.0.113.7", 40_001)
@@ -79,12 +80,13 @@ class ConfirmingTests(SynchronousTestCase):
         self.peers = [self.server, self.neighbour, *self.others]
         self.kept: list[FakeKept] = []
         self.changes = 0
+        self.external: set[str] = set()
         self.confirming = self.make()
 
     def make(self, include_local: bool = False) -> Confirming:
         made = Confirming(
             self.clock, lambda: iter(cast(list[Peer], self.peers)), cast(MappingKeeper, self.kept),
-            lambda: [HASH], self.count, 600.0, include_local=include_local,
+            lambda: [HASH], self.count, 600.0, lambda: self.external, include_local=include_local,
         )  # fmt: skip
         made.start()
         self.addCleanup(made.stop)
@@ -183,7 +185,45 @@ class ConfirmingTests(SynchronousTestCase):
         always = self.make(include_local=True)
         always.ports.append(("tcp", 38082))
         self.pass_time(2)
-        self.assertTrue(always.tried["tcp", 38082].reached)
+        self.assertTrue(always.tried["tcp", 38082, find_realm("127.0.0.1")].reached)
+
+    def test_neighbours(self) -> None:
+        """A neighbour's success at the private address is nothing that anybody else could repeat: it is not asked."""
+        self.keep()
+        for each, address in zip(self.others, ("10.0.0.3", EXTERNAL.address), strict=True):
+            each.address = each.host = address
+        self.external = {EXTERNAL.address}
+        for each in (self.server, self.neighbour):
+            each.outcome = "failed"
+        self.confirming.ports.append(("tcp", 38082))
+        self.pass_time(30)
+        self.assertEqual([each.asked for each in self.others], [[], []])
+        [tried] = self.confirming.tried.values()
+        self.assertEqual((tried.reached, tried.address), (False, EXTERNAL.address))
+
+    def test_neighbours_alone(self) -> None:
+        """Where all peers are in one private network they are asked; those outside then count apart from them."""
+        for number, each in enumerate(self.peers):
+            each.address, each.host = f"10.0.0.{number + 10}", "10.0.0.2"
+        self.confirming.ports.append(("tcp", 38082))
+        self.pass_time(5)
+        [inner] = self.confirming.tried.values()
+        self.assertEqual((inner.reached, inner.address), (True, "10.0.0.2"))
+        self.peers.append(FakePeer(b"\5" * 32, "192.0.2.5", outcome="failed"))
+        self.pass_time(600)
+        self.assertEqual({(each.address, each.reached) for each in self.confirming.tried.values()},
+                         {("10.0.0.2", True), (EXTERNAL.address, False)})  # fmt: skip
+        self.pass_time(4 * 600)
+        self.assertEqual([each.address for each in self.confirming.tried.values()], [EXTERNAL.address])
+
+    def test_families(self) -> None:
+        """A port is tried over IPv4 and over IPv6, and one outcome does not replace the other."""
+        self.others[0].address, self.others[0].host = "2001:db8::5", "2001:db8::2"
+        self.others[0].outcome = "failed"
+        self.confirming.ports.append(("tcp", 38082))
+        self.pass_time(5)
+        self.assertEqual({(each.address, each.reached) for each in self.confirming.tried.values()},
+                         {(EXTERNAL.address, True), ("2001:db8::2", False)})  # fmt: skip
 
     def test_mapping_gone(self) -> None:
         """What is learned of a mapping that is another one by now does not count."""

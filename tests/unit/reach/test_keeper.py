@@ -15,7 +15,7 @@ from cloudnode.peers.messages import StunServer
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
-from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, NO_NAT_SECONDS, MappingKeeper
+from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, LOOK_AGAIN_SECONDS, NO_NAT_SECONDS, MappingKeeper
 from cloudnode.reach.mapping import FAILURES_MAX, External
 from cloudnode.reach.settings import ReachMode, ReachSettings
 from cloudnode.stun.errors import StunError
@@ -36,8 +36,9 @@ class FakePeer:
 class FakeSocket:
     """A socket behind a router that the test plays (:class:`ClientSocket`)."""
 
-    def __init__(self, scene: Scene, protocol: Protocol) -> None:
+    def __init__(self, scene: Scene, protocol: Protocol, server: str) -> None:
         self.protocol = protocol
+        self.server = server
         self.local = ("10.0.0.2", next(scene.ports))
         self.asked: list[tuple[float, ServerAccess]] = []
         self.is_used = False
@@ -77,6 +78,7 @@ class Scene:
         self.clock = Clock()
         self.ports = iter(range(40_000, 60_000))
         self.address = PUBLIC
+        self.seen_by: dict[str, str] = {}
         self.shift = 0
         self.shifted = {"udp", "tcp"}
         self.lifetime = float("inf")
@@ -98,10 +100,11 @@ class Scene:
         last, forgotten = self._seen.get(socket, (now, 0))
         forgotten += now - last >= self.lifetime
         self._seen[socket] = now, forgotten
-        return None if self.is_down else External(self.address, socket.local[1] + shift + 1_000 * forgotten)
+        address = self.seen_by.get(socket.server, self.address)
+        return None if self.is_down else External(address, socket.local[1] + shift + 1_000 * forgotten)
 
     def make(self, server: StunServer, host: str) -> list[ClientSocket]:
-        made = [FakeSocket(self, "udp"), FakeSocket(self, "tcp")]
+        made = [FakeSocket(self, "udp", host), FakeSocket(self, "tcp", host)]
         self.made += made
         return cast(list[ClientSocket], made)
 
@@ -214,17 +217,75 @@ class QualifyingTests(SynchronousTestCase):
         scene.peer()
         scene.pass_time(0.1)
         self.assertEqual(set(scene.states), {"stopped"})
-        self.assertEqual((scene.keeper.no_nat, scene.endpoints), (OWN, set()))
+        self.assertEqual((set(scene.keeper.no_nat.values()), scene.endpoints), ({OWN}, set()))
         scene.peer()
         self.assertEqual(len(scene.made), 2)
-        scene.pass_time(NO_NAT_SECONDS)
-        scene.peer()
-        self.assertEqual(len(scene.made), 4)
         always = Scene("always")
         always.address = OWN
         always.peer()
         always.pass_time(1)
         self.assertEqual(set(always.states), {"open"})
+
+    def test_no_nat_is_looked_at_again(self) -> None:
+        """After a while one peer is asked by itself, and the next one if that says nothing; a NAT has all asked."""
+        scene = Scene()
+        scene.address = OWN
+        for _ in range(3):
+            scene.peer()
+        scene.pass_time(NO_NAT_SECONDS - 1)
+        self.assertEqual(len(scene.made), 6)
+        scene.keeper.closed(next(iter(scene.keeper._servers)))
+        scene.pass_time(2)
+        self.assertEqual(len(scene.made), 8)
+        scene.is_down = True
+        scene.pass_time(NO_NAT_SECONDS)
+        self.assertEqual(len(scene.made), 10)
+        scene.pass_time(LOOK_AGAIN_SECONDS)
+        self.assertEqual(len(scene.made), 12)
+        scene.is_down, scene.address = False, PUBLIC
+        scene.peer()
+        scene.pass_time(30)
+        self.assertEqual((scene.keeper.no_nat, len(scene.keeper.endpoints())), ({}, 6))
+        scene.keeper.stop_serving()
+        self.assertEqual(scene.clock.getDelayedCalls(), [])
+
+    def test_no_nat_over_one_family(self) -> None:
+        """That there is no NAT over IPv6 says nothing of IPv4."""
+        scene = Scene()
+        scene.seen_by["2001:db8::1"] = OWN
+        scene.peer(address="2001:db8::1")
+        scene.pass_time(0.1)
+        self.assertEqual(set(scene.keeper.no_nat.values()), {OWN})
+        scene.peer()
+        scene.pass_time(0.1)
+        self.assertEqual({address for address, _ in scene.endpoints}, {PUBLIC})
+
+    def test_neighbours(self) -> None:
+        """A neighbour in a private network gets no sockets beside peers outside, nor says that there is no NAT."""
+        scene = Scene()
+        scene.seen_by["10.0.0.3"] = OWN
+        outside = scene.peer()
+        neighbour = scene.peer(address="10.0.0.3")
+        scene.pass_time(1)
+        self.assertEqual((len(scene.made), scene.keeper.no_nat), (2, {}))
+        scene.keeper.closed(outside)
+        scene.keeper.record_came(neighbour)
+        scene.pass_time(1)
+        scene.peer()
+        scene.pass_time(1)
+        self.assertEqual({address for address, _ in scene.endpoints}, {PUBLIC})
+
+    def test_neighbours_alone(self) -> None:
+        """Behind a router within a private network they are all there is, until somebody outside comes."""
+        scene = Scene()
+        scene.seen_by["10.0.0.3"] = "10.0.0.1"
+        scene.peer(address="10.0.0.3")
+        scene.pass_time(1)
+        self.assertEqual({address for address, _ in scene.endpoints}, {"10.0.0.1"})
+        scene.peer()
+        scene.pass_time(1)
+        self.assertEqual({address for address, _ in scene.endpoints}, {PUBLIC})
+        self.assertEqual(scene.states[:2], ["stopped", "stopped"])
 
 
 class KeepingTests(SynchronousTestCase):

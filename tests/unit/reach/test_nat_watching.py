@@ -124,6 +124,34 @@ class WatchTest(SynchronousTestCase):
         self.pass_time(PAUSE_SECONDS)
         self.assertEqual(len(self.rounds), 2)
 
+    def test_neighbours_are_not_asked(self) -> None:
+        """In a home with two nodes the other one sees this one's private address: that says nothing of the NAT."""
+        self.tell("10.0.0.3", "198.51.100.1", "198.51.100.2", "203.0.113.1")
+        self.external = {"203.0.113.1"}
+        self.pass_time(GATHER_SECONDS + LOOK_SECONDS)
+        self.assertEqual([each.host for each in self.rounds[0][0]], ["198.51.100.1", "198.51.100.2"])
+        self.finish(NatKind("endpoint-independent"))
+        for peer in list(self.watch._servers):
+            if peer.address.startswith("198"):
+                self.watch.closed(peer)
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 1)
+
+    def test_neighbours_alone(self) -> None:
+        """Where there is nobody else they are asked; what they say ends when somebody outside comes."""
+        self.tell("10.0.0.3", "10.0.0.4")
+        self.pass_time(GATHER_SECONDS + LOOK_SECONDS)
+        self.finish(NatKind("none", "none", syn="accepted"), external="10.0.0.2")
+        self.external = {"10.0.0.2"}
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 1)
+        self.tell("198.51.100.1")
+        self.pass_time(LOOK_SECONDS)
+        self.assertEqual(len(self.rounds), 1)
+        self.tell("198.51.100.2")
+        self.pass_time(GATHER_SECONDS)
+        self.assertEqual([each.host for each in self.rounds[1][0]], ["198.51.100.1", "198.51.100.2"])
+
     def test_stop_gives_a_round_up(self) -> None:
         self.tell("198.51.100.1", "198.51.100.2", "198.51.100.3")
         self.pass_time(LOOK_SECONDS)
@@ -138,7 +166,8 @@ class ChooseTest(SynchronousTestCase):
         dialled, local = linked("198.51.100.2"), linked("127.0.0.1")
         servers = dict.fromkeys((called, same, dialled, local), SERVER)
         self.assertEqual([each.peer for each in choose_peers(servers)], [dialled, called])
-        self.assertIn(local, [each.peer for each in choose_peers(servers, include_local=True)])
+        self.assertEqual(choose_peers({local: SERVER}), [])
+        self.assertEqual([each.peer for each in choose_peers({local: SERVER}, include_local=True)], [local])
 
     def test_another_port_of_the_same_server(self) -> None:
         quic = StunServer(38083, 38082, "name", bytes(32))
