@@ -7,17 +7,23 @@ from typing import Any, Literal
 
 import attrs
 
-Verdict = Literal["direct", "punched", "relayed", "alone", "unknown"]
+from cloudnode.formats.stundata import is_local
+
+Verdict = Literal["direct", "punched", "inside", "relayed", "alone", "unknown"]
 
 SUMMARIES: dict[Verdict, str] = {
     "direct": "anybody reaches this node directly",
     "punched": "this node is reached directly with the help of a node that both know",
+    "inside": "nodes of its own private network reach this node directly; none outside is linked that could tell more",
     "relayed": "this node is reached through other nodes only: it works, more slowly and within their limits",
     "alone": "nobody can tell: this node has no link with another",
     "unknown": "not known yet",
 }
 
-_OPEN = ("none", "endpoint-independent")
+_DIALLED = ("ws", "ws-udp", "webtransport")
+"""What other nodes dial."""
+
+_RESTRICTED = ("address-dependent", "address-and-port-dependent")
 _NAT_WORDS = {
     "mapping": {
         "none": "no address is translated",
@@ -38,13 +44,16 @@ _NAT_WORDS = {
 class Interface:
     """One of the node's ports.
 
-    :ivar name: ``ws 38082/tcp``. :ivar is_reached: Whether another node reached it; None if none tried.
-    :ivar why: What is known.
+    :ivar name: ``ws 38082/tcp``. :ivar is_reached: Whether another node outside reached it; None if none tried.
+    :ivar why: What is known. :ivar is_reached_inside: Whether a node of its private network did.
+    :ivar is_dialled: Whether other nodes dial it at all.
     """
 
     name: str
     is_reached: bool | None
     why: str
+    is_reached_inside: bool = False
+    is_dialled: bool = True
 
 
 @attrs.frozen
@@ -70,7 +79,7 @@ def diagnose(info: Mapping[str, Any], stun: Mapping[str, Any]) -> Diagnosis:
     links = info["peers"]["inbound"] + info["peers"]["outbound"]
     nat = stun["nat"]
     interfaces = [_interface(each, stun["interfaces"], info["time"]) for each in _ports(info["interfaces"])]
-    verdict = _judge(links, interfaces, [*stun["mappings"], *stun["router"]], nat)
+    verdict = _judge(links, interfaces, stun)
     return Diagnosis(
         verdict,
         interfaces,
@@ -80,22 +89,27 @@ def diagnose(info: Mapping[str, Any], stun: Mapping[str, Any]) -> Diagnosis:
     )
 
 
-def _judge(
-    links: int,
-    interfaces: Sequence[Interface],
-    mappings: Sequence[Mapping[str, Any]],
-    nat: Mapping[str, Any] | None,
-) -> Verdict:
-    if any(each.is_reached for each in interfaces) or any(each["confirmed"] for each in mappings):
+def _judge(links: int, interfaces: Sequence[Interface], stun: Mapping[str, Any]) -> Verdict:
+    outside = [
+        each
+        for each in (*stun["mappings"], *stun["router"])
+        if each["address"] is not None and not is_local(each["address"])
+    ]
+    if any(each.is_reached for each in interfaces) or any(each["confirmed"] for each in outside):
         return "direct"
     if not links:
         return "alone"
-    if not mappings:
-        return "relayed" if any(each.is_reached is False for each in interfaces) else "unknown"
-    mapping = "unknown" if nat is None else nat["mapping"]
-    if mapping == "unknown":
-        return "unknown"
-    return "punched" if mapping in _OPEN else "relayed"
+    mapping, filtering = ("unknown",) * 2 if stun["nat"] is None else (stun["nat"]["mapping"], stun["nat"]["filtering"])
+    is_shut = any(each.is_reached is False for each in interfaces)
+    # A firewall without NAT lets in whom this node was told of and wrote to; the node's own ports need no mapping.
+    # Behind a symmetric NAT it takes longer, and fails with others behind such a NAT.
+    if (mapping == "none" and (is_shut or filtering in _RESTRICTED)) or (
+        mapping not in ("none", "unknown") and stun["mappings"]
+    ):
+        return "punched"
+    if any(each.is_reached_inside for each in interfaces):
+        return "inside"
+    return "relayed" if is_shut and not stun["mappings"] else "unknown"
 
 
 def _ports(interfaces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -108,12 +122,31 @@ def _interface(interface: Mapping[str, Any], tries: Sequence[Mapping[str, Any]],
     matching = [
         each for each in tries if (each["transport"], each["port"]) == (interface["protocol"], interface["port"])
     ]
+    is_dialled = interface["transport"] in _DIALLED
     if not matching:
-        return Interface(name, None, "no other node has tried it yet")
-    newest = max(matching, key=lambda each: (each["reached"], each["time"]))
-    ago = _ago(now - newest["time"])
-    did = "reached it" if newest["reached"] else "tried in vain"
-    return Interface(name, newest["reached"], f"node {newest['observer'][:12]} {did} at {newest['address']} {ago}")
+        why = "no other node has tried it yet" if is_dialled else "other nodes try the ports for WebSocket alone"
+        return Interface(name, None, why, is_dialled=is_dialled)
+    outside = [each for each in matching if not is_local(each["address"])]
+    # What was found over IPv4 says nothing of IPv6: the best and newest of each.
+    best = {":" in each["address"]: each for each in sorted(outside or matching, key=_rank)}
+    found = sorted(best.values(), key=_rank, reverse=True)
+    return Interface(
+        name,
+        found[0]["reached"] if outside else None,
+        "; ".join(_outcome(each, now) for each in found),
+        any(each["reached"] for each in matching if is_local(each["address"])),
+        is_dialled,
+    )
+
+
+def _rank(tried: Mapping[str, Any]) -> tuple[bool, int]:
+    return tried["reached"], tried["time"]
+
+
+def _outcome(tried: Mapping[str, Any], now: int) -> str:
+    did = "reached it" if tried["reached"] else "tried in vain"
+    where = f"{tried['address']}, from inside its own network," if is_local(tried["address"]) else tried["address"]
+    return f"node {tried['observer'][:12]} {did} at {where} {_ago(now - tried['time'])}"
 
 
 def _mapping(mapping: Mapping[str, Any]) -> str:
@@ -164,13 +197,19 @@ def _advise(
         return ["Wait a minute, then ask again: other nodes have yet to try."]
     advice = []
     shut = [each.name for each in interfaces if each.is_reached is False]
-    if verdict != "direct":
-        ports = ", ".join(each.name.partition(" ")[2] for each in interfaces)
+    if verdict == "inside":
+        advice.append("To have it reached from elsewhere as well, name a node outside its network with --join.")
+    elif verdict != "direct":
+        ports = ", ".join(each.name.partition(" ")[2] for each in interfaces if each.is_dialled)
+        is_translated = nat is None or nat["mapping"] != "none"
+        how = "switch on UPnP or PCP at the router, or forward these ports to this machine" if is_translated else (
+            "let traffic from outside to these ports through the firewall"
+        )  # fmt: skip
         advice.append(
-            "Nothing has to be done for this node to take part. To have it reached by anybody, and faster: switch on "
-            f"UPnP or PCP at the router, or forward these ports to this machine: {ports}."
+            "Nothing has to be done for this node to take part. To have it reached by anybody, and faster: "
+            f"{how}: {ports}."
         )
-        if nat is not None and nat["advice"]:
+        if is_translated and nat is not None and nat["advice"]:
             advice.append(nat["advice"])
     elif shut:
         advice.append(f"Nobody gets in at {', '.join(shut)}: look whether a firewall keeps it, if it should be open.")

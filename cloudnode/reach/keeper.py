@@ -429,7 +429,7 @@ class MappingKeeper:
     def _found_no_nat(self, kept: KeptMapping, external: External) -> None:
         realm = find_realm(kept.peer.address)
         if self.no_nat.get(realm) != external.address:
-            self._log.info("There is no NAT: {address}, where {peer} sees this node, is this machine's own",
+            self._log.info("There is no NAT before {peer}: {address}, where that sees this node, is this machine's own",
                            address=external.address, peer=kept.peer)  # fmt: skip
         self.no_nat[realm] = external.address
         self._no_nat_until[realm] = self._clock.seconds() + NO_NAT_SECONDS

@@ -11,7 +11,9 @@ from cloudnode.cli.terminal import Terminal
 from cloudnode.cli.text import printable
 from cloudnode.client.errors import AnswerMalformed
 
-_STYLES = {"direct": "green", "punched": "green", "relayed": "yellow", "alone": "red", "unknown": "yellow"}
+_STYLES = {
+    "direct": "green", "punched": "green", "inside": "yellow", "relayed": "yellow", "alone": "red", "unknown": "yellow",
+}  # fmt: skip
 _REACHED = {True: ("open", "green"), False: ("shut", "red"), None: ("?", "yellow")}
 
 

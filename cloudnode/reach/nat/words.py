@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import attrs
+
+from cloudnode.formats.stundata import is_local
 from cloudnode.reach.nat.deciding import NatReport
 
 _FORWARD = "forward the node's TCP and UDP ports to it in the router, or switch on UPnP or PCP there"
@@ -13,6 +16,9 @@ def describe_nat(report: NatReport, *, is_forwarded: bool = False) -> tuple[str,
     :param is_forwarded: Whether a peer reached a port of the node's that the router forwards.
     """
     kind = report.kind
+    if report.external is not None and is_local(report.external) and not is_forwarded:
+        meaning, _ = describe_nat(attrs.evolve(report, external=None))
+        return f"None but nodes of its own private network have answered. There: {meaning}", ""
     if is_forwarded:
         name = _name(report)
         return f"{name}, but the router forwards the node's ports: anybody reaches it there.", ""

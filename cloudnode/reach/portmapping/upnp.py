@@ -73,7 +73,9 @@ class UpnpClient:
             library.discover()
             library.selectigd()
         except Exception as error:  # the library raises plain ones
-            raise PortMappingError("no_router", f"no router speaks UPnP-IGD ({error})") from None
+            # The library also says so by an error whose text is that of errno 0.
+            why = "" if str(error) in ("", "Success") else f" ({error})"
+            raise PortMappingError("no_router", f"no router speaks UPnP-IGD{why}") from None
         self.is_found = True
 
     def _map(self, protocol: Protocol, port: int, external_ports: Sequence[int], lifetime: int) -> Lease:

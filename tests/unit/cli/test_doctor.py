@@ -66,7 +66,11 @@ class DiagnosisTests(SynchronousTestCase):
             (stun(tried(38082, True)), "direct"),
             (stun(shut, mappings=(mapping(True),), kind="endpoint-independent"), "direct"),
             (stun(shut, mappings=(mapping(False),), kind="endpoint-independent"), "punched"),
-            (stun(shut, mappings=(mapping(),), kind="address-and-port-dependent"), "relayed"),
+            (stun(shut, mappings=(mapping(),), kind="address-and-port-dependent"), "punched"),
+            (stun(shut, kind="address-and-port-dependent"), "relayed"),
+            (stun(shut, kind="none"), "punched"),
+            (stun(kind="none"), "unknown"),
+            (stun() | {"router": [forwarded(None)]}, "unknown"),
             (stun(shut, mappings=(mapping(),)), "unknown"),
             (stun(shut), "relayed"),
             (stun(), "unknown"),
@@ -86,13 +90,45 @@ class DiagnosisTests(SynchronousTestCase):
         """What to do follows from what is the matter."""
         shut = stun(tried(38082, False), mappings=(mapping(),), kind="address-and-port-dependent")
         advice = " ".join(diagnose(info(), shut).advice)
-        for words in ("UPnP", "38081/tcp, 38082/tcp, 38083/udp", "Try the setting."):
+        for words in ("UPnP", "this machine: 38082/tcp, 38083/udp.", "Try the setting."):
             self.assertIn(words, advice)
+        [firewall] = diagnose(info(), stun(tried(38082, False), kind="none")).advice
+        self.assertIn("through the firewall: 38082/tcp, 38083/udp.", firewall)
+        self.assertNotIn("UPnP", firewall)
         self.assertEqual(diagnose(info(), stun(tried(38082, True))).advice, [])
         self.assertIn("firewall", diagnose(info(), stun(tried(38082, True), tried(38081, False))).advice[0])
         self.assertIn("--join", diagnose(info(links=0), stun()).advice[0])
         off = stun(tried(38082, True)) | {"server": {"udp": 0, "tcp": 0}}
         self.assertIn("--stun", diagnose(info(), off).advice[0])
+
+    def test_neighbours(self) -> None:
+        """What a neighbour in the private network reached is not what anybody reaches."""
+        inner = tried(38082, True) | {"address": "10.0.0.2"}
+        alone = diagnose(info(), stun(inner))
+        self.assertEqual((alone.verdict, alone.interfaces[1].is_reached), ("inside", None))
+        self.assertIn("at 10.0.0.2, from inside its own network, 5 min ago", alone.interfaces[1].why)
+        self.assertIn("--join", alone.advice[0])
+        inner_mapping = mapping(True) | {"address": "100.64.0.9"}
+        self.assertEqual(diagnose(info(), stun(inner, mappings=(inner_mapping,))).verdict, "inside")
+        both = diagnose(info(), stun(inner, tried(38082, False), mappings=(mapping(),), kind="endpoint-independent"))
+        self.assertEqual((both.verdict, both.interfaces[1].is_reached), ("punched", False))
+        self.assertNotIn("10.0.0.2", both.interfaces[1].why)
+
+    def test_families(self) -> None:
+        """A port is told of over IPv4 and over IPv6."""
+        told = stun(tried(38082, False), tried(38082, True) | {"address": "2001:db8::9"})
+        port = diagnose(info(), told).interfaces[1]
+        self.assertTrue(port.is_reached)
+        self.assertEqual(port.why, "node cdcdcdcdcdcd reached it at 2001:db8::9 5 min ago; "
+                                   "node cdcdcdcdcdcd tried in vain at 203.0.113.9 5 min ago")  # fmt: skip
+
+    def test_not_dialled(self) -> None:
+        """Of ports that no node dials nothing is promised."""
+        told = info()
+        told["interfaces"].append({"transport": "stun", "protocol": "udp", "address": "0.0.0.0", "port": 3478})
+        others = [each for each in diagnose(told, stun()).interfaces if not each.is_dialled]
+        self.assertEqual([each.name for each in others], ["http 38081/tcp", "stun 3478/udp"])
+        self.assertEqual({each.why for each in others}, {"other nodes try the ports for WebSocket alone"})
 
     def test_lifetimes(self) -> None:
         """How long mappings live is told of each protocol as far as it is known, and by older nodes of UDP alone."""

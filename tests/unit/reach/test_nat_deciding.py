@@ -123,5 +123,8 @@ class WordsTest(SynchronousTestCase):
             describe_nat(NatReport(kind), is_forwarded=True),
             ("Port-restricted NAT, but the router forwards the node's ports: anybody reaches it there.", ""),
         )
+        inner, advice = describe_nat(NatReport(NatKind("none", "none"), external="10.0.0.2"))
+        self.assertTrue(inner.startswith("None but nodes of its own private network have answered."))
+        self.assertEqual(advice, "")
         symmetric = NatReport(NatKind(mapping="address-dependent"), allocation=PortAllocation("sequential", 1))
         self.assertIn("foretold", describe_nat(symmetric)[0])

@@ -330,6 +330,12 @@ class UpnpTest(SynchronousTestCase):
             def selectigd(self) -> str:
                 raise Exception("No UPnP device discovered")
 
+        class Failing(Library):
+            def selectigd(self) -> str:
+                raise Exception("Success")  # errno's text for 0
+
+        failed = Deferred.fromCoroutine(self.make(Failing).map("udp", 1, 1, 1))
+        self.assertNotIn("Success", str(self.failureResultOf(failed, PortMappingError).value))
         for name, make_library in {"no_library": missing, "no_router": Silent}.items():
             asking = Deferred.fromCoroutine(self.make(make_library).map("udp", 1, 1, 1))
             self.assertEqual(self.failureResultOf(asking, PortMappingError).value.name, name)
