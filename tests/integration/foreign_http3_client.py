@@ -100,7 +100,7 @@ async def main(port: int, count: int, moves: bool, sends_key: bool) -> dict[str,
             ],
         )
         client.transmit()
-        answer = await asyncio.wait_for(client.answer, 5)
+        answer = await asyncio.wait_for(client.answer, 30)
         handshake_ms = (time.perf_counter() - begin) * 1000
         echoes = 0
         for number in range(count):
@@ -109,12 +109,12 @@ async def main(port: int, count: int, moves: bool, sends_key: bool) -> dict[str,
             text = f"message {number} ".encode() + b"." * (number % 300)
             client.h3.send_data(stream, mask_frame(1, text), False)
             client.transmit()
-            opcode, payload = await asyncio.wait_for(client.frames.get(), 5)
+            opcode, payload = await asyncio.wait_for(client.frames.get(), 30)
             echoes += opcode == 1 and payload == text
         client.h3.send_data(stream, mask_frame(8, (1000).to_bytes(2, "big") + b"enough"), False)
         client.transmit()
-        opcode, payload = await asyncio.wait_for(client.frames.get(), 5)
-        await asyncio.wait_for(client.ended, 5)
+        opcode, payload = await asyncio.wait_for(client.frames.get(), 30)
+        await asyncio.wait_for(client.ended, 30)
         return {
             "status": answer[b":status"].decode(),
             "accept": answer.get(b"sec-websocket-accept", b"").decode(),

@@ -61,7 +61,7 @@ def strict_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProces
     home = tmp_path_factory.mktemp("strict-node")
     config = configured(
         home,
-        "[limits]\nhttp_seconds = 1.0\nconnections_address = 12\nrequests_second = 50.0\nrequests_burst = 150\n"
+        "[limits]\nhttp_seconds = 3.0\nconnections_address = 12\nrequests_second = 10.0\nrequests_burst = 150\n"
         "trusted = []\n",
     )
     node = NodeProcess(home, config)
@@ -287,7 +287,7 @@ def test_garbage_on_udp(module_node: NodeProcess) -> None:
                     with contextlib.suppress(OSError):
                         flood.send(kinds[chance.randrange(len(kinds))]())
             assert b'"pong"' in other.ask(PING_REQUEST)
-    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 8, "forgetting the forged ones")
+    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 30, "forgetting the forged ones")
     assert metric(module_node, "cloudnode_quic_failures") == 0
 
 
@@ -308,7 +308,7 @@ def test_offset_gaps(module_node: NodeProcess) -> None:
         assert_prompt(module_node, "ws-udp", "ws")
         for each in flooding:
             each.close()
-    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 8, "the end of the connections")
+    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 30, "the end of the connections")
 
 
 def test_beyond_the_window(module_node: NodeProcess) -> None:
@@ -338,7 +338,7 @@ def test_abandoned_handshakes(module_node: NodeProcess) -> None:
             begun.transmit()
             begun.vanish()
         assert_prompt(module_node, "ws-udp", "webtransport")
-    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 8, "forgetting the handshakes")
+    wait_until(lambda: metric(module_node, "cloudnode_quic_connections") <= before, 30, "forgetting the handshakes")
 
 
 # Slow and silent
@@ -351,7 +351,7 @@ def test_slowloris(strict_node: NodeProcess) -> None:
         slow = [stack.enter_context(dial(strict_node.http_port)) for _ in range(12)]
         began, at = time.monotonic(), 0
         live = set(slow)
-        while live and time.monotonic() - began < 12:
+        while live and time.monotonic() - began < 40:
             for each in list(live):
                 try:
                     each.sendall(head[at : at + 1])
@@ -360,7 +360,7 @@ def test_slowloris(strict_node: NodeProcess) -> None:
             at += 1
             time.sleep(0.05)
         assert not live, "some are served for ever"  # all that they have to send would take 45 s
-    wait_until(lambda: _is_served(strict_node), 10, "a place for the next caller")
+    wait_until(lambda: _is_served(strict_node), 30, "a place for the next caller")
 
 
 def _is_served(node: NodeProcess) -> bool:
@@ -374,7 +374,6 @@ def test_half_open_handshakes(module_node: NodeProcess) -> None:
     begins = [b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00"]
     with bounded_memory(module_node, 16), contextlib.ExitStack() as stack:
         half = [stack.enter_context(dial(module_node.ws_port)) for _ in range(56)]
-        began = time.monotonic()
         for number, each in enumerate(half):
             each.sendall(begins[number % len(begins)])
         # Eight places are left.
@@ -386,9 +385,9 @@ def test_half_open_handshakes(module_node: NodeProcess) -> None:
             for byte in UPGRADE % (b"/", b"X: " + b"y" * 1_000 + b"\r\n"):
                 trickle.sendall(bytes([byte]))
                 time.sleep(0.02)
-        assert time.monotonic() - began < 15, "a trickling handshake is taken for ever"  # all of it would take 20 s
+            pytest.fail("a trickling handshake is taken for ever")
         for each in half:
-            assert read_to_end(each, 7) == b""
+            assert read_to_end(each) == b""
 
 
 def test_unread_answers_on_tcp(module_node: NodeProcess) -> None:
@@ -476,10 +475,10 @@ def test_unread_subscriptions(module_node: NodeProcess, transport: str) -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_rate(strict_node: NodeProcess, transport: str) -> None:
     """Over its rate an address is told so by name and when to come again, and is served after that."""
-    wait_until(lambda: _is_served(strict_node), 5, "a place")
+    wait_until(lambda: _is_served(strict_node), 30, "a place")
     with caller(strict_node, transport) as asking:
         refused: list[dict[str, Any]] = []
-        for _ in range(5_000):  # some 260 if a question takes no time; all, if it took 20 ms or more
+        for _ in range(5_000):  # some 180 if a question takes no time; all, if it took 100 ms or more
             answer = json.loads(asking.ask(PING_REQUEST))
             refused += [answer["error"]] if "error" in answer else []
             if len(refused) > 30:
@@ -499,15 +498,13 @@ def test_rate(strict_node: NodeProcess, transport: str) -> None:
 
 def test_connections(strict_node: NodeProcess) -> None:
     """An address has so many connections over all transports together; each further one is refused by 429."""
-    wait_until(lambda: _is_served(strict_node), 5, "a place")
-    time.sleep(1.2)
+    wait_until(lambda: _is_served(strict_node), 30, "a place")
     with contextlib.ExitStack() as stack:
-        taken = 0
         for transport in KEPT * 3:
             opened = open_caller(strict_node, transport)
             stack.callback(opened.close)
-            taken += b'"pong"' in opened.ask(PING_REQUEST)
-        assert taken == 12
+            # What was asked before counts as well.
+            wait_until(lambda opened=opened: b'"pong"' in opened.ask(PING_REQUEST), 30, "an answer")  # type: ignore[misc]
         with dial(strict_node.http_port) as refused:
             assert b"HTTP/1.1 429 " in read_to_end(refused)
         with dial(strict_node.ws_port) as refused:
@@ -520,7 +517,7 @@ def test_connections(strict_node: NodeProcess) -> None:
         assert late.network.wait(lambda: late.status(stream) is not None)
         assert late.status(stream) == 429
         late.close()
-    wait_until(lambda: _is_served(strict_node), 5, "a place once they left")
+    wait_until(lambda: _is_served(strict_node), 30, "a place once they left")
 
 
 def test_connect_and_vanish(module_node: NodeProcess) -> None:
@@ -536,7 +533,7 @@ def test_connect_and_vanish(module_node: NodeProcess) -> None:
                 if number % 8 < 4:  # a reset in place of an orderly end
                     dialled.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     for name in ("cloudnode_ws_open", "cloudnode_tcp_unfinished"):
-        wait_until(lambda name=name: metric(module_node, name) == 0, 5, f"the end of all connections ({name})")
+        wait_until(lambda name=name: metric(module_node, name) == 0, 30, f"the end of all connections ({name})")
 
 
 def test_bodies_at_once(module_node: NodeProcess) -> None:
@@ -547,13 +544,17 @@ def test_bodies_at_once(module_node: NodeProcess) -> None:
         for each in dialled:
             with contextlib.suppress(ConnectionError):
                 each.sendall(head + b" " * 990_000)
-        answers, waiting = [], set(dialled)
-        while ready := select.select(list(waiting), [], [], 2.0)[0]:  # until nothing comes any more
+        refused: list[bytes] = []
+        waiting, deadline = set(dialled), time.monotonic() + SECONDS
+        # Until nothing comes any more.
+        while (ready := select.select(list(waiting), [], [], 2.0)[0]) or (
+            len(refused) <= 10 and time.monotonic() < deadline
+        ):
             waiting.difference_update(ready)
             for each in ready:
                 with contextlib.suppress(ConnectionError):
-                    answers.append(each.recv(65_536))
-        refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
+                    answer = each.recv(65_536)
+                    refused += [answer] if answer.startswith(b"HTTP/1.1 503 ") else []
         assert 10 < len(refused) < 60
         assert all(b"node_overloaded" in answer and b"Retry-After" in answer for answer in refused)
-    wait_until(lambda: _is_served(module_node), 10, "room for the next body")
+    wait_until(lambda: _is_served(module_node), 30, "room for the next body")

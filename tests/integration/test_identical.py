@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
@@ -20,7 +19,7 @@ from cloudnode.formats.operation import build_delete, build_put, build_rate, sig
 from cloudnode.formats.receipt import Answer, Receipt, verify_answer, verify_receipt
 from cloudnode.formats.verify import ProvenState, verify_header, verify_state
 from tests.integration.callers import TRANSPORTS, Author, Caller, open_caller, request
-from tests.integration.conftest import NodeProcess
+from tests.integration.conftest import NodeProcess, wait_until
 
 Raw = tuple[bytes, bytes]
 """The exact text of ``result`` or ``error``, and that of ``context``."""
@@ -82,10 +81,7 @@ def world(module_node: NodeProcess) -> Iterator[World]:
     for submission in batch[:-1]:
         assert module_node.call("submit", submission | {"wait": "final"})["result"] == "ok"
     height = last["cursor"]["height"]
-    for _ in range(100):
-        if module_node.call("getnodeinfo")["sync"]["provable_height"] >= height:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: module_node.call("getnodeinfo")["sync"]["provable_height"] >= height, 30, "the proof")
     opened = {transport: open_caller(module_node, transport) for transport in TRANSPORTS}
     put = author.envelope()
     operation = sha256(bodies[0][1]).hexdigest(), put.expiry
@@ -277,7 +273,8 @@ def test_getproof(world: World) -> None:
     row = state.operation(bytes.fromhex(identity), expiry)
     assert row is not None
     assert RESULTS[row.result].code == "ok"
-    block = json.loads(world.same("getblock", {"height": row.height, "after": row.index - 1 if row.index else None})[0])
+    page = {"height": row.height, "after": row.index - 1 if row.index else None}
+    block = json.loads(world.same("getblock", page, {"at": world.height})[0])
     assert block["operations"][0]["id"] == identity
     params = {"of": "operation", "id": "00" * 32, "expiry": expiry}
     state = prove(world, json.loads(world.same("getproof", params, {"at": world.height})[0]))
@@ -337,7 +334,7 @@ def test_rest(world: World) -> None:
     import http.client
     from urllib.parse import quote
 
-    connection = http.client.HTTPConnection("127.0.0.1", world.node.http_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", world.node.http_port, timeout=30)
     for key in ("metropolis", "münchen 🎬", "gone"):
         connection.request("GET", f"/records/{world.author}/film/{quote(key)}?at={world.height}")
         response = connection.getresponse()
@@ -355,7 +352,8 @@ def test_signature_of_an_operation_is_anyones_to_send(world: World) -> None:
         answer = json.loads(caller.ask(request("submit", author.submission(body, "final"))))["result"]
         cursor = answer["cursor"]
         page = {"height": cursor["height"], "after": cursor["index"] - 1 if cursor["index"] else None, "limit": 1}
-        operation = json.loads(world.same("getblock", page)[0])["operations"][0]
+        # At one height: the next block is on its way.
+        operation = json.loads(world.same("getblock", page, {"at": cursor["height"]})[0])["operations"][0]
         assert operation["operation"] == body.decode()
         assert operation["signature"] == sign_operation(author.key, body).hex()
         assert operation["result"] == "ok"

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -88,7 +89,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StunNode]:
         node.close()
 
 
-def ask(address: tuple[str, int], request: bytes = BARE, seconds: float = 2.0, bind: str = "") -> tuple[bytes, Any]:
+def ask(address: tuple[str, int], request: bytes = BARE, seconds: float = 30.0, bind: str = "") -> tuple[bytes, Any]:
     """One datagram and what comes back."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as handle:
@@ -124,7 +125,7 @@ def test_answer_from_the_asked_address(plain: StunNode) -> None:
 def test_over_tcp(plain: StunNode) -> None:
     """The STUN port and the port for WebSocket answer several requests on a connection, however they are cut."""
     for port in (plain.port, plain.node.ws_port):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as handle:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as handle:
             handle.sendall(BARE[:9])
             handle.sendall(BARE[9:] + BARE)
             answers = b""
@@ -136,7 +137,7 @@ def test_over_tcp(plain: StunNode) -> None:
 
 def open_stream(port: int, *sent: bytes) -> socket.socket:
     """A connection on which something was sent."""
-    handle = socket.create_connection(("127.0.0.1", port), timeout=10)
+    handle = socket.create_connection(("127.0.0.1", port), timeout=30)
     for each in sent:
         handle.sendall(each)
     return handle
@@ -174,7 +175,7 @@ def test_many_connections(make_node: MakeNode, tmp_path: Path) -> None:
     assert read_all(streams[1], 1) == b""
     streams[2].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     streams[2].close()
-    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 147, 5, "three connections gone")
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 147, 30, "three connections gone")
 
     before = process.memory_info().rss
     greedy = open_stream(port)
@@ -184,12 +185,12 @@ def test_many_connections(make_node: MakeNode, tmp_path: Path) -> None:
         while sent < 256 * 1_048_576:
             sent += greedy.send(BARE * 4_096)
     assert process.memory_info().rss - before < 4 * 1_048_576, "answers that nobody takes piled up"
-    greedy.settimeout(10)
+    greedy.settimeout(30)
     whole = sent // len(BARE)
     assert len(read_all(greedy, 32 * whole)) == 32 * whole, "who takes the answers late gets them all"
     for handle in (*streams, greedy):
         handle.close()
-    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 0, 5, "all connections gone")
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 0, 30, "all connections gone")
     idle = process.cpu_times().user
     assert len(ask(("127.0.0.1", port))[0]) == 32
     assert process.cpu_times().user - idle < 0.5
@@ -216,12 +217,12 @@ def test_taken_port(make_node: MakeNode) -> None:
         except OSError:
             pass  # somebody else has it, which is as good
         node = make_node(usual_stun=True).start()
-        wait_until(lambda: "STUN is not served at TCP port 3478" in node.log, 5, "the log")
-        assert "STUN is not served at UDP port 3478" in node.log
+        wait_until(lambda: "STUN is not served at TCP port 3478" in node.log, 30, "the log")
+        wait_until(lambda: "STUN is not served at UDP port 3478" in node.log, 30, "the other in the log")
         assert not [each for each in node.call("getnodeinfo")["interfaces"] if each["transport"] == "stun"]
         assert len(ask(("127.0.0.1", node.ws_udp_port))[0]) == 32
         refused = make_node("--stun", "3478")
-        assert refused.spawn().wait(30) == 1
+        assert refused.spawn().wait(60) == 1
         assert "cannot serve STUN at port 3478: Address already in use" in refused.log
 
 
@@ -266,13 +267,13 @@ def test_aioice(plain: StunNode) -> None:
         assert [each.type for each in connection.local_candidates]
         await connection.close()
 
-    asyncio.run(asyncio.wait_for(gather(), 30))
+    asyncio.run(asyncio.wait_for(gather(), 60))
     assert metric(plain.node, "cloudnode_stun_answers") > before
 
 
 def metric(node: NodeProcess, name: str) -> float:
     """One value of ``/metrics``."""
-    connection = node.connect(10)
+    connection = node.connect(30)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
@@ -296,11 +297,11 @@ def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        wait_until(listens, 20, "coturn's start")
+        wait_until(listens, 30, "coturn's start")
         yield port
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(30)
 
 
 @pytest_twisted.ensureDeferred
@@ -359,10 +360,12 @@ def test_flood(make_node: MakeNode, tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
         flood.bind(("127.0.0.7", 0))
         flood.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_194_304)
-        for round in range(20):
-            for _ in range(500):
+        began = time.monotonic()
+        for round in range(40):
+            for _ in range(250):
                 flood.sendto(BARE, ("127.0.0.1", port))
             assert len(ask(("127.0.0.1", port), bind=f"127.0.1.{round + 1}")[0]) == 32
+        seconds = time.monotonic() - began
         flood.setblocking(False)
         answered = 0
         try:
@@ -371,8 +374,8 @@ def test_flood(make_node: MakeNode, tmp_path: Path) -> None:
         except BlockingIOError:
             pass
     limited = metric(node, "cloudnode_stun_limited")
-    assert 20 <= answered <= 20 + 10 * 30
-    assert answered + limited == metric(node, "cloudnode_stun_requests_udp") - 20
+    assert 20 <= answered <= 20 + 10 * seconds + 1
+    assert answered + limited == metric(node, "cloudnode_stun_requests_udp") - 40
 
 
 def test_junk(plain: StunNode) -> None:

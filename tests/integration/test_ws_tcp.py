@@ -31,10 +31,11 @@ from cloudnode.transports.websocket import WebSocketFactory
 from tests.unit.transports.behaviour import EchoOpener
 from tests.unit.transports.memory import CLOSE, TEXT, UPGRADE, make_frame, parse_frames
 
+# So long that callers who are well are not taken for gone where the machine is busy.
 LIMITS = WebSocketLimits(
-    handshake_timeout=1.0, ping_interval=1.0, ping_timeout=1.0, close_timeout=1.0, stall_timeout=1.5
+    handshake_timeout=3.0, ping_interval=1.0, ping_timeout=3.0, close_timeout=3.0, stall_timeout=3.0
 )
-SNIFF_LIMITS = SniffLimits(handshake_timeout=1.0, max_unfinished_by_address=5)
+SNIFF_LIMITS = SniffLimits(handshake_timeout=3.0, max_unfinished_by_address=5)
 STUN_REQUEST = bytes.fromhex("0001 0000 2112a442 000102030405060708090a0b")
 
 Listen = Callable[..., Awaitable["Port"]]
@@ -102,7 +103,7 @@ def listen(reactor: Any, tmp_path: Path) -> Iterator[Listen]:
     pytest_twisted.blockon(Deferred.fromCoroutine(close()))
 
 
-async def until(reactor: Any, condition: Callable[[], object], seconds: float = 5) -> None:
+async def until(reactor: Any, condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something that the other end does."""
     for _ in range(int(seconds / 0.02)):
         if condition():
@@ -120,7 +121,7 @@ async def call(reactor: Any, port: Port, *, secure: bool = False) -> Caller:
     if secure:
         endpoint = wrapClientTLS(_any_certificate(), endpoint)
     caller: Caller = await endpoint.connect(factory)
-    await caller.is_open.addTimeout(5, reactor)
+    await caller.is_open.addTimeout(30, reactor)
     return caller
 
 
@@ -132,7 +133,7 @@ async def leave(caller: Caller) -> None:
 
 def dial(port: Port) -> socket.socket:
     """A bare socket, for a thread."""
-    dialled = socket.create_connection(("127.0.0.1", port.number), timeout=8)
+    dialled = socket.create_connection(("127.0.0.1", port.number), timeout=30)
     dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return dialled
 
@@ -263,7 +264,7 @@ async def test_unix_endpoint(reactor: Any, listen: Listen, tmp_path: Path) -> No
 
     def talk() -> bytes:
         with socket.socket(socket.AF_UNIX) as dialled:
-            dialled.settimeout(5)
+            dialled.settimeout(30)
             dialled.connect(path)
             upgrade(dialled)
             dialled.sendall(make_frame(TEXT, b"1"))
@@ -383,7 +384,7 @@ async def test_idle_caller_stays(reactor: Any, listen: Listen) -> None:
     """A caller who is idle but answers pings stays."""
     port = await listen()
     caller = await call(reactor, port)
-    await deferLater(reactor, 4)
+    await deferLater(reactor, LIMITS.ping_interval + LIMITS.ping_timeout + 1)
     caller.sendMessage(b"1")
     assert await caller.messages.get() == b"1"
     await leave(caller)
