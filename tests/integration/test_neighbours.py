@@ -54,13 +54,19 @@ def test_two_nodes_in_one_home(lab: natlab.Lab, tmp_path: Path) -> None:
         for node in public:
             node.start()
         wait_until(is_right, 60, "mappings after both peers outside came back")
-        rounds = [stun(node)["nat"]["round"] for node in nodes]
-        wait_until(lambda: all(stun(node)["nat"]["round"] > before for node, before in zip(nodes, rounds, strict=True)),
-                   60, "another survey")  # fmt: skip
-        for node in nodes:
+        rounds = {node: stun(node)["nat"]["round"] for node in nodes}
+        found: list[dict[str, Any]] = []
+
+        def is_found(node: LabNode) -> bool:
+            """Whether a survey of now, for which a peer that has just come back may have been missing, tells all."""
             nat = stun(node)["nat"]
-            assert {name: nat[name] for name in FOUND} == FOUND, nat
-            assert nat["external"] == home.public_address
+            found.append({name: nat[name] for name in FOUND} | {"external": nat["external"]})
+            return nat["round"] > rounds[node] and found[-1] == right
+
+        right = FOUND | {"external": home.public_address}
+        for node in nodes:
+            wait_until(lambda node=node: is_found(node), 60, "another survey")  # type: ignore[misc]
             wait_until(lambda node=node: told(node)["verdict"] == "punched", 60, "the verdict")  # type: ignore[misc]
             assert not any(each["is_reached"] for each in told(node)["interfaces"])
             assert "with the help of a node that both know" in doctor(node)
+        assert all(each[name] in (right[name], "unknown") for each in found for name in right), found
