@@ -108,6 +108,11 @@ class Confirming:
             if tried.reached
         ]
 
+    def is_walled(self, realm: Realm) -> bool:
+        """Whether others tried the node's ports at addresses of a realm, and reached none."""
+        outcomes = [tried.reached for (_, _, where), tried in self.tried.items() if where == realm]
+        return bool(outcomes) and not any(outcomes)
+
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
         try:
@@ -191,6 +196,7 @@ class Confirming:
         if before is None or (before.reached, before.address) != (reached, answer.host):
             self._log.info("{protocol} port {port} is {what} at {address} by {peer}", protocol=port[0], port=port[1],
                            what="reached" if reached else "not reached", address=answer.host, peer=peer)  # fmt: skip
+            self._keeper.walls_changed()
             self._changed()
 
     # Asking

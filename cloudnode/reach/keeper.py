@@ -6,6 +6,9 @@ handshake. Where the answers show that there is no NAT between (the external add
 sockets are of no use and are closed again, unless the operator wants them always. That is believed for a while of all
 peers whose addresses are of the same realm; then the next one is asked.
 
+A firewall that lets no stranger in is a NAT without a mapping: what goes out opens it, and what was opened has to be
+kept so. Where others tried the node's own ports and reached none, the sockets are kept in spite of their addresses.
+
 When a peer goes, its sockets take no new connection and are told to nobody any more; what is open on them lives on.
 """
 
@@ -152,6 +155,7 @@ class MappingKeeper:
     :ivar serves_others: Whether the node serves other machines at all; without, nothing is mapped by itself.
     :ivar is_stopped: Whether it is over.
     :ivar no_nat: The external addresses that were this machine's own when they were last seen.
+    :ivar is_walled: Whether others tried the node's own ports in a realm and reached none; to be set by who knows.
     """
 
     _log = Logger()
@@ -180,6 +184,7 @@ class MappingKeeper:
         self.changes = 0
         self.serves_others = True
         self.no_nat: dict[Realm, str] = {}
+        self.is_walled: Callable[[Realm], bool] = lambda realm: False
         self._no_nat_until: dict[Realm, float] = {}
         self._look_call: IDelayedCall | None = None
         self._clock = clock
@@ -277,7 +282,21 @@ class MappingKeeper:
             return False
         realm = find_realm(peer.address)
         own = self.no_nat.get(realm)
-        return own is None or self._clock.seconds() >= self._no_nat_until[realm] or not self._is_own(own)
+        if own is None or self._clock.seconds() >= self._no_nat_until[realm] or not self._is_own(own):
+            return True
+        return self.is_walled(realm)
+
+    def walls_changed(self) -> None:
+        """What :attr:`is_walled` tells may have changed: open sockets where they are of use now, close the others."""
+        for peer in list(self._servers):
+            realm = find_realm(peer.address)
+            if peer not in self._kept:
+                self._consider(peer)
+            elif self._mode == "auto" and realm in self.no_nat and not self.is_walled(realm):
+                seen = [each.mapping.external for each in self._kept[peer]]
+                if any(each is not None and self._is_own(each.address) for each in seen):
+                    self._no_nat_until[realm] = self._clock.seconds() + NO_NAT_SECONDS
+                    self._give_up(peer)
 
     def _look_again(self) -> None:
         """Ask one peer where it was believed for long enough that there is no NAT."""
@@ -395,14 +414,19 @@ class MappingKeeper:
 
     def _changed(self, kept: KeptMapping, changed: Changed) -> None:
         external = changed.after
-        if external is not None and self._mode == "auto" and self._is_own(external.address):
+        realm = find_realm(kept.peer.address)
+        is_own = external is not None and self._mode == "auto" and self._is_own(external.address)
+        if external is not None and is_own:
             self._found_no_nat(kept, external)
-            return
+            if not self.is_walled(realm):
+                self._give_up(kept.peer)
+                return
         if external is not None:
             self._log.info("{protocol} socket {local} is seen by {peer} at {address} port {port}",
                            protocol=kept.socket.protocol, local=kept.socket.local, peer=kept.peer,
                            address=external.address, port=external.port)  # fmt: skip
-            self._found_nat(find_realm(kept.peer.address))
+        if external is not None and not is_own:
+            self._found_nat(realm)
         if changed.before is not None:
             self.changes += 1
             self._doubt(kept, changed)
@@ -434,7 +458,6 @@ class MappingKeeper:
         self.no_nat[realm] = external.address
         self._no_nat_until[realm] = self._clock.seconds() + NO_NAT_SECONDS
         self._arm_look()
-        self._give_up(kept.peer)
 
     def _found_nat(self, realm: Realm) -> None:
         self._no_nat_until.pop(realm, None)

@@ -140,6 +140,7 @@ class NodeReach:
             reactor, lambda: iter(neighbourhood), self.keeper, lambda: [each.hash for each in hashes()],
             self.exchange.changed, settings.dial_back, self._external_addresses, include_local=mode == "always",
         )  # fmt: skip
+        self.keeper.is_walled = self.confirming.is_walled
         self._probers = [
             LifetimeProber(reactor, self.keeper, kind, os.urandom) for kind in (SilentDatagrams, SilentConnection)
         ]

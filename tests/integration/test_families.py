@@ -62,3 +62,19 @@ def test_client_with_both(lab6: natlab.Lab, start: Start) -> None:
         assert [each[2] for each in told["attempts"]] == ["failed", "open"], told
         assert "punch_unmapped" in told["attempts"][0][3], told
         assert told["packets"] < 40, told  # a spray is 1,400
+
+
+def test_firewall(lab6: natlab.Lab, start: Start) -> None:
+    """A node behind a firewall without a NAT, as is usual over IPv6, is reached by punches over UDP and over TCP.
+
+    It serves both families; over IPv4 it is behind a NAT. Each client has one family alone, and a firewall or NAT.
+    """
+    coordinator = start(lab6.public_host("coordinator"), kind=DualNode)
+    node = start(lab6.nat("home", kind="port-restricted", ipv6="firewall").host("node"), coordinator, kind=DualNode)
+    key = identity(node)
+    wait_until(lambda: len(mapped(coordinator, key)) == 2, 30, "the ports that are kept open")
+    assert {host for host, _ in mapped(coordinator, key).values()} == {node.host.address6}
+    client = lab6.nat("cafe", kind="port-restricted", ipv6="firewall").host("client")
+    for transport in ("udp", "tcp"):
+        told = reach(client, coordinator.ws_url, key, transport)
+        assert (told["transport"], told["path"]) == (transport, "observed"), told

@@ -224,6 +224,9 @@ class ConfirmingTests(SynchronousTestCase):
         self.pass_time(5)
         self.assertEqual({(each.address, each.reached) for each in self.confirming.tried.values()},
                          {(EXTERNAL.address, True), ("2001:db8::2", False)})  # fmt: skip
+        self.assertEqual([self.confirming.is_walled(find_realm(each)) for each in ("192.0.2.1", "2001:db8::1")],
+                         [False, True])  # fmt: skip
+        self.assertFalse(self.confirming.is_walled(find_realm("10.0.0.1")), "nobody tried there")
 
     def test_mapping_gone(self) -> None:
         """What is learned of a mapping that is another one by now does not count."""

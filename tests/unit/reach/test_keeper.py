@@ -17,6 +17,7 @@ from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, LOOK_AGAIN_SECONDS, NO_NAT_SECONDS, MappingKeeper
 from cloudnode.reach.mapping import FAILURES_MAX, External
+from cloudnode.reach.outside import find_realm
 from cloudnode.reach.settings import ReachMode, ReachSettings
 from cloudnode.stun.errors import StunError
 
@@ -225,6 +226,29 @@ class QualifyingTests(SynchronousTestCase):
         always.peer()
         always.pass_time(1)
         self.assertEqual(set(always.states), {"open"})
+
+    def test_firewall(self) -> None:
+        """Without a NAT the sockets are of use where nobody gets at the node's own ports, and are kept then."""
+        scene = Scene()
+        scene.address = OWN
+        scene.peer()
+        scene.pass_time(0.1)
+        self.assertEqual(scene.endpoints, set())
+        scene.keeper.is_walled = lambda realm: realm == find_realm("192.0.2.1")
+        scene.keeper.walls_changed()
+        scene.peer()
+        scene.pass_time(60)
+        self.assertEqual({address for address, _ in scene.endpoints}, {OWN})
+        self.assertEqual((len(scene.endpoints), set(scene.states[2:])), (4, {"open"}))
+        self.assertTrue(all(len(each.asked) > 2 for each in scene.made[2:]))
+        scene.peer(address="2001:db8::1")
+        scene.pass_time(1)
+        self.assertEqual(scene.states[6:], ["stopped"] * 2, "nobody said so of IPv6")
+        scene.keeper.is_walled = lambda realm: False
+        scene.keeper.walls_changed()
+        self.assertEqual((scene.endpoints, set(scene.states)), (set(), {"stopped"}))
+        scene.peer()
+        self.assertEqual(len(scene.made), 8)
 
     def test_no_nat_is_looked_at_again(self) -> None:
         """After a while one peer is asked by itself, and the next one if that says nothing; a NAT has all asked."""
