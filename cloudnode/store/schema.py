@@ -49,6 +49,19 @@ _SCORE_TABLE = """
     rank INTEGER NOT NULL
 """
 
+RECORD_TEXTS = """record_texts AS
+    SELECT position, record_text(data) AS text FROM records WHERE live
+    UNION ALL SELECT position, record_text(data) FROM records_old WHERE live"""
+"""Of all records, present and old, under their positions: a view without its ``CREATE``."""
+
+WORDS = """words USING fts5 (
+    text, content='record_texts', content_rowid='position', columnsize=0, detail=none
+)"""
+"""The index of the words in them: a virtual table without its ``CREATE``."""
+
+WORDS_TABLES = ("words_data", "words_idx", "words_config")
+"""Where FTS5 keeps it."""
+
 SCHEMA = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, "check" INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -146,11 +159,6 @@ CREATE TABLE totals_old (
 ) WITHOUT ROWID;
 CREATE INDEX totals_old_until ON totals_old (until);
 
--- Words of all records, present and old, under their positions.
-CREATE VIEW record_texts AS
-    SELECT position, record_text(data) AS text FROM records WHERE live
-    UNION ALL SELECT position, record_text(data) FROM records_old WHERE live;
-CREATE VIRTUAL TABLE words USING fts5 (
-    text, content='record_texts', content_rowid='position', columnsize=0, detail=none
-);
+CREATE VIEW {RECORD_TEXTS};
+CREATE VIRTUAL TABLE {WORDS};
 """

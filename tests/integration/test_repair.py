@@ -158,6 +158,22 @@ def test_rows(network: list[NodeProcess]) -> None:
         assert "is altered" in node.log
 
 
+def test_words(network: list[NodeProcess]) -> None:
+    """A word in the index for search that another program altered is found, and the index made anew."""
+    validator, follower = network
+    put(validator, "zebra")
+    wait_until(lambda: height(follower) >= height(validator), 20, "the record")
+    before = repairs(follower)
+    with closing(connect(str(follower.datadir / "ledger.sqlite3"))) as connection:
+        leaves = connection.execute("SELECT id, block FROM words_data WHERE id > 10").fetchall()
+        with_word = [(block.replace(b"zebra", b"zebru"), leaf) for leaf, block in leaves if b"zebra" in block]
+        assert with_word
+        connection.executemany("UPDATE words_data SET block = ? WHERE id = ?", with_word)
+    wait_for_repair(follower, before, "the index of words")
+    [found] = follower.call("search", {"text": "zebra"})["records"]
+    assert found["key"] == "zebra"
+
+
 def test_history(network: list[NodeProcess]) -> None:
     """What only lower heights are read from is given up, by name, and no height below can be read."""
     validator, follower = network

@@ -25,7 +25,7 @@ from cloudnode.store.audit.records import (
 )
 from cloudnode.store.audit.state import check_nodes, check_roots, check_state, check_state_but_ratings
 from cloudnode.store.audit.structure import check_greatest, check_structure
-from cloudnode.store.audit.words import check_words
+from cloudnode.store.audit.words import check_words, check_words_apart
 
 PHASES: dict[str, Phase] = {
     "nodes": check_nodes,
@@ -53,6 +53,7 @@ PROCESS_PHASES: dict[str, Phase] = {
     "records": check_records,
     "ratings": check_ratings_and_sums,
     **_OTHERS,
+    "words": check_words_apart,
 }
 """The same for a process of its own."""
 
@@ -66,7 +67,7 @@ LANE_PHASES: dict[str, Phase] = {
 
 LANES: tuple[tuple[str, ...], ...] = (
     ("state", "records", "ratings", "system", "checksums", "epochs", "blocks", "roots", "structure", "some operations"),
-    ("raters", "most operations"),
+    ("raters", "most operations", "words"),
 )
 """The phases of each of the two, neither of which takes much longer than the other. The index of ratings by rater comes
 before operations, since to make it anew takes longer than to replace a block."""

@@ -40,6 +40,7 @@ from cloudnode.ledger.reading import Block, Place
 from cloudnode.ledger.system import system_row
 from cloudnode.ledger.trie import InnerNode, empty_prefixes, entry_rows, key_range
 from cloudnode.store.audit.records import record_is_sound
+from cloudnode.store.audit.words import WORDS_INDEX
 from cloudnode.store.checks import row_check
 from cloudnode.store.loading import SORTING_THREADS
 from cloudnode.store.repair.affected import Affected
@@ -58,6 +59,8 @@ from cloudnode.store.writer import BlockWriter
 
 CHUNK_ROWS = 512
 """Where fewer rows than this differ somewhere, all of them are asked for at once."""
+
+_REMAKE_WORDS = "INSERT INTO words (words) VALUES ('rebuild')"
 
 
 @attrs.frozen
@@ -134,12 +137,13 @@ class StateMending:
         """
         self._connection.execute(f"PRAGMA threads = {SORTING_THREADS}")
         self._connection.execute("BEGIN IMMEDIATE")
+        # What follows takes words out of their index, which a damaged one may not bear.
         if remake_indexes is True:
             self._connection.execute("REINDEX")
-            self._words_are_good = False
+            self._connection.execute(_REMAKE_WORDS)
         elif remake_indexes:
             for name in remake_indexes:
-                self._connection.execute(f'REINDEX "{name}"')
+                self._connection.execute(_REMAKE_WORDS if name == WORDS_INDEX else f'REINDEX "{name}"')
             self._replaced["indexes"] = len(remake_indexes)
         self._blocks = list(self._take_blocks())
         self._roots_above = dict(
@@ -249,7 +253,7 @@ class StateMending:
         true.store(connection)
         others["states"] = int(before != (true.root, true.preimage))
         if not self._words_are_good:
-            connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            connection.execute(_REMAKE_WORDS)
             others["words"] = 1
         self._write_blocks()
         mended = Mended(self.height, self._replaced, {name: count for name, count in others.items() if count}, lost)

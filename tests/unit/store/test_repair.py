@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -164,6 +165,28 @@ class RepairTests(SynchronousTestCase):
         mended = mend(self.path, self.true, self.network)
         self.assertEqual((sum(mended.rows.values()), mended.others), (0, {}))
         self.check_same()
+
+    def test_words(self) -> None:
+        """An index of words in which a word is another one, or that does not lead to its words, is found as that and
+        nothing else, and made anew.
+        """
+        with closing(connect(self.path)) as connection:
+            leaf, block = connection.execute("SELECT id, block FROM words_data WHERE id > 10 LIMIT 1").fetchone()
+        word = next(each for each in re.findall(rb"[a-z]{4,}", block))
+        altered = block.replace(word, word[:-1] + b"~")
+        for statement in (
+            f"UPDATE words_data SET block = x'{altered.hex()}' WHERE id = {leaf}",
+            "DELETE FROM words_idx",
+            "UPDATE words_idx SET term = x'7A'",
+        ):
+            with self.subTest(statement):
+                Path(self.path).write_bytes(Path(self.true).read_bytes())
+                self.alter(statement)
+                spots = find_spots(self.path, self.network)
+                self.assertEqual(spots, Spots((), (), ("words",)))
+                mended = mend(self.path, self.true, self.network, spots)
+                self.assertEqual(mended.rows, {"indexes": 1})
+                self.check_same()
 
     def test_each_table(self) -> None:
         """A row that is altered, missing or new in any table of the state, or of those that follow from it."""
