@@ -70,7 +70,8 @@ class AddressGossip:
         for host in dict.fromkeys(each.host or peer.address for each in interfaces):
             way = link_port(interfaces, host, peer.address)
             if way is not None and may_be_told(host, peer.address):
-                self._book.learn(NodeAddress(peer.id, host, way[1], 0, interfaces), peer.address)
+                told = NodeAddress(peer.id, host, way[1], 0, interfaces)
+                self._book.learn(told, peer.address, is_its_own=host == peer.address)
 
     def ask(self, peer: Peer) -> None:
         """Ask a peer for addresses."""

@@ -57,30 +57,40 @@ class AddressBook:
         entry = self._entries.get((host, port)) or self.restore(Entry(host, port, transport))
         entry.joined = True
         entry.transport = transport
-        entry.node = node or entry.node
+        entry.node, entry.is_named = node or entry.node, node is not None
         entry.next_try = float("-inf")
 
-    def learn(self, address: NodeAddress, teller: str) -> bool:
-        """Take an address that somebody at ``teller`` (an IP address) told; False if there is no room for it."""
+    def learn(self, address: NodeAddress, teller: str, *, is_its_own: bool = False) -> bool:
+        """Take an address that somebody at ``teller`` (an IP address) told; False if there is no room for it.
+
+        Which node is there is not taken from others: whoever tells of a place first, with a key that he made up, would
+        keep this node from whoever truly is there.
+
+        :param is_its_own: The node tells it of itself, on a link from that very address.
+        """
         known = self._entries.get((address.host, address.port))
         if known is not None:
-            if not known.node or known.node == address.node:
-                known.node = address.node
-                known.interfaces = address.interfaces or known.interfaces
-                self._hint(known, address.validator)
+            if known.node in (b"", address.node):
+                self._note_told(known, address, is_its_own)
             return True
         group = place_group(teller)
         if reach(address.host) and self._in_group[place_group(address.host)] >= OF_ONE_GROUP_MAX:
             return False
         if self._of_teller[group] >= OF_ONE_TELLER_MAX:
             return False
-        entry = Entry(
-            address.host, address.port, transport_at(address), address.node, address.interfaces, teller=group
-        )
+        entry = Entry(address.host, address.port, transport_at(address), teller=group)
         self.restore(entry)
-        self._hint(entry, address.validator)
+        self._note_told(entry, address, is_its_own)
         self.changed = True
         return True
+
+    def _note_told(self, entry: Entry, address: NodeAddress, is_its_own: bool) -> None:
+        if is_its_own:
+            entry.said = address.node
+        # What a node says of itself is not overruled by others, unless it does not lead there any more.
+        if address.interfaces and (is_its_own or not entry.owner or entry.failures):
+            entry.interfaces = address.interfaces
+        self._hint(entry, address.validator)
 
     def restore(self, entry: Entry) -> Entry:
         """Take over an entry as it is."""
@@ -106,7 +116,7 @@ class AddressBook:
         entry = self._entries.get(place)
         if entry is None:
             entry = self.restore(Entry(*place, transport=way[0] if way else "ws"))
-        if entry.node not in (b"", node):
+        if entry.owner not in (b"", node):
             entry.validator, entry.is_proven_validator = b"", False
         entry.node, entry.seen, entry.failures, entry.next_try = node, now, 0, float("-inf")
         entry.last_way = way or entry.last_way
@@ -130,6 +140,18 @@ class AddressBook:
         long_ago = entry.seen is None or now - entry.seen > 7 * DAY
         if entry.failures >= FORGET_FAILURES and long_ago and not entry.joined:
             self._remove(place)
+
+    def is_other(self, place: Place, now: float, way: Way | None = None) -> None:
+        """Another node than the one that was known there answered: unless the operator wrote its key, what was known
+        counts no longer, and whoever proves itself there is taken at the next try, which is soon."""
+        entry = self._entries.get(place)
+        if entry is None or entry.is_named:
+            self.failed(place, now, way)
+            return
+        entry.node = entry.said = entry.validator = b""
+        entry.seen, entry.is_anchor, entry.is_proven_validator = None, False, False
+        entry.failures, entry.next_try = 0, now + BACKOFF_SECONDS
+        self.changed = True
 
     def forget(self, place: Place) -> None:
         """Remove a place (it is this node's own)."""
@@ -162,7 +184,7 @@ class AddressBook:
             for entry in self._entries.values()
             if entry.next_try <= now
             and entry.place not in busy
-            and entry.node not in linked
+            and (not entry.owner or entry.owner not in linked)
             and not self.bans.includes(entry.node, entry.host, now)
         )
 
@@ -178,14 +200,14 @@ class AddressBook:
         known = [
             entry
             for entry in self._entries.values()
-            if entry.node
-            and (_is_recent(entry, now) or linked.get(entry.node) == entry.host)
+            if entry.owner
+            and (_is_recent(entry, now) or linked.get(entry.owner) == entry.host)
             and read_address(entry.host) is not None
-            and not self.bans.includes(entry.node, "", now)
+            and not self.bans.includes(entry.owner, "", now)
         ]
         return [
             NodeAddress(
-                each.node, each.host, each.port, max(0, int((each.seen or now) + wall_offset)), each.interfaces,
+                each.owner, each.host, each.port, max(0, int((each.seen or now) + wall_offset)), each.interfaces,
                 each.validator if each.is_proven_validator else b"",
             )
             for each in self._random.sample(known, min(most, len(known)))
@@ -203,10 +225,10 @@ class AddressBook:
     def is_validator(self, node: bytes, key: bytes) -> None:
         """A node has proven on a link that it has a validator's key, or (an empty key) that it has none any more."""
         for entry in self._entries.values():
-            if entry.node == node:
+            if entry.owner == node:
                 self.changed |= entry.validator != key or not entry.is_proven_validator
                 entry.validator, entry.is_proven_validator = key, bool(key)
-            elif key and entry.validator == key and entry.node:
+            elif key and entry.validator == key:
                 # A validator runs on one node: whoever else had the name has it no longer.
                 entry.validator, entry.is_proven_validator = b"", False
 

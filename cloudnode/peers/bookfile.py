@@ -97,8 +97,9 @@ def load_book(book: AddressBook, content: bytes, network: bytes, now: float, wal
     for each in stored.addresses[:ADDRESSES_MAX]:
         book.restore(
             Entry(
-                each.host, each.port, each.transport, bytes.fromhex(each.node), each.interfaces, each.last_way,
-                known(each.seen), failures=each.failures, teller=each.teller, is_anchor=each.anchor,
+                each.host, each.port, each.transport, bytes.fromhex(each.node) if each.seen else b"",
+                interfaces=each.interfaces, last_way=each.last_way, seen=known(each.seen),
+                failures=each.failures, teller=each.teller, is_anchor=each.anchor,
                 validator=bytes.fromhex(each.validator), is_proven_validator=each.proven,
             )
         )  # fmt: skip

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from cloudnode.peers.book import Place
 from cloudnode.peers.entries import Entry, Way
 from cloudnode.peers.link import LinkLimits
 from cloudnode.peers.peer import Channel, Peer
@@ -39,7 +40,8 @@ class Dialling:
         self._clock = clock
         self._dial = dial
         self._neighbourhood = neighbourhood
-        self._under_way: dict[tuple[str, int], Deferred[None]] = {}
+        self._under_way: dict[Place, Deferred[None]] = {}
+        self._answered: dict[Place, bytes] = {}
         self._next_feeler = clock.seconds()
 
     def stop(self) -> None:
@@ -47,12 +49,17 @@ class Dialling:
         for dialling in list(self._under_way.values()):
             dialling.cancel()
 
+    def answered(self, place: Place, node: bytes) -> None:
+        """A node that is linked with says that it is at this place as well: it is not tried until that link ends."""
+        self._answered[place] = node
+
     def dial_more(self) -> None:
         """Dial until there are as many links as are wanted, or no place is left to try now."""
         near, now = self._neighbourhood, self._clock.seconds()
         dialled = [peer for peer in near.all_peers() if not peer.inbound]
         groups = Counter(place_group(peer.address) for peer in dialled)
         linked = {near.node_key, *(peer.id for peer in near)}
+        self._answered = {place: node for place, node in self._answered.items() if node in linked}
 
         def begin(entry: Entry | None, *, feels: bool = False) -> bool:
             if entry is not None:
@@ -60,19 +67,22 @@ class Dialling:
                 self._begin(entry, feels)
             return entry is not None
 
+        def busy() -> set[Place]:
+            return self._under_way.keys() | self._answered.keys()
+
         def outbound() -> int:
             return len(dialled) + len(self._under_way)
 
         wanted = near.validators.wanted()
         while wanted and outbound() < near.settings.outbound + near.settings.validators:
-            if not begin(near.book.choose_validator(now, wanted, linked, self._under_way)):
+            if not begin(near.book.choose_validator(now, wanted, linked, busy())):
                 break
         while outbound() < near.settings.outbound:
-            if not begin(near.book.choose(now, linked, self._under_way, groups)):
+            if not begin(near.book.choose(now, linked, busy(), groups)):
                 return
         if now >= self._next_feeler and near.settings.outbound:
             self._next_feeler = now + FEELER_SECONDS
-            begin(near.book.choose(now, linked, self._under_way, groups, feels=True), feels=True)
+            begin(near.book.choose(now, linked, busy(), groups, feels=True), feels=True)
 
     def _begin(self, entry: Entry, is_feeler: bool) -> None:
         self._neighbourhood.counted.dials += 1

@@ -15,7 +15,10 @@ Way = tuple[LinkTransport, int]
 class Entry:
     """A place where a node is said to be. Times are of a clock that never goes back.
 
-    :ivar transport: What links are taken over at ``port``. :ivar node: Its key; empty if that is not known.
+    :ivar transport: What links are taken over at ``port``. :ivar node: The key that a link proved there, or that the
+        operator wrote; else empty. No other node is then taken there, so what is only told is not kept here.
+    :ivar is_named: Whether the operator wrote the key. :ivar said: Who said of itself, on a link from this very
+        address, that it is here. Whoever shares the address could say so: that binds nobody either.
     :ivar interfaces: What it says that it serves. :ivar last_way: How a link was had last.
     :ivar seen: When a link with it was had, or None. :ivar next_try: It is not dialled before.
     :ivar failures: In a row. :ivar teller: The network of who told it. :ivar joined: Whether the operator named it.
@@ -29,6 +32,8 @@ class Entry:
     port: int
     transport: LinkTransport = "ws"
     node: bytes = b""
+    is_named: bool = False
+    said: bytes = b""
     interfaces: tuple[Interface, ...] = ()
     last_way: Way | None = None
     seen: float | None = None
@@ -47,12 +52,21 @@ class Entry:
         return self.host, self.port
 
     @property
+    def owner(self) -> bytes:
+        """The key of who is there, proven or by its own word; empty if it is not known."""
+        return self.node or self.said
+
+    @property
     def ways(self) -> list[Way]:
         """How to dial it: at most one way over each transport, the one that led there last before the other.
 
-        No more than one: what the interfaces are is somebody's word, and nobody is to have a host's ports tried.
+        No more than one: what the interfaces are is somebody's word, and nobody is to have a host's ports tried. What
+        the port takes is a word as well where nobody is known to be: every second try is over the other transport.
         """
-        ways: dict[LinkTransport, int] = {self.transport: self.port}
+        transport = self.transport
+        if not (self.owner or self.joined) and self.failures % 2:
+            transport = "ws" if transport == "ws-udp" else "ws-udp"
+        ways: dict[LinkTransport, int] = {transport: self.port}
         for each in self.interfaces:
             for transport in LINK_TRANSPORTS:
                 if each.transport == transport and each.host in ("", self.host):

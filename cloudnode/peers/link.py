@@ -15,6 +15,7 @@ Every fault ends the link, whatever it is, with an event that names it: whoever 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from typing import Protocol
 
 import attrs
@@ -156,11 +157,13 @@ class Link:
         dials: bool,
         now: float,
         expected: bytes | None = None,
+        linked: Container[bytes] = (),
         limits: LinkLimits = LinkLimits(),
     ) -> None:
         """
         :param ours: This side's hello, with a nonce of its own. :param binding: The channel's, 32 bytes.
         :param dials: Whether this side dialled. :param expected: The key of the node that was dialled, if known.
+        :param linked: Nodes that need no further link: if one of them is there, this side goes before it proves itself.
         :param now: Seconds, of any clock that never goes back.
         """
         self.hello: Hello | None = None
@@ -172,6 +175,7 @@ class Link:
         self._binding = binding
         self._dials = dials
         self._expected = expected
+        self._linked = linked
         self._limits = limits
         self._now = now
         self._events: list[Event] = []
@@ -312,6 +316,8 @@ class Link:
         """Answer a good hello with the proof."""
         check_hello(self._ours, hello, self._expected)
         self.hello = hello
+        if hello.node in self._linked:
+            raise PeerFault("second_link", "there is another link between these two nodes")
         self._put(make_proof(self._key, self._dials, self._binding, self._ours, hello))
         self._of_handshake = len(self._queue)
         self._phase.greet()

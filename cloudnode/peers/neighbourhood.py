@@ -341,6 +341,8 @@ class Neighbourhood:
             dials=not channel.inbound,
             now=self._clock.seconds(),
             expected=expected,
+            # Where it is not known who is there it may well be a node that is linked with already.
+            linked=() if channel.inbound or expected is not None else self._peers,
             limits=self._link_limits,
         )
         peer = Peer(channel, link, self._clock, self)
@@ -458,8 +460,11 @@ class Neighbourhood:
             self.book.forget(peer.dialled)
         elif fault.name in ("other_network", "other_node", "other_version"):
             self._log.warn("{place} is not what it should be: {fault}", place=peer.place, fault=fault)
-            self.book.failed(peer.dialled, now, peer.way)
-        elif fault.name not in ("second_link", "moved") and not peer.is_feeler:
+            failed = self.book.is_other if fault.name == "other_node" else self.book.failed
+            failed(peer.dialled, now, peer.way)
+        elif fault.name == "second_link":
+            self._dialling.answered(peer.dialled, peer.id)
+        elif fault.name != "moved" and not peer.is_feeler:
             self.book.failed(peer.dialled, now, peer.way)
 
     def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:

@@ -100,7 +100,8 @@ class BookTests(SynchronousTestCase):
         """Where a node that has a link with this one says that it can be reached is told, for its own address alone."""
         node = b"\x07" * 32
         for host in ("203.0.113.7", "198.51.100.9"):
-            self.book.learn(NodeAddress(node, host, 38082, 0, ()), "203.0.113.7")
+            told = NodeAddress(node, host, 38082, 0, ())
+            self.book.learn(told, "203.0.113.7", is_its_own=host == "203.0.113.7")
         self.assertEqual(self.book.tell(10, NOW, 0.0), [])
         [told] = self.book.tell(10, NOW, 0.0, {node: "203.0.113.7"})
         self.assertEqual((told.host, told.seen), ("203.0.113.7", int(NOW)))
@@ -113,7 +114,7 @@ class BookTests(SynchronousTestCase):
         [entry] = self.book
         tcp, quic = ("ws", 38082), ("ws-udp", 38083)
         self.assertEqual(entry.ways, [tcp, quic])
-        self.book.succeeded(entry.place, entry.node, NOW, quic)
+        self.book.succeeded(entry.place, make_key(1).public, NOW, quic)
         self.assertEqual(entry.ways, [quic, tcp])
         self.book.failed(entry.place, NOW, quic)
         self.assertEqual(entry.ways, [tcp, quic])
@@ -137,7 +138,7 @@ class BookTests(SynchronousTestCase):
         entry = self.book.choose(NOW, set(), set(), Counter(), feels=True)
         assert entry is not None
         self.assertEqual(entry.host, "203.1.113.1")
-        self.book.succeeded(entry.place, entry.node, NOW)
+        self.book.succeeded(entry.place, make_key(2).public, NOW)
         entry = self.book.choose(NOW, set(), set(), Counter(), feels=True)
         assert entry is not None
         self.assertEqual(entry.host, "203.3.113.1")

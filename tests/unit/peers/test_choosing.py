@@ -43,12 +43,12 @@ class SurroundingTests(SynchronousTestCase):
         """The hosts of the links that a node with that book has, if every place that is dialled is there."""
         book._random = Random(seed)
         groups: Counter[str] = Counter()
-        linked: set[bytes] = set()
+        linked: set[tuple[str, int]] = set()
         hosts = []
         for _ in range(LINKS):
-            entry = book.choose(0.0, linked, (), groups)
+            entry = book.choose(0.0, (), linked, groups)
             assert entry is not None
-            linked.add(entry.node)
+            linked.add(entry.place)
             groups[entry.group] += 1
             hosts.append(entry.host)
         return hosts
@@ -87,6 +87,6 @@ class SurroundingTests(SynchronousTestCase):
         for number in range(3):
             host = f"20.{number}.0.1"
             [entry] = [each for each in book if each.host == host]
-            book.succeeded(entry.place, entry.node, 1.0)
+            book.succeeded(entry.place, b"\x02" * 32, 1.0)
         for seed in range(20):
             self.assertEqual(sum(host.startswith("20.") for host in self.links(book, seed)[:3]), 3)
