@@ -6,15 +6,22 @@ Times are of a clock that never goes back; how they outlive a restart, and a clo
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import attrs
+
+from cloudnode.transports.addresses import address_group
 
 DAY = 86_400
 BAN_SECONDS = 60.0
 BAN_GROWTH = 4
 BAN_MAX = 7.0 * DAY
 BANS_MAX = 1_000
+
+LIARS_SECONDS = float(DAY)
+LIARS_MAX = 1_000
+LIARS_OF_AN_ADDRESS_MAX = 16
 
 
 def ban_seconds(count: int) -> float:
@@ -32,7 +39,8 @@ class Ban:
 
 
 class Bans:
-    """Bans of nodes (by their keys in hex) and of IP addresses. Those that are over are remembered for their number."""
+    """Bans of nodes (by their keys in hex) and of addresses (IPv4 addresses and IPv6 /64 networks:
+    :func:`~cloudnode.transports.addresses.address_group`). Those that are over are remembered for their number."""
 
     def __init__(self) -> None:
         self._bans: dict[str, Ban] = {}
@@ -60,7 +68,7 @@ class Bans:
         """Whether a node or an address is banned now; either may be empty."""
         if not self._bans:
             return False
-        bans = (self._bans.get(node.hex()) if node else None, self._bans.get(host))
+        bans = (self._bans.get(node.hex()) if node else None, self._bans.get(address_group(host)) if host else None)
         return any(ban is not None and ban.until > now for ban in bans)
 
     def present(self, now: float) -> dict[str, Ban]:
@@ -71,3 +79,27 @@ class Bans:
         """How often somebody was banned."""
         ban = self._bans.get(whom)
         return 0 if ban is None else ban.count
+
+
+class Liars:
+    """From which addresses nodes lied: a key is free and an address is not, so that the second liar of one tells."""
+
+    def __init__(self) -> None:
+        self._liars: OrderedDict[str, OrderedDict[bytes, float]] = OrderedDict()
+
+    def add(self, group: str, node: bytes, now: float) -> int:
+        """Note a lie.
+
+        :return: How many nodes lied from there within a day, if this one is the newest of them, else 0.
+        """
+        before = self._liars.pop(group, OrderedDict())
+        there = OrderedDict((each, at) for each, at in before.items() if now - at < LIARS_SECONDS)
+        is_new = node not in there
+        there[node] = now
+        there.move_to_end(node)
+        if len(there) > LIARS_OF_AN_ADDRESS_MAX:
+            there.popitem(last=False)
+        self._liars[group] = there
+        if len(self._liars) > LIARS_MAX:
+            self._liars.popitem(last=False)
+        return len(there) if is_new else 0

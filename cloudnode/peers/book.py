@@ -15,6 +15,7 @@ from types import MappingProxyType
 from cloudnode.peers.bans import DAY, Bans
 from cloudnode.peers.choosing import choose_for_feeler, choose_for_link, choose_to_forget
 from cloudnode.peers.entries import Entry, Way, transport_at
+from cloudnode.peers.known import KnownNodes
 from cloudnode.peers.messages import NodeAddress
 from cloudnode.peers.places import LinkTransport, place_group, reach, read_address
 
@@ -35,12 +36,14 @@ Place = tuple[str, int]
 class AddressBook:
     """Addresses and bans.
 
-    :ivar bans: Whom this node has no link with. :ivar changed: Whether there is something to save.
+    :ivar bans: Whom this node has no link with. :ivar known: Nodes that links held with.
+    :ivar changed: Whether there is something to save.
     """
 
     def __init__(self, random: Random) -> None:
         self.changed = False
         self.bans = Bans()
+        self.known = KnownNodes()
         self._random = random
         self._entries: dict[Place, Entry] = {}
         self._in_group: Counter[str] = Counter()
@@ -185,7 +188,8 @@ class AddressBook:
             if entry.next_try <= now
             and entry.place not in busy
             and (not entry.owner or entry.owner not in linked)
-            and not self.bans.includes(entry.node, entry.host, now)
+            # Who others of its address are says nothing of a node that has to prove a key there, or that is named.
+            and not self.bans.includes(entry.node, "" if entry.node or entry.joined else entry.host, now)
         )
 
     def tell(
@@ -242,6 +246,13 @@ class AddressBook:
     def validators_hosts(self) -> set[str]:
         """The addresses where validators have proven themselves."""
         return {entry.host for entry in self._entries.values() if entry.is_proven_validator}
+
+    def exempt_hosts(self) -> set[str]:
+        """Addresses that are not banned: of what the operator named, and where validators proved themselves."""
+        named = {entry.node for entry in self._entries.values() if entry.joined and entry.node}
+        return self.validators_hosts() | {
+            entry.host for entry in self._entries.values() if entry.joined or entry.node in named
+        }
 
     def _hint(self, entry: Entry, key: bytes) -> None:
         """Somebody says that a place is a validator's; whoever has proven something is not overruled."""

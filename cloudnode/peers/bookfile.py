@@ -19,6 +19,7 @@ from cloudnode.node.datadir import DatadirError, write_whole
 from cloudnode.peers.bans import BANS_MAX, Ban, ban_seconds
 from cloudnode.peers.book import ADDRESSES_MAX, AddressBook
 from cloudnode.peers.entries import Entry
+from cloudnode.peers.known import KNOWN_MAX
 from cloudnode.peers.messages import Host, Interface, Port
 from cloudnode.peers.places import LinkTransport
 
@@ -52,11 +53,17 @@ class _StoredBan(msgspec.Struct):
     fault: str
 
 
+class _StoredKnown(msgspec.Struct):
+    node: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    address: Host
+
+
 class _Stored(msgspec.Struct):
     format: int
     network: str
     addresses: list[_StoredAddress]
     bans: list[_StoredBan]
+    known: list[_StoredKnown] = []
 
 
 def dump_book(book: AddressBook, network: bytes, wall_offset: float) -> bytes:
@@ -78,7 +85,9 @@ def dump_book(book: AddressBook, network: bytes, wall_offset: float) -> bytes:
         if each.seen is not None or not each.joined
     ]  # fmt: skip
     bans = [_StoredBan(whom, unix(ban.until), ban.count, ban.fault) for whom, ban in book.bans]
-    return msgspec.json.format(msgspec.json.encode(_Stored(FORMAT, network.hex(), addresses, bans)), indent=1) + b"\n"
+    known = [_StoredKnown(node.hex(), address) for node, address in book.known]
+    stored = _Stored(FORMAT, network.hex(), addresses, bans, known)
+    return msgspec.json.format(msgspec.json.encode(stored), indent=1) + b"\n"
 
 
 def load_book(book: AddressBook, content: bytes, network: bytes, now: float, wall_offset: float) -> None:
@@ -106,6 +115,8 @@ def load_book(book: AddressBook, content: bytes, network: bytes, now: float, wal
     for ban in stored.bans[:BANS_MAX]:
         until = min(ban.until - wall_offset, now + ban_seconds(ban.count))
         book.bans.restore(ban.whom, Ban(until, ban.count, ban.fault))
+    for node in stored.known[:KNOWN_MAX]:
+        book.known.held(bytes.fromhex(node.node), node.address)
 
 
 class BookFile:

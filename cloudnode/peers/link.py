@@ -134,6 +134,10 @@ class Allowance:
         """Whether there is so much in it."""
         return min(self._most, self._left + (now - self._at) * self._refill) >= cost
 
+    def left(self, now: float) -> float:
+        """How much is in it."""
+        return max(0.0, min(self._most, self._left + (now - self._at) * self._refill))
+
     def take(self, cost: float, now: float) -> bool:
         """Take out so much; False if there is not so much in it."""
         self._left = min(self._most, self._left + (now - self._at) * self._refill) - cost
@@ -209,6 +213,11 @@ class Link:
     def has_room(self) -> bool:
         """Whether what can be left out may be sent."""
         return self.queued_bytes < self._limits.room
+
+    @property
+    def allowance_left(self) -> float:
+        """What the other side may still send unasked."""
+        return self._allowance.left(self._now)
 
     def frame_received(self, frame: bytes, now: float) -> None:
         """Take a frame of the other side's."""

@@ -28,6 +28,7 @@ from cloudnode.peers.accusing import EvidenceGossip
 from cloudnode.peers.addressing import AddressGossip
 from cloudnode.peers.admission import check_room, choose_to_give_way
 from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
+from cloudnode.peers.bans import Liars
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
@@ -70,8 +71,10 @@ from cloudnode.peers.places import HTTP_SCHEMES, JoinAddress, reach
 from cloudnode.peers.progress import Progress, ProgressLog, ProgressMeter
 from cloudnode.peers.repairing import Repairs
 from cloudnode.peers.serving import Serving
+from cloudnode.peers.shares import LinkShares
 from cloudnode.peers.stateserving import StateServing
 from cloudnode.peers.validators import ValidatorLinks
+from cloudnode.transports.addresses import address_group
 
 NEWCOMER_SECONDS = 30.0
 LEAVE_SECONDS = 0.3
@@ -131,6 +134,8 @@ class Neighbourhood:
         self.extensions = LinkExtensions()
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
+        self._liars = Liars()
+        self._shares = LinkShares(self._link_limits)
         self._anchors: frozenset[tuple[str, int]] = frozenset()
         self._epoch_noted = -1
         self._dialling = Dialling(clock, dial, self)
@@ -219,6 +224,7 @@ class Neighbourhood:
         self._repairs.time_passed(now)
         self._addressing.time_passed(now)
         self._keep_anchors()
+        self._keep_known(now)
         self._keep_validators()
         self._book_file.time_passed(now)
 
@@ -228,6 +234,11 @@ class Neighbourhood:
             self._epoch_noted = epoch.number
             self.book.keep_validators(epoch.validators)
             self.validators.note_all()
+
+    def _keep_known(self, now: float) -> None:
+        for peer in self:
+            if now - peer.began >= HELD_SECONDS:
+                self.book.known.held(peer.id, peer.address)
 
     def _keep_anchors(self, held: float = HELD_SECONDS) -> None:
         anchors = choose_anchors(self._peers.values(), self._clock.seconds(), held)
@@ -291,7 +302,7 @@ class Neighbourhood:
         """Raise :class:`PeerFault` if no link with whoever is at an address would be taken."""
         if self._is_stopped:
             raise PeerFault("going_away", "the node is stopping")
-        if self.book.bans.includes(b"", address, self._clock.seconds()):
+        if self._is_held(address) and not self.book.known.live_at(address):
             raise PeerFault("banned", "this address is banned for now")
         try:
             check_room(self._inbound(), address, self.settings, is_wanted=self._is_wanted(address))
@@ -311,6 +322,12 @@ class Neighbourhood:
         if crowded is not None:
             crowded.end(PeerFault("refused", "others, of whose network there are fewer, need a link"))
         return self.make_peer(channel, None)
+
+    def _is_held(self, address: str) -> bool:
+        """Whether nodes that are not known are not taken from there, after what others from there did."""
+        if not self.book.bans.includes(b"", address, self._clock.seconds()):
+            return False
+        return address not in self.book.exempt_hosts()
 
     def _is_wanted(self, address: str) -> bool:
         """Whether a validator has proven itself from there, and this node lacks links with validators."""
@@ -353,10 +370,9 @@ class Neighbourhood:
 
     def peer_opened(self, peer: Peer) -> None:
         """A peer proved who it is: keep the link, or end it."""
+        self._check_node(peer)
         if peer.hello.network == NO_NETWORK:
             return  # a newcomer, who asks for the genesis and goes
-        if self.book.bans.includes(peer.id, "", self._clock.seconds()):
-            raise PeerFault("banned", "this node is banned for now")
         peer.time_offset = peer.hello.time / 1000 - self._wall_time()
         self._addressing.note_places(peer)
         if peer.dialled is not None:
@@ -378,6 +394,18 @@ class Neighbourhood:
             node=peer.id.hex(), place=peer.place, who="it" if peer.inbound else "this node", height=peer.hello.height,
         )  # fmt: skip
         self._greet(peer)
+
+    def _check_node(self, peer: Peer) -> None:
+        now, is_known = self._clock.seconds(), peer.id in self.book.known
+        if self.book.bans.includes(peer.id, "", now):
+            raise PeerFault("banned", "this node is banned for now")
+        if not peer.inbound:
+            return
+        if self._is_held(peer.address) and not is_known:
+            raise PeerFault("banned", "this address is banned for now")
+        if not self._shares.open(peer, now, is_known=is_known):
+            self.counted.refused += 1
+            raise PeerFault("refused", "it, or others at its address, asked too much over links that ended just now")
 
     def _is_kept(self, peer: Peer) -> bool:
         """Whether of two links that both sides dialled this is the one that stays."""
@@ -450,6 +478,7 @@ class Neighbourhood:
             self.extensions.closed(peer)
         self._count_traffic(self.counted, peer)
         fault, now = closed.fault, self._clock.seconds()
+        self._shares.closed(peer, now)
         if fault.is_lie:
             self._ban(peer, fault, now)
         elif was_linked and not self._is_stopped:
@@ -469,14 +498,32 @@ class Neighbourhood:
 
     def _ban(self, peer: Peer, fault: PeerFault, now: float) -> None:
         self.counted.banned += 1
-        # Before its proof a node's name is what somebody says: then only the address can be held to it, and this
-        # machine's own address is not one caller's.
-        whom = peer.id.hex() if peer.was_open else peer.address if reach(peer.address) else ""
-        seconds = self.book.bans.ban(whom, fault.name, now) if whom else 0.0
+        bans, seconds = self.book.bans, 0.0
+        if peer.was_open:
+            self.book.known.lied(peer.id)
+            seconds = bans.ban(peer.id.hex(), fault.name, now)
+        # Before its proof a node's name is what somebody says: then only the address can be held to it.
+        address = self._address_to_ban(peer, now)
+        if address:
+            held = bans.ban(address, fault.name, now)
+            seconds = seconds or held
+            self._log.warn("Banned the address {address} for {seconds:.0f} s, but for nodes that are known",
+                           address=address, seconds=held)  # fmt: skip
         self._log.warn("Banned {peer} for {seconds:.0f} s: {fault}", peer=peer, seconds=seconds, fault=fault,
                        node=peer.id.hex() if peer.said_hello else "")  # fmt: skip
         self.book.changed = True
         self._book_file.save_soon(self._clock.seconds())
+
+    def _address_to_ban(self, peer: Peer, now: float) -> str:
+        """What address a lie is held against; empty if none: this machine's own is not one caller's, a second node that
+        lies from one shows that keys are made for it, and what the operator named is his to judge."""
+        if not reach(peer.address) or peer.address in self.book.exempt_hosts():
+            return ""
+        group = address_group(peer.address)
+        if not peer.was_open:
+            return group
+        liars = self._liars.add(group, peer.id, now)
+        return group if liars > 1 or (liars and self.book.bans.count(group)) else ""
 
     @staticmethod
     def _count_traffic(counters: PeerCounters, peer: Peer) -> None:

@@ -191,6 +191,11 @@ class Peer:
         return self._link.is_open and self._link.has_room
 
     @property
+    def allowance_left(self) -> float:
+        """What it may still send unasked."""
+        return self._link.allowance_left
+
+    @property
     def ping_seconds(self) -> float | None:
         """The time to it and back, as last measured."""
         return self._link.ping_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from twisted.internet.interfaces import IAddress
 
@@ -38,6 +39,7 @@ def peer_text(peer: IAddress) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+@lru_cache(4_096)
 def address_group(address: str) -> str:
     """What counts as one caller: an IPv4 address, or the /64 network that an IPv6 customer is given whole."""
     if ":" not in address:

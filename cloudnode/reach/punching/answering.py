@@ -19,13 +19,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from cloudnode.reach.punching.adopting import adopt
-from cloudnode.reach.punching.budgets import Budgets
 from cloudnode.reach.punching.connecting import OpenRun
 from cloudnode.reach.punching.port import ProbeEvents, ProbeRun, PunchPort
 from cloudnode.reach.punching.probing import Probing
 from cloudnode.reach.punching.spraying import ManySockets, Sprayer
 from cloudnode.reach.punching.tracing import Trace, Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy, find_family
+from cloudnode.transports.budgets import Budgets
 from cloudnode.transports.quic.listener import QuicSocket
 
 DIRECT_SECONDS = 4.5

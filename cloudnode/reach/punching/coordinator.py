@@ -21,7 +21,6 @@ from collections.abc import Sequence
 
 import attrs
 
-from cloudnode.reach.punching.budgets import Budgets
 from cloudnode.reach.punching.values import (
     LOCAL_MAX,
     Candidate,
@@ -35,6 +34,7 @@ from cloudnode.reach.punching.values import (
     is_private,
     public_name,
 )
+from cloudnode.transports.budgets import Budgets
 
 PREDICTED = 8
 """So many ports after the observed one are probed where a NAT gives ports in order."""

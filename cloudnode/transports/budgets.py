@@ -36,6 +36,11 @@ class Budgets:
             self._left.popitem(last=False)
         return True
 
+    def give(self, name: str, amount: float, now: float) -> None:
+        """Give back what was taken and not used."""
+        if name in self._left:
+            self._left[name] = (min(self._most, self._holds(name, now) + amount), now)
+
     def _holds(self, name: str, now: float) -> float:
         left, at = self._left.get(name, (self._most, now))
         return min(self._most, left + max(0.0, now - at) * self._refill)
