@@ -335,6 +335,7 @@ class PeerInfo(Struct, frozen=True):
     banscore: Annotated[int, Meta(description="How often it was banned.")]
     synced_headers: Annotated[int, Meta(description="The height that it has shown a certificate for.")]
     synced_blocks: Annotated[int, Meta(description="The height that both have.")]
+    blocks_from: Annotated[int, Meta(description="The height of the oldest block that it says it has.")]
     bytessent: int
     bytesrecv: int
     interfaces: list[PeerInterface]

@@ -163,6 +163,7 @@ class ServiceFacts:
             banscore=self._neighbourhood.ban_count(peer),
             synced_headers=peer.height,
             synced_blocks=min(peer.height, height),
+            blocks_from=peer.blocks_from,
             bytessent=peer.sent_bytes,
             bytesrecv=peer.received_bytes,
             interfaces=[PeerInterface(each.transport, each.host, each.port, each.secure) for each in hello.interfaces],

@@ -805,6 +805,8 @@ export interface PeerInfo {
   synced_headers: number;
   /** The height that both have. */
   synced_blocks: number;
+  /** The height of the oldest block that it says it has. */
+  blocks_from: number;
   /** By the link, since it began. */
   bytessent: number;
   /** By the link, since it began. */

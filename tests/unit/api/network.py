@@ -102,7 +102,7 @@ class Facts:
         return [
             PeerInfo(
                 "ef" * 32, "192.0.2.9:38082", "http,ws", True, 1_790_000_001, 1_790_000_001, 1_790_000_000, 0, 21_500,
-                "ws", "cloudnode 0.1.0", False, 3, False, 0, 5, 5, 2_048, 4_096,
+                "ws", "cloudnode 0.1.0", False, 3, False, 0, 5, 5, 1, 2_048, 4_096,
                 [PeerInterface("ws", "", 38082, True)], None, None, list(self.seen_addresses()), [ATTEMPT],
             )
         ]  # fmt: skip

@@ -164,6 +164,7 @@ function linkCells(peer) {
     ["Dialled by", peer.inbound ? "the other" : "this one"],
     ["Round trip", peer.pingtime ? duration(peer.pingtime / 1e6) : "–"],
     ["Height", number(peer.synced_blocks)],
+    ["Blocks from", number(peer.blocks_from)],
     ["Since", ago(peer.conntime)],
   ];
 }
