@@ -67,6 +67,8 @@ class Sighting:
 def _takes_strangers(endpoint: Endpoint, nat: NatKind) -> bool:
     if endpoint.source != "stun":
         return True  # somebody reached it, or the router forwards it
+    if ":" in endpoint.address:
+        return False  # kept open through a firewall, for without one its own port is told; the kind is that of IPv4
     if nat.mapping not in _OPEN or nat.filtering not in _OPEN:
         return False
     return endpoint.protocol == "udp" or nat.syn == "accepted"

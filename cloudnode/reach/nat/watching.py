@@ -125,10 +125,12 @@ class NatWatch:
             return True
         if not are_outside and not self._knows_neighbours_alone(self.report):
             return False  # they know less than those who were asked
+        # What is told is the kind of IPv4's NAT, as soon as there is somebody to find it out with.
+        is_better = ":" in (self.report.external or "") and ":" not in peers[0].host
         moved = self.report.external is not None and bool(external) and self.report.external not in external
         # Another link with the same node counts: the one that was asked over may have been dead already.
         learns_more = not self.report.is_complete and any(each.peer not in self._asked for each in peers)
-        return (moved or learns_more) and now - self._ended >= PAUSE_SECONDS
+        return (moved or learns_more or is_better) and now - self._ended >= PAUSE_SECONDS
 
     @staticmethod
     def _knows_neighbours_alone(report: NatReport) -> bool:
@@ -166,7 +168,9 @@ class NatWatch:
 def choose_peers(
     servers: dict[Peer, StunServer], external: Collection[str] = (), *, include_local: bool = False
 ) -> list[AskedPeer]:
-    """The peers to be asked: one for each address, of the IP version that more of them have, reachable ones first.
+    """The peers to be asked: one for each address, reachable ones first; over IPv4 if there is anybody to ask there.
+
+    Over IPv6 nothing is mapped, so that of the two it is IPv4's NAT which others have to know of.
 
     Neighbours in a private network are asked only where there is nobody else (:mod:`cloudnode.reach.outside`).
 
@@ -179,7 +183,7 @@ def choose_peers(
         host = peer.address.partition("%")[0]
         if peer in chosen:
             by_host.setdefault(host, AskedPeer(peer, host, server.udp_port, server.tcp_port, _other_port(peer, server)))
-    is_ipv6 = 2 * sum(":" in host for host in by_host) > len(by_host)
+    is_ipv6 = all(":" in host for host in by_host)
     return [each for host, each in by_host.items() if (":" in host) == is_ipv6][:PEERS_MAX]
 
 

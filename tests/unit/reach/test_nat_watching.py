@@ -92,6 +92,22 @@ class WatchTest(SynchronousTestCase):
         self.pass_time(2)
         self.assertEqual(len(self.rounds), 3)
 
+    def test_first_over_ipv4(self) -> None:
+        """A report over IPv6 gives way to one over IPv4 as soon as there is a peer for it."""
+        self.tell("2001:db8::1", "2001:db8::2", "2001:db8::3")
+        self.pass_time(LOOK_SECONDS)
+        self.finish(external="2001:db8::9")
+        self.external = {"2001:db8::9"}
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 1)
+        self.tell("198.51.100.1")
+        self.pass_time(PAUSE_SECONDS)
+        self.assertEqual([each.host for each in self.rounds[1][0]], ["198.51.100.1"])
+        self.finish(external="203.0.113.1")
+        self.external.add("203.0.113.1")
+        self.pass_time(10 * PAUSE_SECONDS)
+        self.assertEqual(len(self.rounds), 2)
+
     def test_links_made_anew_are_asked_again(self) -> None:
         """After a move the first survey may have asked over links that were dead already."""
         self.tell("198.51.100.1", "198.51.100.2")
@@ -181,5 +197,8 @@ class ChooseTest(SynchronousTestCase):
                          [(38083, 3478), (3478, 38083), (3478, 38083), (3478, 0)])  # fmt: skip
 
     def test_one_ip_version(self) -> None:
+        """IPv4, where anybody can be asked over it, for nothing is mapped over IPv6."""
         servers = dict.fromkeys((linked("2001:db8::1"), linked("2001:db8::2"), linked("198.51.100.1")), SERVER)
+        self.assertEqual([each.host for each in choose_peers(servers)], ["198.51.100.1"])
+        servers = dict.fromkeys((linked("2001:db8::1"), linked("2001:db8::2")), SERVER)
         self.assertEqual([each.host for each in choose_peers(servers)], ["2001:db8::1", "2001:db8::2"])

@@ -55,6 +55,15 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(self.tell(record()), [])
         self.assertIsNone(self.book.find(NODE.public, NOW + 601))
 
+    def test_firewall(self) -> None:
+        """What is kept open over IPv6 is behind a firewall, whatever IPv4's NAT is: the node is not dialled there."""
+        over_ipv6 = Endpoint("udp", "2001:db8::7", 40_001, OBSERVER, "stun")
+        self.assertEqual(self.urls(endpoints=(over_ipv6,)), [])
+        [sighting] = self.tell(record(endpoints=(over_ipv6,)))
+        self.assertTrue(sighting.is_behind)
+        reached = Endpoint("udp", "2001:db8::7", 38_083, OBSERVER, "interface")
+        self.assertEqual(self.urls(endpoints=(reached,)), ["ws+udp://[2001:db8::7]:38083"])
+
     def test_newer(self) -> None:
         """The newer record counts, whenever it comes."""
         self.tell(record(sequence=7))
