@@ -45,7 +45,7 @@ class Command:
     def run(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
         """Run it; its output. Fails unless it ends with the status, and one line of error where it is not 0."""
         process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=60)
+        out, err = process.communicate(stdin, timeout=120)
         assert process.returncode == status, (arguments, out, err)
         if status:
             assert out == ""
@@ -136,7 +136,7 @@ def test_nobody_listens(scheme: str, tmp_path: Path) -> None:
     command = Command(tmp_path, f"{scheme}://127.0.0.1:{port}")
     began = time.monotonic()
     assert "nobody listens there" in command.run("status", status=3)
-    assert time.monotonic() - began < 10  # not the 30 s that it waits for an answer
+    assert time.monotonic() - began < 25  # not the 30 s that it waits for an answer
 
 
 @pytest.mark.parametrize("transport", ["wss", "ws_udp"])
@@ -218,7 +218,7 @@ def test_watch_through_a_crash(
     command.run("put", "film", "2", "2")
     assert json.loads(process.stdout.readline())["key"] == "2"
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
 
 
 def test_watch_goes_elsewhere(
@@ -229,7 +229,7 @@ def test_watch_goes_elsewhere(
     """
     validator = start_node()
     follower = start_node("--join", validator.ws_url)
-    wait_until(lambda: validator.call("getpeerinfo") != [], 20, "the link")
+    wait_until(lambda: validator.call("getpeerinfo") != [], 30, "the link")
     author = Command(tmp_path / "author", validator.ws_url)
     author.run("key", "new")
     watcher = Command(tmp_path / "watcher", follower.ws_url)
@@ -241,10 +241,11 @@ def test_watch_goes_elsewhere(
     shown = [json.loads(process.stdout.readline())["key"]]
     follower.kill()
     author.run("put", "film", "2", "2")
-    shown.append(json.loads(process.stdout.readline())["key"])
+    second = json.loads(process.stdout.readline())
+    shown.append(second["key"])
     next_note(process, "node_lost")
     assert next_note(process, "node_watched")["url"] == validator.ws_url
-    wait_until(lambda: marked(watcher) > 2, 5, "the note of the second item")
+    wait_until(lambda: marked(watcher) == second["cursor"], 30, "the note of the second item")
     process.kill()
     for key in ("3", "4"):
         author.run("put", "film", key, key)
@@ -262,10 +263,10 @@ def next_note(process: subprocess.Popen[str], code: str) -> dict[str, Any]:
             return note
 
 
-def marked(command: Command) -> int:
-    """The height that a resumable watch has come to."""
+def marked(command: Command) -> Any:
+    """The cursor that a resumable watch has come to."""
     (path,) = Path(command.environment["HOME"]).glob(".local/state/cloudnode/watch/*.json")
-    return int(json.loads(path.read_text())["cursor"]["height"])
+    return json.loads(path.read_text())["cursor"]
 
 
 def test_liar(
@@ -278,7 +279,7 @@ def test_liar(
     author.run("put", "film", "1", '{"title": "Ran"}')
     liar = make_node("--join", honest.ws_url)
     start_liar(liar, "record")
-    wait_until(lambda: height(liar) >= height(honest), 20, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(honest), 30, "the liar's catching up")
     words = ("--json", "--node", liar.ws_url, "--node", honest.ws_url, "get", "film/1")
     # Who answers first is asked first: that is the liar, until it was found out.
     os.kill(honest.pid, signal.SIGSTOP)
@@ -331,7 +332,7 @@ def test_interrupted_call(module_node: NodeProcess, reader: Command, watching: l
     watching.append(process)
     wait_until(lambda: has_connection(process), 30, "its connection")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "")
 
 
@@ -358,7 +359,7 @@ def test_closed_pipe(module_node: NodeProcess, reader: Command, watching: list[s
 
 
 def test_quick_start(author: Command) -> None:
-    """What needs no node imports no Twisted, and takes less than 0.4 s of a processor."""
+    """What needs no node imports no Twisted, and takes less of a processor than ten starts of Python alone."""
     script = (
         "import sys\nfrom cloudnode.cli.main import main\n"
         "try: main(['key', 'show'])\nexcept SystemExit: assert 'twisted' not in sys.modules\n"
@@ -367,6 +368,18 @@ def test_quick_start(author: Command) -> None:
         [sys.executable, "-c", script], env=author.environment, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (0, "")
-    process = author.start("key", "show")
-    _, status, used = os.wait4(process.pid, 0)  # which a busy machine changes little: it is 0.1 s
-    assert (status, used.ru_utime + used.ru_stime < 0.4) == (0, True), used
+    # On any machine it is less than five; seconds of a processor are longer where others use its caches.
+    least = {words: min(processor_seconds(author, *words) for _ in range(3)) for words in (BARE, KEY_SHOW)}
+    assert least[KEY_SHOW] < 10 * least[BARE], least
+
+
+BARE, KEY_SHOW = ("-c", "pass"), ("-m", "cloudnode", "key", "show")
+
+
+def processor_seconds(command: Command, *words: str) -> float:
+    """What a run of Python takes of a processor."""
+    process = subprocess.Popen([sys.executable, *words], env=command.environment, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, words
+    return used.ru_utime + used.ru_stime

@@ -28,7 +28,7 @@ from tests.integration.npm import MODULE, need_npm
 from tests.integration.test_peers import envelope, height, submit
 from tests.unit.api.network import TIME, make_key
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 UNLIKE = {
     "requestpunch": "punch_unlinked",  # there is no other node here; tests/integration/test_punching.py has two
@@ -213,7 +213,7 @@ def example_node(make_node: NodeStarter, tmp_path: Path) -> NodeProcess:
     subprocess.run(command, env=environment, check=True, capture_output=True)
     node.start()
     _write_films(node)
-    wait_until(lambda: height(node) >= 6, 20, "the height at which the reference's operation is valid")
+    wait_until(lambda: height(node) >= 6, 30, "the height at which the reference's operation is valid")
     return node
 
 

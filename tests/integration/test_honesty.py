@@ -42,14 +42,14 @@ def start_liar(liar: NodeProcess, lie: str) -> None:
     command = [sys.executable, script, lie, *liar.options]
     with liar.log_path.open("ab") as log:
         liar.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: "Linked with node" in liar.log, 20, "the liar's start")
+    wait_until(lambda: "Linked with node" in liar.log, 30, "the liar's start")
 
 
 def cloudnode(*arguments: str) -> tuple[int, str]:
     """Run the command; its status and what it printed."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
     command = [sys.executable, "-m", "cloudnode", "compare", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -66,22 +66,29 @@ def test_false_state(validator: NodeProcess, start_node: NodeStarter, make_node:
     honest = start_node("--join", validator.ws_url)
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, "root")
-    wait_until(lambda: len(peers(validator)) == 2, 20, "links with both")
-    wait_until(lambda: height(honest) == height(liar) == height(validator), 20, "the same height")
-    told = validator.call("compare", timeout=20)
-    states = {each["node"]: each["state"] for each in told["nodes"]}
-    assert states == {node_id(honest): "agrees", node_id(liar): "lying"}
+    wait_until(lambda: len(peers(validator)) == 2, 30, "links with both")
+    wait_until(lambda: height(honest) == height(liar) == height(validator), 30, "the same height")
+    told: dict[str, Any] = {}
+    expected = {node_id(honest): "agrees", node_id(liar): "lying"}
+
+    def are_told_apart() -> bool:
+        told.update(validator.call("compare"))
+        return {each["node"]: each["state"] for each in told["nodes"]} == expected
+
+    wait_until(are_told_apart, 60, lambda: f"the verdict on both ({told})")
     assert told["certified"] and told["root"] == told["certified_root"]
     [found] = [each for each in told["nodes"] if each["state"] == "lying"]
     verdict = judged_offline(validator, found["evidence"])
     assert (verdict.kind, verdict.culprit.hex(), verdict.is_proof) == ("answer", node_id(liar), True)
     # The evidence goes around by itself, and a node of the network that never met the liar takes it from anybody.
-    wait_until(lambda: honest.call("getevidence")["evidence"] != [], 10, "the evidence at the other node")
+    wait_until(lambda: honest.call("getevidence")["evidence"] != [], 30, "the evidence at the other node")
     assert honest.call("getevidence")["evidence"][0]["culprit"] == node_id(liar)
-    assert "Evidence against node " + node_id(liar) in honest.log
+    wait_until(lambda: "Evidence against node " + node_id(liar) in honest.log, 30, "the log of it")
     check_commands(validator, honest, liar)
     # And it is there after a restart.
     kept = validator.call("getevidence")["evidence"]
+    file = validator.datadir / "evidence.json"
+    wait_until(lambda: file.exists() and all(each["evidence"] in file.read_text() for each in kept), 30, "its file")
     validator.kill()
     validator.start()
     assert validator.call("getevidence")["evidence"] == kept
@@ -120,7 +127,7 @@ def signed_record(node: NodeProcess, name: str, at: int) -> SignedAnswer:
     """A node's signed answer to ``getrecord``."""
     params = {"account": AUTHOR.public.hex(), "collection": "film", "key": name}
     request = {"jsonrpc": "2.0", "id": 1, "method": "getrecord", "params": params, "context": {"at": at, "sign": True}}
-    with urllib.request.urlopen(node.http_url, json.dumps(request).encode(), timeout=10) as response:
+    with urllib.request.urlopen(node.http_url, json.dumps(request).encode(), timeout=30) as response:
         answer = msgspec.json.decode(response.read(), type=RawAnswer)
     given, network = answer.context["signature"], bytes.fromhex(answer.context["network"])
     params_hash, answer_hash = sha256(given["params"].encode()).digest(), sha256(bytes(answer.result)).digest()
@@ -135,13 +142,13 @@ def test_false_record(validator: NodeProcess, start_node: NodeStarter, make_node
     start_liar(liar, "record")
     third = start_node("--join", validator.ws_url)
     at = height(validator)
-    wait_until(lambda: min(height(liar), height(third)) >= at, 20, "their catching up")
+    wait_until(lambda: min(height(liar), height(third)) >= at, 30, "their catching up")
     first, second = signed_record(liar, "film0", at), signed_record(liar, "film0", at)
     evidence = encode_evidence(answers_evidence(first, second)).hex()
     assert judged_offline(third, evidence).culprit.hex() == node_id(liar)
     told = third.call("submitevidence", {"evidence": evidence})
     assert told["is_new"] and (told["kept"]["culprit"], told["kept"]["kind"]) == (node_id(liar), "answers")
-    wait_until(lambda: len(validator.call("getevidence")["evidence"]) == 1, 10, "the evidence at the validator")
+    wait_until(lambda: len(validator.call("getevidence")["evidence"]) == 1, 30, "the evidence at the validator")
     # Of an honest node the same two questions give the same bytes, of which no evidence can be made.
     one, other = signed_record(third, "film0", at), signed_record(third, "film0", at)
     with pytest.raises(LedgerError, match="evidence_nothing"):

@@ -15,7 +15,7 @@ import pytest
 from cloudnode.formats.operation import build_delete, build_put
 from tests.integration.conftest import ROOT, NodeProcess, wait_until
 from tests.integration.npm import need_node, run
-from tests.integration.test_peers import AUTHOR, envelope, put, rate, submit
+from tests.integration.test_peers import AUTHOR, envelope, height, put, rate, submit
 
 ADDRESS = f"{AUTHOR.public.hex()}/film/"
 ODD = '{"title":  "Caf\\u00e9 \\"\\\\{,]\\"", "year":1999, "data": [1, {"data":null}] }'
@@ -26,7 +26,7 @@ def ask_as_stranger(node: NodeProcess, address: str, network: str | None = None)
     need_node()
     network = network or node.call("getnodeinfo")["network"]
     command = ["node", str(ROOT / "examples/stranger.mjs"), node.http_url, network, address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode == 0) == done.stdout.startswith("PROVEN"), done
     return done.stdout + done.stderr
 
@@ -57,6 +57,9 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]
         submit(node, AUTHOR, build_put(envelope(node, AUTHOR), "film", "odd", ODD.encode()))
         put(node, "gone")
         submit(node, AUTHOR, build_delete(envelope(node, AUTHOR), "film", "gone"))
+        newest = height(node)
+        # The proof takes the block after.
+        wait_until(lambda: node.call("getnodeinfo")["sync"]["provable_height"] >= newest, 30, "the proof of all")
         yield node
     finally:
         node.close()
@@ -83,10 +86,10 @@ def test_false_answer(furnished: NodeProcess) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: has_records(furnished, 42), 20, "the liar's start")
+        wait_until(lambda: has_records(furnished, 42), 30, "the liar's start")
         told = [ask_as_stranger(furnished, ADDRESS + "rated") for _ in range(4)]
     finally:
         liar.terminate()
-        liar.wait(20)
+        liar.wait(60)
     assert sum(each.startswith("NOT PROVEN: proof_row_wrong") for each in told) == 2
     assert sum("version 1, 1 ratings, sum 4" in each for each in told) == 2

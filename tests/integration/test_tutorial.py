@@ -39,7 +39,7 @@ class Somebody:
     def run(self, *words: str, status: int = 0) -> str:
         """Run it; what it printed, or complained about."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == status, (words, out, err)
         return err if status else out
 
@@ -115,4 +115,4 @@ def test_page(node: NodeProcess, ann: Somebody, site: str) -> None:
         ann.run("rate", f"{ran['account']}/film/ran", "5")
         watched.expect_text("li", "Ran: 5 stars by 1")
         assert watched.page.title() == "Films"
-    wait_until(lambda: "5 stars by 1" in ann.run("list"), 20, "the rating in the program")
+    wait_until(lambda: "5 stars by 1" in ann.run("list"), 30, "the rating in the program")
