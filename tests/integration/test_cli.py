@@ -229,7 +229,7 @@ def test_watch_goes_elsewhere(
     """
     validator = start_node()
     follower = start_node("--join", validator.ws_url)
-    wait_until(lambda: validator.call("getpeerinfo") != [], 30, "the link")
+    wait_until(lambda: validator.call("getpeerinfo") != [], 60, "the link")
     author = Command(tmp_path / "author", validator.ws_url)
     author.run("key", "new")
     watcher = Command(tmp_path / "watcher", follower.ws_url)
@@ -245,7 +245,7 @@ def test_watch_goes_elsewhere(
     shown.append(second["key"])
     next_note(process, "node_lost")
     assert next_note(process, "node_watched")["url"] == validator.ws_url
-    wait_until(lambda: marked(watcher) == second["cursor"], 30, "the note of the second item")
+    wait_until(lambda: marked(watcher) == second["cursor"], 60, "the note of the second item")
     process.kill()
     for key in ("3", "4"):
         author.run("put", "film", key, key)
@@ -279,7 +279,7 @@ def test_liar(
     author.run("put", "film", "1", '{"title": "Ran"}')
     liar = make_node("--join", honest.ws_url)
     start_liar(liar, "record")
-    wait_until(lambda: height(liar) >= height(honest), 30, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(honest), 60, "the liar's catching up")
     words = ("--json", "--node", liar.ws_url, "--node", honest.ws_url, "get", "film/1")
     # Who answers first is asked first: that is the liar, until it was found out.
     os.kill(honest.pid, signal.SIGSTOP)
@@ -330,7 +330,7 @@ def test_interrupted_call(module_node: NodeProcess, reader: Command, watching: l
     reader.environment["CLOUDNODE_URL"] = module_node.ws_url
     process = reader.start("call", "getdatahash", "--min-height", "1000000")
     watching.append(process)
-    wait_until(lambda: has_connection(process), 30, "its connection")
+    wait_until(lambda: has_connection(process), 60, "its connection")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "")
@@ -353,7 +353,7 @@ def test_closed_pipe(module_node: NodeProcess, reader: Command, watching: list[s
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    wait_until(lambda: process.poll() is not None, 30, "noticing the closed pipe")
+    wait_until(lambda: process.poll() is not None, 60, "noticing the closed pipe")
     assert process.returncode == 141
     assert "Traceback" not in process.stderr.read()
 

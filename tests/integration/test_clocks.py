@@ -29,8 +29,8 @@ def test_clocks_jump(directories: list[Path], make_node: NodeStarter) -> None:
     for node, file in zip(network.nodes, files, strict=True):
         file.write_text("0")
         start_script(node, "jumping_clock.py", str(file))
-    wait_until(lambda: all("serving ws+udp" in node.log for node in network.nodes), 40, "their start")
-    wait_until(lambda: all(len(peers(node)) == 3 for node in network.nodes), 30, "links between them")
+    wait_until(lambda: all("serving ws+udp" in node.log for node in network.nodes), 60, "their start")
+    wait_until(lambda: all(len(peers(node)) == 3 for node in network.nodes), 60, "links between them")
     network.put()
     for jumping, ahead in ((files[3:], 7), (files[3:], -7), (files[3:], 0), (files, 3), (files, -2), (files, 0)):
         for file in jumping:

@@ -65,8 +65,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NodeProce
             follower = NodeProcess(tmp_path_factory.mktemp(name), ["--join", validator.ws_url])
             nodes.append(follower)
             follower.start()
-        wait_until(lambda: len(peers(validator)) == 2, 30, "links with both")
-        wait_until(lambda: min(map(height, nodes)) >= 1, 30, "their catching up")
+        wait_until(lambda: len(peers(validator)) == 2, 60, "links with both")
+        wait_until(lambda: min(map(height, nodes)) >= 1, 60, "their catching up")
         yield nodes
     finally:
         for node in reversed(nodes):
@@ -164,7 +164,7 @@ async def test_liar(network: list[NodeProcess], make_node: NodeStarter, lie: str
     validator, honest, _ = network
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, lie)
-    wait_until(lambda: height(liar) >= height(validator), 30, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(validator), 60, "the liar's catching up")
     record = {"account": AUTHOR.public.hex(), "collection": "film", "key": "film0"}
     accused: list[Accusation] = []
     cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor(), on_liar=accused.append)
@@ -196,7 +196,7 @@ async def test_omission(network: list[NodeProcess], make_node: NodeStarter) -> N
     validator, honest, _ = network
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, "omission")
-    wait_until(lambda: height(liar) >= height(validator), 30, "the liar's catching up")
+    wait_until(lambda: height(liar) >= height(validator), 60, "the liar's catching up")
     STORE.clear()  # what other sessions of this process proved
     cloud = await Cloud.connect([liar.ws_url, honest.ws_url], get_reactor())
     try:
@@ -219,7 +219,7 @@ async def test_censor(network: list[NodeProcess], make_node: NodeStarter) -> Non
     validator, honest, _ = network
     censor = make_node("--join", validator.ws_url)
     start_liar(censor, "censor")
-    wait_until(lambda: height(censor) >= height(validator), 30, "the censor's catching up")
+    wait_until(lambda: height(censor) >= height(validator), 60, "the censor's catching up")
     noticed: list[Censorship] = []
     cloud = await Cloud.connect([censor.ws_url, honest.ws_url], get_reactor(), on_censorship=noticed.append)
     try:

@@ -34,7 +34,7 @@ def test_behind_nats(lab: natlab.Lab, tmp_path: Path) -> None:
         keys = identity(opened), identity(closed)
         wait_until(lambda: filtering(second, keys[0]) == "endpoint-independent", 60, "the open NAT's kind")
         wait_until(lambda: filtering(second, keys[1]) not in ("unknown",), 60, "the other NAT's kind")
-        wait_until(lambda: len(peers(second)) == 3, 20, "links with all")
+        wait_until(lambda: len(peers(second)) == 3, 60, "links with all")
         stranger = lab.public_host("stranger")
 
         def reach(*nodes: str) -> dict[str, Any]:

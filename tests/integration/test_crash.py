@@ -142,7 +142,7 @@ class TestKill:
             loads.append(load)
             load.start(node)
             if turn:
-                wait_until(lambda load=load: len(load.final) > 100, 30, "the first final operations")
+                wait_until(lambda load=load: len(load.final) > 100, 60, "the first final operations")
             time.sleep(chance.uniform(0.0, 0.7))
             node.kill()
             load.join()
@@ -183,7 +183,7 @@ class TestKill:
         for turn, watched in enumerate(("lock", "node.key", "validator.key", "genesis.json", "ledger.sqlite3", "tls")):
             node = make_node()
             node.spawn()
-            wait_until(lambda node=node, name=watched: (node.datadir / name).exists(), 30, f"making {watched}")
+            wait_until(lambda node=node, name=watched: (node.datadir / name).exists(), 60, f"making {watched}")
             time.sleep(chance.choice((0, 0.001, 0.01, 0.05)))
             node.kill()
             made = {
@@ -207,7 +207,7 @@ class TestKill:
             processes = {node: node.spawn() for node in (one, two)}
             wait_until(
                 lambda processes=processes: any(process.poll() is not None for process in processes.values()),
-                30,
+                60,
                 "the refusal of one",
             )
             (refused,) = [node for node, process in processes.items() if process.poll() is not None]
@@ -215,7 +215,7 @@ class TestKill:
             assert processes[refused].returncode == 1
             (line,) = refused.error_path.read_text().splitlines()
             assert line.startswith(f"cloudnode: the data directory {one.datadir} is in use by ")
-            wait_until(lambda served=served: served.notify.told("READY", "1"), 30, "the other's start")
+            wait_until(lambda served=served: served.notify.told("READY", "1"), 60, "the other's start")
             assert_prompt(served, "http")
             served.stop()
 
@@ -229,7 +229,7 @@ class TestStop:
             loads = [Load(genesis, 100 * turn + number) for number in (50, 51, 52)]
             for load in loads:
                 load.start(node)
-            wait_until(lambda loads=loads: all(load.final for load in loads), 30, "the first final operations")
+            wait_until(lambda loads=loads: all(load.final for load in loads), 60, "the first final operations")
             assert node.stop(signal.SIGTERM, STOP_SECONDS) == 0
             for load in loads:
                 load.join()
@@ -307,7 +307,7 @@ class TestDisk:
                 file.write(bytes(4096))
         for number in range(40):
             assert "result" in put(node, author, f"late{number}", "x" * 30_000)
-        wait_until(lambda: health(node)["trouble"] is not None, 30, "being told that the disk is full")
+        wait_until(lambda: health(node)["trouble"] is not None, 60, "being told that the disk is full")
         assert "full" in health(node)["trouble"]
         assert (health(node)["status"], node.call("getnodeinfo")["sync"]["trouble"]) == (200, health(node)["trouble"])
         for key, cursor in final.items():
@@ -315,9 +315,9 @@ class TestDisk:
         height = node.call("getdatahash")["height"]
         assert_prompt(node)
         mount("-o", "remount,size=64m", str(small_disk))
-        wait_until(lambda: node.call("getdatahash")["height"] > height, 30, "the next block")
-        wait_until(lambda: node.call("getdatahash")["records"] == 60, 30, "the operations that waited")
-        wait_until(lambda: health(node)["trouble"] is None, 30, "being told that all is well")
+        wait_until(lambda: node.call("getdatahash")["height"] > height, 60, "the next block")
+        wait_until(lambda: node.call("getdatahash")["records"] == 60, 60, "the operations that waited")
+        wait_until(lambda: health(node)["trouble"] is None, 60, "being told that all is well")
         assert "Traceback" not in node.log
         assert node.stop() == 0
         check_sound(node, genesis_of(node))
@@ -327,7 +327,7 @@ class TestDisk:
             while True:
                 file.write(bytes(4096))
         process = node.spawn()
-        wait_until(lambda: node.notify.told("READY", "1") or process.poll() is not None, 30, "a start or a refusal")
+        wait_until(lambda: node.notify.told("READY", "1") or process.poll() is not None, 60, "a start or a refusal")
         if process.poll() is None:
             assert node.call("getrecord", [author.account, "disk", "0"])["updated"] == final["0"]
             node.stop()
@@ -343,7 +343,7 @@ class TestDisk:
         node.start()
         load = Load(genesis_of(node), 77)
         load.start(node)
-        wait_until(lambda: health(node)["trouble"] is not None, 30, "a full disk")
+        wait_until(lambda: health(node)["trouble"] is not None, 60, "a full disk")
         node.kill()
         load.join()
         assert load.final

@@ -291,7 +291,7 @@ class TestStopping:
         assert node.process is not None
         with open_websocket(node):  # does not answer the close, so that the stop takes its time
             node.process.send_signal(signal.SIGINT)
-            wait_until(lambda: node.notify.told("STOPPING", "1"), 30, "the begin of the stop")
+            wait_until(lambda: node.notify.told("STOPPING", "1"), 60, "the begin of the stop")
             node.process.send_signal(signal.SIGINT)
             assert node.process.wait(STOP_SECONDS) in (0, 130)
 

@@ -188,7 +188,7 @@ def test_at_start(sound: NodeProcess, database: Path, tree: str) -> None:
     sound.spawn()
     wait_until(
         lambda: sound.notify.told("READY", "1") or sound.process.poll() is not None,  # type: ignore[union-attr]
-        15,
+        60,
         "a start or a refusal",
     )
     assert sound.process is not None
@@ -196,7 +196,7 @@ def test_at_start(sound: NodeProcess, database: Path, tree: str) -> None:
         (line,) = sound.error_path.read_text().splitlines()
         assert str(database) in line
         return
-    wait_until(lambda: get(sound, "/health")[0] == 503, 10, "the audit's finding")
+    wait_until(lambda: get(sound, "/health")[0] == 503, 60, "the audit's finding")
     assert check_refuses(sound)
     sound.stop()
     # The damage is remembered: the next start serves nothing, not even until its first audit is through. One damage
@@ -209,19 +209,19 @@ def test_at_start(sound: NodeProcess, database: Path, tree: str) -> None:
 def test_while_running(sound: NodeProcess, database: Path) -> None:
     """Damage that comes while the node runs is found by the audit in the background; subscribers are told."""
     sound.start()
-    wait_until(lambda: sound.call("getnodeinfo")["audit"]["state"] == "ok", 15, "the first audit")
+    wait_until(lambda: sound.call("getnodeinfo")["audit"]["state"] == "ok", 60, "the first audit")
     with caller(sound, "ws") as subscribed:
         future = {"topic": "records", "after": {"height": 0, "index": 0}}
         assert error_name(subscribed.ask(request("subscribe", future))) is None
         # A disk's fault, not a write of SQLite's: nobody else is told of it.
         flip_text(database, b'{"title":"film 99"}', b'{"title":"film 98"}')
-        wait_until(lambda: get(sound, "/health")[0] == 503, 15, "the audit's finding")
+        wait_until(lambda: get(sound, "/health")[0] == 503, 60, "the audit's finding")
 
         def is_named() -> bool:
             # The audit under way may have passed the record already, and have met the altered operation alone.
             return any("/film/99" in finding for finding in sound.call("getnodeinfo")["audit"]["findings"])
 
-        wait_until(is_named, 15, "the finding that names the record")
+        wait_until(is_named, 60, "the finding that names the record")
         assert any("/film/99" in finding for finding in check_refuses(sound))
     assert "damaged" in sound.log
     status, report = stopped_audit(sound)
@@ -239,11 +239,11 @@ def test_healed(sound: NodeProcess, database: Path) -> None:
     content = database.read_bytes()
     flip_text(database, b'{"title":"film 11"}', b'{"title":"film 12"}')
     sound.start()
-    wait_until(lambda: get(sound, "/health")[0] == 503, 10, "the audit's finding")
+    wait_until(lambda: get(sound, "/health")[0] == 503, 60, "the audit's finding")
     sound.stop()
     database.write_bytes(content)
     sound.start()
-    wait_until(lambda: get(sound, "/health")[0] == 200, 15, "an audit that finds nothing")
+    wait_until(lambda: get(sound, "/health")[0] == 200, 60, "an audit that finds nothing")
     assert sound.call("getdatahash")["records"] == 150
     sound.stop()
     assert audit(sound)[0] == Exit.OK

@@ -60,7 +60,7 @@ class Started:
             process.communicate()
 
     def assert_nothing_left(self) -> None:
-        wait_until(lambda: not self.processes(), 30, "the end of all processes")
+        wait_until(lambda: not self.processes(), 60, "the end of all processes")
         assert not list(self.home.glob("cloudnode-demo-*"))
 
 
@@ -123,12 +123,12 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
 def test_in_a_terminal(screen: Screen) -> None:
     """Four nodes agree; one is killed while others write, comes back, one is stopped and goes on; all agree again."""
     screen.wait_for(r"roots EQUAL on 4 nodes")
-    wait_until(lambda: screen.started.nodes() == 4, 30, "four processes")
+    wait_until(lambda: screen.started.nodes() == 4, 60, "four processes")
     screen.type("w")
     screen.wait_for(r"load: on, [\d,]*\d\d operations final")
     screen.type("4")
     screen.wait_for(r"(?m)^ +4 +dead")
-    wait_until(lambda: screen.started.nodes() == 3, 30, "three processes")
+    wait_until(lambda: screen.started.nodes() == 3, 60, "three processes")
     screen.wait_for(r"roots EQUAL on 3 nodes")
     screen.type("4")
     screen.type("s")
@@ -139,7 +139,7 @@ def test_in_a_terminal(screen: Screen) -> None:
     screen.wait_for(r"load: off")
     screen.wait_for(r"roots EQUAL on 4 nodes")
     screen.type("q")
-    wait_until(screen.has_ended, 30, "the end")
+    wait_until(screen.has_ended, 60, "the end")
     assert screen.status == 0, screen.text[-2000:]
     after = screen.read().rpartition("\x1b[?1049l")[2]
     assert "EQUAL" in after and "Nothing is left" in after
@@ -211,8 +211,8 @@ def test_parent_killed(tmp_path: Path) -> None:
         for line in process.stdout:
             if json.loads(line)["nodes"][1]["state"] == "stopped":
                 break
-        wait_until(lambda: started.nodes() == 2, 30, "two processes")
-    wait_until(lambda: not started.processes(), 30, "the end of the nodes")
+        wait_until(lambda: started.nodes() == 2, 60, "two processes")
+    wait_until(lambda: not started.processes(), 60, "the end of the nodes")
     assert len(list(tmp_path.glob("cloudnode-demo-*"))) == 1
     again = Started(tmp_path, "--nodes", "1", "--json", "--for", "0.1")
     subprocess.run(again.command, env=again.environment, capture_output=True, timeout=SECONDS, check=True)

@@ -48,7 +48,7 @@ def test_doctor(lab: natlab.Lab, tmp_path: Path) -> None:
             joins = [] if not nodes else ["--join", nodes["validator"].ws_url]
             nodes[name] = LabNode(host, tmp_path / name, joins)
             nodes[name].start()
-        wait_until(lambda: len(peers(nodes["validator"])) == 3, 20, "links with the validator")
+        wait_until(lambda: len(peers(nodes["validator"])) == 3, 60, "links with the validator")
 
         for name in ("open", "filtered"):  # asked without the command, which takes a second of a processor each time
             wait_until(lambda name=name: knows_nat(nodes[name]), 120, f"the kind of the NAT of {name}")  # type: ignore[misc]

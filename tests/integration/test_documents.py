@@ -213,7 +213,7 @@ def example_node(make_node: NodeStarter, tmp_path: Path) -> NodeProcess:
     subprocess.run(command, env=environment, check=True, capture_output=True)
     node.start()
     _write_films(node)
-    wait_until(lambda: height(node) >= 6, 30, "the height at which the reference's operation is valid")
+    wait_until(lambda: height(node) >= 6, 60, "the height at which the reference's operation is valid")
     return node
 
 

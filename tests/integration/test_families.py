@@ -38,7 +38,7 @@ def reach(client: natlab.Host, coordinator: str, node: str, transport: str) -> d
     environ = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent"}
     done = client.run(
         [sys.executable, "-m", "tests.natlab.requester", coordinator, node, transport],
-        stdout=subprocess.PIPE, text=True, timeout=60, cwd=ROOT, env=environ, check=True,
+        stdout=subprocess.PIPE, text=True, timeout=180, cwd=ROOT, env=environ, check=True,
     )  # fmt: skip
     told: dict[str, Any] = json.loads(done.stdout)
     return told
@@ -53,8 +53,8 @@ def test_client_with_both(lab6: natlab.Lab, start: Start) -> None:
     coordinator = start(lab6.public_host("coordinator"), kind=JoinedOverIPv4)
     node = start(lab6.nat("home", kind="port-restricted").host("node"), coordinator)
     key = identity(node)
-    wait_until(lambda: len(mapped(coordinator, key)) == 2, 20, "the mappings")
-    wait_until(lambda: len(mapped(node, identity(coordinator), "interface")) == 2, 20, "the coordinator's ports")
+    wait_until(lambda: len(mapped(coordinator, key)) == 2, 60, "the mappings")
+    wait_until(lambda: len(mapped(node, identity(coordinator), "interface")) == 2, 60, "the coordinator's ports")
     client = lab6.public_host("client")
     for transport in ("udp", "tcp"):
         told = reach(client, f"ws://[{coordinator.host.address6}]:38082", key, transport)
@@ -72,7 +72,7 @@ def test_firewall(lab6: natlab.Lab, start: Start) -> None:
     coordinator = start(lab6.public_host("coordinator"), kind=DualNode)
     node = start(lab6.nat("home", kind="port-restricted", ipv6="firewall").host("node"), coordinator, kind=DualNode)
     key = identity(node)
-    wait_until(lambda: len(mapped(coordinator, key)) == 2, 30, "the ports that are kept open")
+    wait_until(lambda: len(mapped(coordinator, key)) == 2, 60, "the ports that are kept open")
     assert {host for host, _ in mapped(coordinator, key).values()} == {node.host.address6}
     client = lab6.nat("cafe", kind="port-restricted", ipv6="firewall").host("client")
     for transport in ("udp", "tcp"):

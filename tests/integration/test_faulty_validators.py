@@ -29,7 +29,7 @@ def start_liar(liar: NodeProcess, lie: str) -> None:
         liar.process = subprocess.Popen(
             [sys.executable, script, lie, *liar.options], env=environment, stdout=log, stderr=log
         )
-    wait_until(lambda: "Voting from height" in liar.log, 30, "the liar's start")
+    wait_until(lambda: "Voting from height" in liar.log, 60, "the liar's start")
 
 
 def make_validators(directories: list[Path], make_node: NodeStarter) -> list[NodeProcess]:
@@ -47,7 +47,7 @@ def start_all(nodes: list[NodeProcess]) -> None:
     for node in nodes:
         node.spawn()
     for node in nodes:
-        wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
+        wait_until(lambda node=node: node.notify.told("READY", "1"), 60, "a node's start")  # type: ignore[misc]
 
 
 def put_until(nodes: list[NodeProcess], condition: Callable[[], bool], what: str) -> None:
@@ -65,7 +65,7 @@ def test_one_is_damaged(directories: list[Path], make_node: NodeStarter) -> None
     """Rows that change on a validator's disk are found and mended from the others; then it votes, when it is needed."""
     nodes = make_validators(directories, make_node)
     start_all(nodes)
-    wait_until(lambda: all(len(peers(node)) == COUNT - 1 for node in nodes), 30, "links between all")
+    wait_until(lambda: all(len(peers(node)) == COUNT - 1 for node in nodes), 60, "links between all")
     for number in range(8):
         put(nodes[number % COUNT], f"film{number}")
     damaged = nodes[2]
@@ -75,7 +75,7 @@ def test_one_is_damaged(directories: list[Path], make_node: NodeStarter) -> None
     nodes[3].kill()
     for number in range(4):
         put(nodes[number % 3], f"after{number}")
-    wait_until(lambda: len({height(node) for node in nodes[:3]}) == 1, 30, "the same height")
+    wait_until(lambda: len({height(node) for node in nodes[:3]}) == 1, 60, "the same height")
     for node in nodes[:3]:
         node.stop()
     check_stopped(nodes[:3], wholly=False)
@@ -92,7 +92,7 @@ def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> 
     start_liar(liar, lie)
     follower.start()
     honest.append(follower)
-    wait_until(lambda: all(len(peers(node)) >= COUNT - 1 for node in honest), 30, "links between the honest")
+    wait_until(lambda: all(len(peers(node)) >= COUNT - 1 for node in honest), 60, "links between the honest")
     for number in range(3 * COUNT):
         assert put(honest[number % len(honest)], f"film{number}")["result"] == "ok"
     if lie == "equivocate":
@@ -104,7 +104,7 @@ def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> 
         put_until(honest, lambda: all(is_named(node) for node in honest), "evidence on all honest nodes")
     if lie == "votes":
         put_until(honest, lambda: any("Banned" in node.log and "wrong_vote" in node.log for node in honest), "a ban")
-    wait_until(lambda: len({height(node) for node in honest}) == 1, 30, "the same height")
+    wait_until(lambda: len({height(node) for node in honest}) == 1, 60, "the same height")
     for node in honest:
         node.stop()
     check_stopped(honest)

@@ -42,7 +42,7 @@ def start_liar(liar: NodeProcess, lie: str) -> None:
     command = [sys.executable, script, lie, *liar.options]
     with liar.log_path.open("ab") as log:
         liar.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: "Linked with node" in liar.log, 30, "the liar's start")
+    wait_until(lambda: "Linked with node" in liar.log, 60, "the liar's start")
 
 
 def cloudnode(*arguments: str) -> tuple[int, str]:
@@ -66,8 +66,8 @@ def test_false_state(validator: NodeProcess, start_node: NodeStarter, make_node:
     honest = start_node("--join", validator.ws_url)
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, "root")
-    wait_until(lambda: len(peers(validator)) == 2, 30, "links with both")
-    wait_until(lambda: height(honest) == height(liar) == height(validator), 30, "the same height")
+    wait_until(lambda: len(peers(validator)) == 2, 60, "links with both")
+    wait_until(lambda: height(honest) == height(liar) == height(validator), 60, "the same height")
     told: dict[str, Any] = {}
     expected = {node_id(honest): "agrees", node_id(liar): "lying"}
 
@@ -81,14 +81,14 @@ def test_false_state(validator: NodeProcess, start_node: NodeStarter, make_node:
     verdict = judged_offline(validator, found["evidence"])
     assert (verdict.kind, verdict.culprit.hex(), verdict.is_proof) == ("answer", node_id(liar), True)
     # The evidence goes around by itself, and a node of the network that never met the liar takes it from anybody.
-    wait_until(lambda: honest.call("getevidence")["evidence"] != [], 30, "the evidence at the other node")
+    wait_until(lambda: honest.call("getevidence")["evidence"] != [], 60, "the evidence at the other node")
     assert honest.call("getevidence")["evidence"][0]["culprit"] == node_id(liar)
-    wait_until(lambda: "Evidence against node " + node_id(liar) in honest.log, 30, "the log of it")
+    wait_until(lambda: "Evidence against node " + node_id(liar) in honest.log, 60, "the log of it")
     check_commands(validator, honest, liar)
     # And it is there after a restart.
     kept = validator.call("getevidence")["evidence"]
     file = validator.datadir / "evidence.json"
-    wait_until(lambda: file.exists() and all(each["evidence"] in file.read_text() for each in kept), 30, "its file")
+    wait_until(lambda: file.exists() and all(each["evidence"] in file.read_text() for each in kept), 60, "its file")
     validator.kill()
     validator.start()
     assert validator.call("getevidence")["evidence"] == kept
@@ -142,13 +142,13 @@ def test_false_record(validator: NodeProcess, start_node: NodeStarter, make_node
     start_liar(liar, "record")
     third = start_node("--join", validator.ws_url)
     at = height(validator)
-    wait_until(lambda: min(height(liar), height(third)) >= at, 30, "their catching up")
+    wait_until(lambda: min(height(liar), height(third)) >= at, 60, "their catching up")
     first, second = signed_record(liar, "film0", at), signed_record(liar, "film0", at)
     evidence = encode_evidence(answers_evidence(first, second)).hex()
     assert judged_offline(third, evidence).culprit.hex() == node_id(liar)
     told = third.call("submitevidence", {"evidence": evidence})
     assert told["is_new"] and (told["kept"]["culprit"], told["kept"]["kind"]) == (node_id(liar), "answers")
-    wait_until(lambda: len(validator.call("getevidence")["evidence"]) == 1, 30, "the evidence at the validator")
+    wait_until(lambda: len(validator.call("getevidence")["evidence"]) == 1, 60, "the evidence at the validator")
     # Of an honest node the same two questions give the same bytes, of which no evidence can be made.
     one, other = signed_record(third, "film0", at), signed_record(third, "film0", at)
     with pytest.raises(LedgerError, match="evidence_nothing"):

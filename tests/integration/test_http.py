@@ -86,7 +86,7 @@ def wait_for_answer(node: NodeProcess) -> None:
             return request(node, "POST", "/", PING)[0].status == 200
         return False
 
-    wait_until(is_answered, 30, "an answer to the next caller")
+    wait_until(is_answered, 60, "an answer to the next caller")
 
 
 def memory(node: NodeProcess) -> int:
@@ -249,7 +249,7 @@ def test_rate_and_connections(strict_node: NodeProcess) -> None:
                     refused.add(one)
         return len(refused) >= 5
 
-    wait_until(are_refused, 30, lambda: f"the refusal of 5 ({len(refused)})")
+    wait_until(are_refused, 60, lambda: f"the refusal of 5 ({len(refused)})")
     for one in open_ones:
         one.close()
     wait_for_answer(strict_node)

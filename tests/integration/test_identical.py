@@ -81,7 +81,7 @@ def world(module_node: NodeProcess) -> Iterator[World]:
     for submission in batch[:-1]:
         assert module_node.call("submit", submission | {"wait": "final"})["result"] == "ok"
     height = last["cursor"]["height"]
-    wait_until(lambda: module_node.call("getnodeinfo")["sync"]["provable_height"] >= height, 30, "the proof")
+    wait_until(lambda: module_node.call("getnodeinfo")["sync"]["provable_height"] >= height, 60, "the proof")
     opened = {transport: open_caller(module_node, transport) for transport in TRANSPORTS}
     put = author.envelope()
     operation = sha256(bodies[0][1]).hexdigest(), put.expiry

@@ -58,7 +58,7 @@ def started(make_node: Callable[..., NodeProcess]) -> Network:
     followers = [make_node("--join", validator.ws_url) for _ in range(2)]
     for node in followers:
         node.spawn()
-    wait_until(lambda: all(node.notify.told("READY", "1") for node in followers), 30, "their start")
+    wait_until(lambda: all(node.notify.told("READY", "1") for node in followers), 60, "their start")
     return [validator, *followers]
 
 
@@ -66,8 +66,8 @@ def started(make_node: Callable[..., NodeProcess]) -> Network:
 def network(started: Network) -> Network:
     """The same, linked and at one height, whatever the test before did to them."""
     validator, *followers = started
-    wait_until(lambda: {node_id(each) for each in followers} <= peers(validator), 30, "links with both")
-    wait_until(lambda: min(map(height, followers)) >= height(validator) - 1, 20, "their catching up")
+    wait_until(lambda: {node_id(each) for each in followers} <= peers(validator), 60, "links with both")
+    wait_until(lambda: min(map(height, followers)) >= height(validator) - 1, 60, "their catching up")
     return started
 
 
@@ -121,14 +121,14 @@ def test_liar(network: Network, make_node: Callable[..., NodeProcess], lie: str)
     validator, honest, _ = network
     liar = make_node("--join", validator.ws_url)
     start_liar(liar, lie)
-    wait_until(lambda: height(liar) >= 1, 20, "the liar's catching up")
+    wait_until(lambda: height(liar) >= 1, 60, "the liar's catching up")
     liar_id = node_id(liar)
     found = run_in_node(question("expose", [liar.ws_url, honest.ws_url], {"liar": liar.ws_url, "record": RECORD}, {}))
     assert found["versions"] == [1], "nothing false was shown"
     assert [each["node"] for each in found["accused"]] == [liar_id]
     assert found["accusations"] == found["accused"]
     assert judged_offline(honest, found["accused"][0]["evidence"]).culprit.hex() == liar_id
-    wait_until(lambda: liar_id in culprits(honest), 10, "the evidence's arrival")
+    wait_until(lambda: liar_id in culprits(honest), 60, "the evidence's arrival")
     assert found["url"] != liar.ws_url and found["checked"] == "proof"
     liar.kill()
 
@@ -191,7 +191,7 @@ def test_chromium_behind_full_cone(lab: natlab.Lab, tmp_path: Path, in_chromium:
                 if record["nat"]["filtering"] == "endpoint-independent" and each["transport"] == "udp"
             ]
 
-        wait_until(lambda: bool(mapped()), 40, "the NAT's kind's way to another node")
+        wait_until(lambda: bool(mapped()), 60, "the NAT's kind's way to another node")
         stranger = lab.public_host("stranger")
         [place, *_] = mapped()
         asked = question("reach", [others[0].ws_url], {"places": [place]}, {})

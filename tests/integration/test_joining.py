@@ -36,7 +36,7 @@ def test_joined_over_https(make_node: NodeStarter, tmp_path: Path) -> None:
     assert "certificate verify failed" in fail(follower)
     follower.environment["SSL_CERT_FILE"] = str(pem)
     follower.start()
-    wait_until(lambda: peers(follower) == {node_id(served)}, 20, "the link")
+    wait_until(lambda: peers(follower) == {node_id(served)}, 60, "the link")
 
 
 def make_own_authority(directory: Path) -> Path:

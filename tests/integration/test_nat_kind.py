@@ -43,7 +43,7 @@ def test_new_network(lab: natlab.Lab, tmp_path: Path) -> None:
             nat = read_nat(node)
             return None if nat is None else nat[field]
 
-        wait_until(lambda: found("filtering") == "endpoint-independent", 30, "the kind of the first NAT")
+        wait_until(lambda: found("filtering") == "endpoint-independent", 60, "the kind of the first NAT")
         assert (found("external"), found("syn")) == (home.public_address, "accepted")
         node.host.change_network(office)
         wait_until(lambda: found("external") == office.public_address, 60, "the kind of the second NAT")

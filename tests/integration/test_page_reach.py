@@ -58,9 +58,9 @@ def test_page_reaches_nodes(lab: natlab.Lab, start: Start, tmp_path: Path) -> No
     home = lab.nat("home", kind="full-cone")
     node = start(home.host("node"), server, second)
     key = identity(node)
-    wait_until(lambda: len(peers(node)) == 2, 20, "the links")
-    wait_until(lambda: "udp" in mapped(second, key), 20, "the mappings' way to others")
-    wait_until(lambda: bool(node.call("getnodeinfo")["stun"]["nat"]), 30, "the kind of the NAT")
+    wait_until(lambda: len(peers(node)) == 2, 60, "the links")
+    wait_until(lambda: "udp" in mapped(second, key), 60, "the mappings' way to others")
+    wait_until(lambda: bool(node.call("getnodeinfo")["stun"]["nat"]), 60, "the kind of the NAT")
     put(server, "film1")
 
     reader = lab.public_host("reader")

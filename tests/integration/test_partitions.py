@@ -22,7 +22,7 @@ def network(lab: natlab.Lab, tmp_path: Path) -> Iterator[list[LabNode]]:
             joins = [word for node in nodes for word in ("--join", node.ws_url)]
             nodes.append(LabNode(lab.public_host(name), tmp_path / name, joins))
             nodes[-1].start()
-        wait_until(lambda: all(len(peers(node)) == 2 for node in nodes), 20, "links between all")
+        wait_until(lambda: all(len(peers(node)) == 2 for node in nodes), 60, "links between all")
         yield nodes
     finally:
         for node in nodes:

@@ -86,7 +86,7 @@ def network(start_node: NodeStarter) -> list[NodeProcess]:
     validator = start_node()
     first = start_node("--join", validator.ws_url)
     second = start_node("--join", first.http_url)
-    wait_until(lambda: len(peers(second)) == 2, 30, "finding the validator through the follower")
+    wait_until(lambda: len(peers(second)) == 2, 60, "finding the validator through the follower")
     return [validator, first, second]
 
 
@@ -97,7 +97,7 @@ def test_three_nodes(network: list[NodeProcess]) -> None:
         assert put(node, f"film{number}")["result"] == "ok"
     refused = submit(second, RATER, build_rate(envelope(second, RATER), f"{AUTHOR.public.hex()}/film/none", 3))
     assert refused["result"] == "record_unknown"
-    wait_until(lambda: height(second) == height(first) == height(validator), 30, "the same height")
+    wait_until(lambda: height(second) == height(first) == height(validator), 60, "the same height")
     for number in range(4):
         assert rate(second, f"film{number}", number + 1)["result"] == "ok"
     wait_for_same(validator, first, second)
@@ -114,13 +114,13 @@ def test_peers_are_told(network: list[NodeProcess]) -> None:
     """``getpeerinfo`` tells what was measured of each peer, the same link from both its ends."""
     validator, first, _ = network
     put(first, "film")
-    wait_until(lambda: all(peer["pingtime"] for node in network for peer in node.call("getpeerinfo")), 30, "pings")
+    wait_until(lambda: all(peer["pingtime"] for node in network for peer in node.call("getpeerinfo")), 60, "pings")
 
     def is_shown() -> bool:
         told = [peer for peer in first.call("getpeerinfo") if peer["id"] == node_id(validator)]
         return [peer["synced_headers"] >= 2 for peer in told] == [True]
 
-    wait_until(is_shown, 30, "the certificate of a block")
+    wait_until(is_shown, 60, "the certificate of a block")
     [there] = [peer for peer in validator.call("getpeerinfo") if peer["id"] == node_id(first)]
     [here] = [peer for peer in first.call("getpeerinfo") if peer["id"] == node_id(validator)]
     assert (there["inbound"], here["inbound"]) == (True, False)
@@ -165,12 +165,12 @@ def test_validator_killed(network: list[NodeProcess]) -> None:
 def test_joined_node_gone(network: list[NodeProcess], make_node: NodeStarter) -> None:
     """A node finds its way back by its address book, without the node that it joined and without being told of any."""
     validator, first, second = network
-    wait_until(lambda: (second.datadir / "peers.json").exists(), 30, "the address book")
+    wait_until(lambda: (second.datadir / "peers.json").exists(), 60, "the address book")
     second.stop()
     first.stop()
     second.arguments = []
     second.start()
-    wait_until(lambda: peers(second) == {node_id(validator)}, 30, "the link with the validator")
+    wait_until(lambda: peers(second) == {node_id(validator)}, 60, "the link with the validator")
     put(second, "film")
     wait_for_same(validator, second)
 
@@ -222,8 +222,8 @@ def test_liar(start_node: NodeStarter, make_node: NodeStarter, lie: str, fault: 
     command = [sys.executable, script, lie, *liar.options]
     with liar.log_path.open("ab") as log:
         liar.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: "Linked with node" in liar.log, 30, "the liar's start")
-    wait_until(lambda: height(liar) == height(validator), 30, "the liar's own catching up")
+    wait_until(lambda: "Linked with node" in liar.log, 60, "the liar's start")
+    wait_until(lambda: height(liar) == height(validator), 60, "the liar's own catching up")
     name = node_id(liar)
     # The liar tells where the validator is; while that one stands still, there is nobody else to ask.
     os.kill(validator.pid, signal.SIGSTOP)
@@ -234,7 +234,7 @@ def test_liar(start_node: NodeStarter, make_node: NodeStarter, lie: str, fault: 
         os.kill(validator.pid, signal.SIGCONT)
     assert f": {fault}: " in victim.log
     wait_for_same(validator, victim)
-    wait_until(lambda: name not in peers(victim), 30, "the end of the link with the liar")
+    wait_until(lambda: name not in peers(victim), 60, "the end of the link with the liar")
     victim.stop()
     book = json.loads((victim.datadir / "peers.json").read_text())
     assert (name, fault) in [(ban["whom"], ban["fault"]) for ban in book["bans"]]
@@ -303,7 +303,7 @@ def test_man_in_the_middle(node: NodeProcess, make_node: NodeStarter) -> None:
         assert relay.relayed > 500
         fresh.arguments = ["--join", node.ws_url]
         fresh.start()
-        wait_until(lambda: height(fresh) >= 1, 30, "the direct way")
+        wait_until(lambda: height(fresh) >= 1, 60, "the direct way")
     finally:
         relay.close()
 
@@ -348,10 +348,10 @@ def test_links_over_quic(start_node: NodeStarter) -> None:
     assert here["addr"] == f"127.0.0.1:{validator.ws_udp_port}"
     assert there["addr"] == f"127.0.0.1:{follower.ws_udp_port}"
     assert follower.stop() == 0
-    wait_until(lambda: not peers(validator), 30, "the goodbye")
-    wait_until(lambda: "it said going_away: the node is stopping" in validator.log, 30, "the log of the goodbye")
+    wait_until(lambda: not peers(validator), 60, "the goodbye")
+    wait_until(lambda: "it said going_away: the node is stopping" in validator.log, 60, "the log of the goodbye")
     follower.start()
-    wait_until(lambda: len(peers(follower)) == 1, 30, "the link after the restart")
+    wait_until(lambda: len(peers(follower)) == 1, 60, "the link after the restart")
     assert put(follower, "again")["result"] == "ok"
 
 
@@ -383,7 +383,7 @@ def test_peers_that_flood(start_node: NodeStarter) -> None:
     wait_until(lambda: len(peers(validator)) == 1, 90, "the end of those that read nothing")
     for peer in loud:
         banned = f"Banned <Peer {peer.key.public.hex()[:12]}"
-        wait_until(lambda banned=banned: banned in validator.log, 30, "the ban")  # type: ignore[misc]
+        wait_until(lambda banned=banned: banned in validator.log, 60, "the ban")  # type: ignore[misc]
     log = validator.log
     assert ": flooding: " in log
     assert "Traceback" not in log
@@ -405,7 +405,7 @@ def test_the_other_way(make_node: NodeStarter) -> None:
     def is_linked_over(transport: str) -> bool:
         return [peer["protocol"] for peer in follower.call("getpeerinfo") if not peer["inbound"]] == [transport]
 
-    wait_until(lambda: is_linked_over("ws"), 30, "the link over TCP")
+    wait_until(lambda: is_linked_over("ws"), 60, "the link over TCP")
     for serves, transport in (([*quic, "--ws", "none"], "ws-udp"), ([*tcp, "--ws-udp", "none"], "ws")):
         validator.stop()
         # What the validator knows of the follower it would dial itself.

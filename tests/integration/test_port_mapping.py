@@ -69,14 +69,14 @@ def test_forwarded(protocol: str, mapping_lab: natlab.Lab, tmp_path: Path) -> No
             found: list[dict[str, Any]] = node.call("getnodeinfo")["stun"]["router"]
             return found
 
-        wait_until(lambda: all(each["confirmed"] for each in ports()), 20, "confirmed ports")
+        wait_until(lambda: all(each["confirmed"] for each in ports()), 60, "confirmed ports")
         assert {(each["transport"], each["port"], each["method"]) for each in ports()} == {
             ("tcp", 38082, protocol),
             ("udp", 38083, protocol),
         }
         tcp = next(each for each in ports() if each["transport"] == "tcp")
         assert answers(stranger, tcp["address"], tcp["external_port"])
-        wait_until(lambda: node.call("getnodeinfo")["stun"]["nat"] is not None, 30, "the kind of NAT")
+        wait_until(lambda: node.call("getnodeinfo")["stun"]["nat"] is not None, 60, "the kind of NAT")
         nat = node.call("getnodeinfo")["stun"]["nat"]
         assert ("forwards" in nat["meaning"], nat["advice"]) == (True, "")
 
@@ -87,11 +87,11 @@ def test_forwarded(protocol: str, mapping_lab: natlab.Lab, tmp_path: Path) -> No
                 if each["source"] == "router" and each["address"] == router.public_address
             ]  # fmt: skip
 
-        wait_until(lambda: sorted(told()) == ["tcp", "udp"], 10, "the STUN data at a peer")
+        wait_until(lambda: sorted(told()) == ["tcp", "udp"], 60, "the STUN data at a peer")
         lab.reboot(router)
         assert "38082" not in translations(router)
         wait_until(lambda: "38082" in translations(router), 3 * LEASE + 5, "the ports after the router's restart")
-        wait_until(lambda: answers(stranger, tcp["address"], tcp["external_port"]), 5, "an answer after it")
+        wait_until(lambda: answers(stranger, tcp["address"], tcp["external_port"]), 60, "an answer after it")
         node.stop()
         assert "38082" not in translations(router)
 
@@ -154,7 +154,7 @@ def test_firewall(method: str, lab6: natlab.Lab, tmp_path: Path) -> None:
                 if (each["address"], each["method"], each["confirmed"]) == (host.address6, method, True)
             }  # fmt: skip
 
-        wait_until(lambda: opened() == {"tcp", "udp"}, 30, "the ports, reached by the server")
+        wait_until(lambda: opened() == {"tcp", "udp"}, 60, "the ports, reached by the server")
         assert is_let_in(stranger, host.address6)
         key = identity(node)
 
@@ -162,13 +162,13 @@ def test_firewall(method: str, lab6: natlab.Lab, tmp_path: Path) -> None:
             [record] = server.call("getstuninfo", {"node": key})["nodes"]
             return sorted((each["address"], each["transport"]) for each in record["mappings"])
 
-        wait_until(lambda: told() == [(host.address6, "tcp"), (host.address6, "udp")], 10, "the STUN data")
+        wait_until(lambda: told() == [(host.address6, "tcp"), (host.address6, "udp")], 60, "the STUN data")
         if method == "upnp":
             wait_until(lambda: "Updating it." in log.read_text(), 3 * LEASE, "a renewal")
         lab6.reboot(router)
         assert "38082" not in opened_ports()
         wait_until(lambda: "38082" in opened_ports(), 3 * LEASE + 10, "the ports after the router's restart")
-        wait_until(lambda: is_let_in(stranger, host.address6), 5, "a stranger's connection after it")
+        wait_until(lambda: is_let_in(stranger, host.address6), 60, "a stranger's connection after it")
         node.stop()
         assert "dport" not in opened_ports()
         # Somebody else at the port is reached by the router, and by no stranger.

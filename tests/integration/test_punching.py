@@ -119,7 +119,7 @@ def test_nodes_link(lab: natlab.Lab, tmp_path: Path) -> None:
             host = lab.nat(f"{name}-nat", kind="port-restricted").host(name)
             nodes.append(LabNode(host, tmp_path / name, ["--join", third.ws_url]))
             nodes[-1].start()
-        wait_until(lambda: all(len(peers(node)) == 2 for node in nodes), 40, "a link between the two")
+        wait_until(lambda: all(len(peers(node)) == 2 for node in nodes), 60, "a link between the two")
         punched = [each for node in nodes[1:] for peer in node.call("getpeerinfo") for each in peer["punches"]]
         assert any(each["outcome"] == "open" for each in punched), punched
     finally:

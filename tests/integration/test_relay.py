@@ -29,7 +29,7 @@ def network(lab: natlab.Lab, tmp_path: Path) -> Iterator[tuple[LabNode, LabNode,
         follower = LabNode(home, tmp_path / "follower", ["--join", validator.ws_url])
         nodes.append(follower)
         follower.start()
-        wait_until(lambda: len(peers(follower)) == 1, 20, "a link")
+        wait_until(lambda: len(peers(follower)) == 1, 60, "a link")
         yield validator, follower, lab.nat("office", kind="symmetric").host("caller")
     finally:
         for node in nodes:

@@ -70,7 +70,7 @@ def repairs(node: NodeProcess) -> int:
 def wait_for_repair(node: NodeProcess, before: int, what: str) -> None:
     """Wait until one more repair succeeded than before, and data is served."""
     try:
-        wait_until(lambda: repairs(node) > before, 20, f"the repair after {what}")
+        wait_until(lambda: repairs(node) > before, 60, f"the repair after {what}")
     except BaseException:
         print(node.call("getnodeinfo")["repair"], node.call("getnodeinfo")["audit"], node.log[-3000:])
         raise
@@ -89,7 +89,7 @@ def wait_for_same(
         return height(one) == height(other) and not differences()
 
     try:
-        wait_until(are_same, 20, "agreement of all rows")
+        wait_until(are_same, 60, "agreement of all rows")
     except BaseException:
         ours, theirs = contents(one), contents(other)
         print({table: (set(ours[table]) ^ set(theirs[table])) for table in differences()})
@@ -110,7 +110,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for number in range(RECORDS):
             put(validator, f"film{number}", "accepted" if number % 5 else "final")
             # Who falls further behind executes blocks together, and knows less exactly since when rows are as they are.
-            wait_until(lambda: height(follower) >= height(validator) - 1, 20, "the follower's catching up")
+            wait_until(lambda: height(follower) >= height(validator) - 1, 60, "the follower's catching up")
         put(validator, "film", "final")
         for number in range(50):
             rate(validator, f"film{number}", 1 + number % 5) if number % 10 == 0 else None
@@ -118,7 +118,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Any:
         submit(validator, AUTHOR, build_delete(envelope(validator, AUTHOR), "film", "film4"))
         rate(validator, "film10", 3)
         rate(validator, "film10", 4)
-        wait_until(lambda: height(follower) == height(validator), 20, "the same height")
+        wait_until(lambda: height(follower) == height(validator), 60, "the same height")
         yield nodes
     finally:
         for node in nodes:
@@ -162,7 +162,7 @@ def test_words(network: list[NodeProcess]) -> None:
     """A word in the index for search that another program altered is found, and the index made anew."""
     validator, follower = network
     put(validator, "zebra")
-    wait_until(lambda: height(follower) >= height(validator), 20, "the record")
+    wait_until(lambda: height(follower) >= height(validator), 60, "the record")
     before = repairs(follower)
     with closing(connect(str(follower.datadir / "ledger.sqlite3"))) as connection:
         leaves = connection.execute("SELECT id, block FROM words_data WHERE id > 10").fetchall()
@@ -241,7 +241,7 @@ def test_destroyed(network: list[NodeProcess]) -> None:
     database = follower.datadir / "ledger.sqlite3"
     database.write_bytes(b"\xff" * database.stat().st_size)
     follower.start()
-    wait_until(lambda: height(follower) == height(validator), 30, "making the database anew")
+    wait_until(lambda: height(follower) == height(validator), 60, "making the database anew")
     assert "put aside" in follower.log
     [aside] = follower.datadir.glob("ledger.sqlite3.damaged-*")
     assert aside.read_bytes()[:9] == b"\xff" * 9
@@ -265,7 +265,7 @@ def test_destroyed_while_running(network: list[NodeProcess], number: int) -> Non
     assert "put aside" in node.call("getnodeinfo")["repair"]["last"]
     assert list(node.datadir.glob("ledger.sqlite3.damaged-*"))
     # An operation that is not valid for another hundred blocks is none for a node so far behind.
-    wait_until(lambda: height(node) == height(other), 30, "the same height")
+    wait_until(lambda: height(node) == height(other), 60, "the same height")
     put(other, f"after destruction {number}")
-    wait_until(lambda: node.call("getdatahash") == other.call("getdatahash"), 20, "the same state")
+    wait_until(lambda: node.call("getdatahash") == other.call("getdatahash"), 60, "the same state")
     assert "Traceback" not in node.log

@@ -77,8 +77,8 @@ def start_modified(make_node: NodeStarter, lie: str, validator: NodeProcess) -> 
         node.process = subprocess.Popen(
             [sys.executable, script, lie, *node.options], env=environment, stdout=log, stderr=log
         )
-    wait_until(lambda: "Linked with node" in node.log, 30, "the modified node's start")
-    wait_until(lambda: height(node) >= height(validator) > 0, 30, "the modified node's own state")
+    wait_until(lambda: "Linked with node" in node.log, 60, "the modified node's start")
+    wait_until(lambda: height(node) >= height(validator) > 0, 60, "the modified node's own state")
     return node
 
 
@@ -98,8 +98,8 @@ def state(node: NodeProcess) -> list[object]:
 
 
 def check_same(node: NodeProcess, other: NodeProcess) -> None:
-    wait_until(lambda: node.call("getnodeinfo")["sync"]["state"] == "serving", 30, "the state")
-    wait_until(lambda: height(node) >= height(other), 30, "the blocks after it")
+    wait_until(lambda: node.call("getnodeinfo")["sync"]["state"] == "serving", 60, "the state")
+    wait_until(lambda: height(node) >= height(other), 60, "the blocks after it")
     assert state(node) == state(other)
     told = [each.call("getdatahash") for each in (node, other)]
     assert [each["ratings_sum"] for each in told] == [RECORDS * RATERS * 3] * 2
@@ -117,7 +117,7 @@ def test_liar(make_node: NodeStarter, start_node: NodeStarter, full_node: NodePr
     assert sync["blocks_from"] > 3
     # It goes on with the log, and proves what it has.
     put(full_node, "after")
-    wait_until(lambda: height(victim) >= height(full_node), 20, "the next block")
+    wait_until(lambda: height(victim) >= height(full_node), 60, "the next block")
     address = f"{make_key(3).public.hex()}/film/r3"
     with urllib.request.urlopen(f"{victim.http_url}/records/{address}", timeout=10) as answer:
         assert answer.status == 200
@@ -127,7 +127,7 @@ def test_killed(make_node: NodeStarter, start_node: NodeStarter, full_node: Node
     """A node killed while the state comes serves none of it, and goes on with what it had."""
     slow = start_modified(make_node, "slow", full_node)
     node = start_node("--join", slow.ws_url, "--sync", "state")
-    wait_until(lambda: node.call("getnodeinfo")["sync"]["rows"] > 500, 30, "a part of the state")
+    wait_until(lambda: node.call("getnodeinfo")["sync"]["rows"] > 500, 60, "a part of the state")
     info = node.call("getnodeinfo")["sync"]
     assert (info["state"], info["phase"]) == ("syncing", "state")
     assert info["rows"] < info["total"]

@@ -59,7 +59,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]
         submit(node, AUTHOR, build_delete(envelope(node, AUTHOR), "film", "gone"))
         newest = height(node)
         # The proof takes the block after.
-        wait_until(lambda: node.call("getnodeinfo")["sync"]["provable_height"] >= newest, 30, "the proof of all")
+        wait_until(lambda: node.call("getnodeinfo")["sync"]["provable_height"] >= newest, 60, "the proof of all")
         yield node
     finally:
         node.close()
@@ -86,7 +86,7 @@ def test_false_answer(furnished: NodeProcess) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: has_records(furnished, 42), 30, "the liar's start")
+        wait_until(lambda: has_records(furnished, 42), 60, "the liar's start")
         told = [ask_as_stranger(furnished, ADDRESS + "rated") for _ in range(4)]
     finally:
         liar.terminate()

@@ -175,7 +175,7 @@ def test_many_connections(make_node: MakeNode, tmp_path: Path) -> None:
     assert read_all(streams[1], 1) == b""
     streams[2].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     streams[2].close()
-    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 147, 30, "three connections gone")
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 147, 60, "three connections gone")
 
     before = process.memory_info().rss
     greedy = open_stream(port)
@@ -190,7 +190,7 @@ def test_many_connections(make_node: MakeNode, tmp_path: Path) -> None:
     assert len(read_all(greedy, 32 * whole)) == 32 * whole, "who takes the answers late gets them all"
     for handle in (*streams, greedy):
         handle.close()
-    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 0, 30, "all connections gone")
+    wait_until(lambda: metric(node, "cloudnode_stun_connections") == 0, 60, "all connections gone")
     idle = process.cpu_times().user
     assert len(ask(("127.0.0.1", port))[0]) == 32
     assert process.cpu_times().user - idle < 0.5
@@ -217,8 +217,8 @@ def test_taken_port(make_node: MakeNode) -> None:
         except OSError:
             pass  # somebody else has it, which is as good
         node = make_node(usual_stun=True).start()
-        wait_until(lambda: "STUN is not served at TCP port 3478" in node.log, 30, "the log")
-        wait_until(lambda: "STUN is not served at UDP port 3478" in node.log, 30, "the other in the log")
+        wait_until(lambda: "STUN is not served at TCP port 3478" in node.log, 60, "the log")
+        wait_until(lambda: "STUN is not served at UDP port 3478" in node.log, 60, "the other in the log")
         assert not [each for each in node.call("getnodeinfo")["interfaces"] if each["transport"] == "stun"]
         assert len(ask(("127.0.0.1", node.ws_udp_port))[0]) == 32
         refused = make_node("--stun", "3478")
@@ -297,7 +297,7 @@ def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        wait_until(listens, 30, "coturn's start")
+        wait_until(listens, 60, "coturn's start")
         yield port
     finally:
         child.terminate()

@@ -171,14 +171,14 @@ def open_world(
         }
         node = start(networks["home"].host("node"), first, second, kind=HomeNode)
         key = identity(node)
-        wait_until(lambda: {identity(first), identity(second)} <= peers(node), 20, "links with both")
-        wait_until(lambda: len(told(first, key)) >= mappings, 20, "mappings by both")
-        wait_until(lambda: height(node) == height(validator), 20, "the films")
+        wait_until(lambda: {identity(first), identity(second)} <= peers(node), 60, "links with both")
+        wait_until(lambda: len(told(first, key)) >= mappings, 60, "mappings by both")
+        wait_until(lambda: height(node) == height(validator), 60, "the films")
         # Clients reach the other two alone: one of these has to bring both together.
         isolate(validator.host, [networks["cafe"], networks["train"]])
         client = networks["cafe"].host("client")
         session = begin(client, key, films, validator, first, second)
-        wait_until(lambda: session.ask()["reads"] > 0 or session.seen["troubles"], 30, "the first read")
+        wait_until(lambda: session.ask()["reads"] > 0 or session.seen["troubles"], 60, "the first read")
         return World(lab, networks, validator, first, second, node, key, client, session)
 
     return build

@@ -115,4 +115,4 @@ def test_page(node: NodeProcess, ann: Somebody, site: str) -> None:
         ann.run("rate", f"{ran['account']}/film/ran", "5")
         watched.expect_text("li", "Ran: 5 stars by 1")
         assert watched.page.title() == "Films"
-    wait_until(lambda: "5 stars by 1" in ann.run("list"), 30, "the rating in the program")
+    wait_until(lambda: "5 stars by 1" in ann.run("list"), 60, "the rating in the program")

@@ -51,8 +51,8 @@ class Network:
         for node in nodes:
             node.spawn()
         for node in nodes:
-            wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
-        wait_until(lambda: all(len(peers(node)) >= len(nodes) - 1 for node in nodes), 30, "links between them")
+            wait_until(lambda node=node: node.notify.told("READY", "1"), 60, "a node's start")  # type: ignore[misc]
+        wait_until(lambda: all(len(peers(node)) >= len(nodes) - 1 for node in nodes), 60, "links between them")
 
     def start_dying(self, point: str, number: int) -> None:
         """Start the victim with its death ahead."""
@@ -69,7 +69,7 @@ class Network:
             answer.update(submit(node, AUTHOR, body, "accepted"))
             return "cursor" in answer
 
-        wait_until(is_final, 40, "a final record")
+        wait_until(is_final, 60, "a final record")
         self.final[name] = answer["cursor"]
 
     def check_votes(self) -> None:
@@ -80,7 +80,7 @@ class Network:
 
     def check(self) -> None:
         """All four agree row for row, have all that was final, and know of nobody who contradicted himself."""
-        wait_until(lambda: len({height(node) for node in self.nodes}) == 1, 30, "the same height")
+        wait_until(lambda: len({height(node) for node in self.nodes}) == 1, 60, "the same height")
         for node in self.nodes:
             assert node.call("getevidence")["evidence"] == []
             for name, cursor in self.final.items():
@@ -107,7 +107,7 @@ def test_killed_at_each_point(directories: list[Path], make_node: NodeStarter) -
         assert process.wait(10) == -9, (point, network.victim.log[-2000:])
     network.victim.start()
     network.put()
-    wait_until(lambda: network.victim.log.count("Voting from height") > len(POINTS) // 2, 30, "its votes")
+    wait_until(lambda: network.victim.log.count("Voting from height") > len(POINTS) // 2, 60, "its votes")
     network.check_votes()
     network.check()
 
@@ -123,10 +123,10 @@ def test_full_disk(directories: list[Path], make_node: NodeStarter, small_disk: 
             file.write(bytes(4096))
     for _ in range(6):
         network.put()
-    wait_until(lambda: health(network.victim)["trouble"] is not None, 20, "being told that the disk is full")
+    wait_until(lambda: health(network.victim)["trouble"] is not None, 60, "being told that the disk is full")
     for _ in range(3):
         network.put()
-    wait_until(lambda: "full" in (health(network.victim)["trouble"] or ""), 20, "being told that the disk is full")
+    wait_until(lambda: "full" in (health(network.victim)["trouble"] or ""), 60, "being told that the disk is full")
     trouble = network.victim.call("getnodeinfo")["sync"]["trouble"]
     assert "written" in trouble
     assert trouble.split(":")[0].lower() in network.victim.log.lower()
@@ -134,8 +134,8 @@ def test_full_disk(directories: list[Path], make_node: NodeStarter, small_disk: 
     network.put()
     assert (network.victim.datadir / "journal").read_bytes() == journal
     mount("-o", "remount,size=64m", str(small_disk))
-    wait_until(lambda: height(network.victim) >= height(network.others[0]), 30, "catching up")
-    wait_until(lambda: health(network.victim)["trouble"] is None, 30, "being told that all is well")
+    wait_until(lambda: height(network.victim) >= height(network.others[0]), 60, "catching up")
+    wait_until(lambda: health(network.victim)["trouble"] is None, 60, "being told that all is well")
     network.check_votes()
     network.check()
 
@@ -160,9 +160,9 @@ def test_journals(directories: list[Path], make_node: NodeStarter) -> None:
     for each in (node, other):
         each.spawn()
     for each in (node, other):
-        wait_until(lambda each=each: "Voting from height" in each.log, 30, "a vote")  # type: ignore[misc]
+        wait_until(lambda each=each: "Voting from height" in each.log, 60, "a vote")  # type: ignore[misc]
     journal = node.datadir / "journal"
-    wait_until(lambda: journal.stat().st_size > 560, 20, "two votes")
+    wait_until(lambda: journal.stat().st_size > 560, 60, "two votes")
     for each in (node, other):
         each.stop()
     raw = journal.read_bytes()
@@ -182,7 +182,7 @@ def test_journals(directories: list[Path], make_node: NodeStarter) -> None:
         assert not journal.exists() if content is None else journal.read_bytes() == content
     journal.write_bytes(raw[:-3])
     node.start()
-    wait_until(lambda: "Voting from height" in node.log, 20, "its part in consensus")
+    wait_until(lambda: "Voting from height" in node.log, 60, "its part in consensus")
 
 
 def test_one_key_twice(directories: list[Path], make_node: NodeStarter) -> None:

@@ -20,7 +20,7 @@ def epoch(node: NodeProcess) -> tuple[int, int]:
 
 
 def wait_for_epoch(nodes: list[NodeProcess], number: int) -> None:
-    wait_until(lambda: all(epoch(node)[0] == number for node in nodes), 20, f"epoch {number} on all nodes")
+    wait_until(lambda: all(epoch(node)[0] == number for node in nodes), 60, f"epoch {number} on all nodes")
 
 
 def epochs(node: NodeProcess) -> list[object]:
@@ -41,7 +41,7 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
     for node in others:
         node.spawn()
     for node in others:
-        wait_until(lambda node=node: node.notify.told("READY", "1"), 30, "a node's start")  # type: ignore[misc]
+        wait_until(lambda node=node: node.notify.told("READY", "1"), 60, "a node's start")  # type: ignore[misc]
     put(first, "before")
     command = Command(tmp_path / "operator", first.http_url)
     command.run("key", "new")
@@ -52,7 +52,7 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
             key = str(node.datadir / "validator.key")
             command.run("--node", node.http_url, "validators", "approve", str(file), "--validator-key", key)
 
-    wait_until(lambda: all(height(node) >= height(first) - 1 for node in others), 20, "catching up")
+    wait_until(lambda: all(height(node) >= height(first) - 1 for node in others), 60, "catching up")
     grown = tmp_path / "grown.json"
     command.run("validators", "propose", str(grown), *(word for key in keys[1:] for word in ("--add", key)))
     assert "appoint_quorum" in command.run("--json", "validators", "submit", str(grown), status=1)
@@ -85,7 +85,7 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
     nodes.append(late)
     put(late, "by-one-who-came-late")
     assert ask_as_stranger(late, f"{AUTHOR.public.hex()}/film/by-four-2").startswith("PROVEN")
-    wait_until(lambda: len({height(node) for node in nodes}) == 1, 20, "the same height")
+    wait_until(lambda: len({height(node) for node in nodes}) == 1, 60, "the same height")
     for node in nodes:
         node.stop()
     check_stopped(nodes)
