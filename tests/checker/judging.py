@@ -19,7 +19,7 @@ from tests.checker import trace
 from tests.checker.truth import RESULTS, Items, Log, Place, State, differs, digest
 
 NAMING_SECONDS = 10.0
-"""A session has so long to name a liar: it first has it sign what shows the lie."""
+"""A session has so long to name a liar, if nothing else is said: it first has it sign what shows the lie."""
 
 UNANSWERED_SHARE, UNANSWERED_FEW = 0.2, 3
 """So many calls may be without an answer though any node may be asked: a quorum may be too slow on a busy machine."""
@@ -81,9 +81,10 @@ class _Stream:
 class Judge:
     """Judges one run."""
 
-    def __init__(self, log: Log, liar: Collection[str] = ()) -> None:
+    def __init__(self, log: Log, liar: Collection[str] = (), naming_seconds: float = NAMING_SECONDS) -> None:
         """:param log: That of a node, at the end. :param liar: All URLs of the node that lies."""
         self.verdict = Verdict()
+        self._naming_seconds = naming_seconds
         self._log = log
         self._liar = liar
         self._streams: dict[tuple[int, int], _Stream] = {}
@@ -323,11 +324,12 @@ class Judge:
                 continue
             self.verdict.counts["sessions lied to"] += 1
             named = [each.at for each in self._named[client, session] if each.url in self._liar]
-            until = min(self._ended.get((client, session), self._last), at + NAMING_SECONDS)
-            if named and min(named) <= at + NAMING_SECONDS:
+            until = min(self._ended.get((client, session), self._last), at + self._naming_seconds)
+            if named and min(named) <= at + self._naming_seconds:
                 self.verdict.counts["sessions lied to that named the liar"] += 1
-            elif until < at + NAMING_SECONDS:
+            elif until < at + self._naming_seconds:
                 self.verdict.counts["sessions lied to that ended at once"] += 1
             else:
-                text = f"session {session} was lied to ({lie}) and did not name the liar within {NAMING_SECONDS:g} s"
+                within = f"within {self._naming_seconds:g} s"
+                text = f"session {session} was lied to ({lie}) and did not name the liar {within}"
                 self.verdict.faults.append(Fault("unnamed", at, client, text))

@@ -33,6 +33,9 @@ from tests.natlab.nodes import LabNode
 NATS = ("full-cone", "port-restricted")
 """In turn, for the nodes that are behind one."""
 
+NAMING_SECONDS = 20.0
+"""For which a session may take to name a liar on a machine that is busy with the run."""
+
 _CONFIG = """
 [ledger]
 # What it takes of the processors is better spent on clients.
@@ -200,7 +203,7 @@ class Run:
             findings.append(Finding(False, f"clients had errors of their own: {said[-2000:]}"))
         with contextlib.ExitStack() as stack:
             findings += judge_rows(open_snapshots(nodes, stack))
-        judge = Judge(read_log(nodes[0].datadir / "ledger.sqlite3"), plan.liar)
+        judge = Judge(read_log(nodes[0].datadir / "ledger.sqlite3"), plan.liar, NAMING_SECONDS)
         verdict = judge.judge(clients.events())
         return Outcome(findings, verdict, [*self._summary(verdict, clients), *self._show(verdict, clients)])
 

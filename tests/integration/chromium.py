@@ -16,7 +16,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long a page may take to show what a test waits for."""
 
 

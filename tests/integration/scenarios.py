@@ -20,7 +20,7 @@ from tests.integration.chromium import FLAGS
 from tests.integration.conftest import ROOT, NodeProcess
 from tests.integration.npm import MODULE
 
-SECONDS = 90
+SECONDS = 180
 """That a scenario may take."""
 
 HEADLESS = ("--headless", "--no-first-run", "--disable-component-update", "--disable-sync", *FLAGS)
@@ -76,7 +76,7 @@ def run_in_node(asked: dict[str, Any], told: Tell = lambda event: None) -> Any:
             assert "error" not in event, event["error"]
             if "found" in event:
                 session.stdin.close()
-                assert session.wait(5) == 0, "nothing may keep it running"
+                assert session.wait(30) == 0, "nothing may keep it running"
                 return event["found"]
             told(event)
             message = {}

@@ -24,7 +24,7 @@ def test_short_run(lab: natlab.Lab, tmp_path: Path) -> None:
     command += ["--keep", str(tmp_path / "run"), "--report", str(report)]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ) | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=400, check=False,
+        timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = report.read_text()

@@ -88,7 +88,7 @@ def audit(node: NodeProcess) -> tuple[int, dict[str, Any]]:
         env={"PYTHONPATH": str(ROOT), "HOME": str(node.home), "PATH": "/usr/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
@@ -120,7 +120,7 @@ def flip_text(path: Path, text: bytes, replacement: bytes) -> None:
 
 def get(node: NodeProcess, path: str) -> tuple[int, dict[str, Any]]:
     """One GET: status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
     body = json.loads(response.read())

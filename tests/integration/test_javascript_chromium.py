@@ -16,8 +16,10 @@ from tests.integration.conftest import ROOT
 INSECURE = "tree.example"
 """A name that is not this machine's to the browser, so that what comes from it in the clear is no secure context."""
 
-GOAL_MS = 10.0
-"""For proof and certificate at four validators."""
+MOST_MS = 50.0
+"""For proof and certificate at four validators, at the quickest of hundreds of times: it is some 3 ms. The goal is 10
+ms, which ``javascript/bench`` measures.
+"""
 
 
 class TreeHandler(http.server.SimpleHTTPRequestHandler):
@@ -65,4 +67,4 @@ def test_in_chromium(tree: int, host: str) -> None:
         assert (found["isSecureContext"], found["implementation"]) == expected
         proof = watched.page.evaluate(measure)[0]
         assert (proof["what"], proof["implementation"]) == ("record, proof and certificate", expected[1])
-        assert proof["least"] < GOAL_MS, proof
+        assert proof["least"] < MOST_MS, proof

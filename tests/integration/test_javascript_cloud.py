@@ -22,8 +22,10 @@ from tests.natlab.natkinds import CASES, run_behind, run_peers
 WRITES = 16
 """A node is killed before the 4th and is back before the 8th, and so on; in a page once."""
 
-RECOVERY = 8.0
-"""Seconds to an answer after the node that served was killed: over UDP nothing tells of that but its silence."""
+RECOVERY = 25.0
+"""Seconds to an answer after the node that served was killed, less than a call may take: over UDP nothing tells of that
+but its silence. A machine that is not busy takes some 3 s.
+"""
 
 RECORD = {"account": AUTHOR.public.hex(), "collection": "film", "key": "film0"}
 
@@ -191,7 +193,7 @@ def test_chromium_behind_full_cone(lab: natlab.Lab, tmp_path: Path, in_chromium:
                 if record["nat"]["filtering"] == "endpoint-independent" and each["transport"] == "udp"
             ]
 
-        wait_until(lambda: bool(mapped()), 60, "the NAT's kind's way to another node")
+        wait_until(lambda: bool(mapped()), 90, "the NAT's kind's way to another node")
         stranger = lab.public_host("stranger")
         [place, *_] = mapped()
         asked = question("reach", [others[0].ws_url], {"places": [place]}, {})

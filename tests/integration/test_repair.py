@@ -231,7 +231,7 @@ def test_diverged(network: list[NodeProcess]) -> None:
     put(follower, "after the divergence")
     # An earlier test had the history of both given up.
     wait_for_same(validator, follower, ("states",), WITHOUT_HISTORY)
-    assert follower.call("getdatahash") == validator.call("getdatahash")
+    wait_until(lambda: follower.call("getdatahash") == validator.call("getdatahash"), 60, "the same state")
 
 
 def test_destroyed(network: list[NodeProcess]) -> None:
@@ -247,7 +247,7 @@ def test_destroyed(network: list[NodeProcess]) -> None:
     assert aside.read_bytes()[:9] == b"\xff" * 9
     put(follower, "after the destruction")
     wait_for_same(validator, follower, ("states", "blocks", "operations", "trie", "scores", "totals", "system"))
-    assert follower.call("getdatahash") == validator.call("getdatahash")
+    wait_until(lambda: follower.call("getdatahash") == validator.call("getdatahash"), 60, "the same state")
 
 
 @pytest.mark.parametrize("number", [1, 0], ids=["follower", "validator"])

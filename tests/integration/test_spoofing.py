@@ -124,7 +124,7 @@ def test_many_sources(lab: natlab.Lab, node: LabNode) -> None:
     def flood(sources: list[str]) -> None:
         for number, source in enumerate(sources):
             forger.send(source, random.randrange(1_024, 65_536))
-            if not number % 200:
+            if not number % 1_000:
                 assert ask(honest, node)
 
     flood(names[:5_000])

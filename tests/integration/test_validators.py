@@ -62,7 +62,9 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
     assert epoch(first) == (1, 4)
     for number, node in enumerate(nodes):
         put(node, f"by-four-{number}")
-    assert {node.call("getnodeinfo")["sync"]["role"] for node in nodes} == {"validator"}
+    wait_until(
+        lambda: {node.call("getnodeinfo")["sync"]["role"] for node in nodes} == {"validator"}, 60, "four validators"
+    )
 
     nodes[3].kill()
     put(nodes[1], "by-three")
@@ -76,7 +78,7 @@ def test_validators_change(make_node: NodeStarter, start_node: NodeStarter, tmp_
     assert "epoch 2 begins" in command.run("--node", nodes[2].http_url, "validators", "submit", str(shrunk))
     wait_for_epoch(nodes, 2)
     put(first, "by-the-other-three")
-    assert first.call("getnodeinfo")["sync"]["role"] == "follower"
+    wait_until(lambda: first.call("getnodeinfo")["sync"]["role"] == "follower", 60, "its end as a validator")
     listed = command.json("validators", "list")
     assert (listed["epoch"], listed["validators"]) == (2, keys[1:])
 

@@ -31,7 +31,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-SECONDS = 60
+SECONDS = 120
 
 
 class Page(Resource):
@@ -112,7 +112,7 @@ async def test_a_page_talks_by_webtransport(reactor: Any, chromium: Any) -> None
         assert found["and_still"] == "and still"
         assert found["close_info"] == {"closeCode": 7, "reason": "done"}
         assert {(caller.transport, caller.secure) for caller in node.opener.callers} == {("webtransport", True)}
-        for _ in range(100):
+        for _ in range(600):
             if all(session.is_lost for session in node.opener.sessions):
                 break
             await deferLater(reactor, 0.05)

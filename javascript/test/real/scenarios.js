@@ -16,11 +16,11 @@ const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds 
 
 /** @param {() => boolean} condition @param {string} what */
 async function until(condition, what) {
-  for (let turn = 0; turn < 400; turn += 1) {
+  for (let turn = 0; turn < 1200; turn += 1) {
     if (condition()) return;
     await pause(0.05);
   }
-  throw new Error(`${what} took longer than 20 s`);
+  throw new Error(`${what} took longer than 60 s`);
 }
 
 /** @type {Record<string, (surroundings: Surroundings) => Promise<any>>} */
@@ -49,7 +49,9 @@ export const scenarios = {
     for (let number = 0; number < wanted.writes; number += 1) {
       if (number % 8 === 3) {
         // The one that answers calls, or the one that tells of news: mostly they are the same.
+        await until(() => Boolean(subscription.url), "a node that is subscribed to");
         const serving = number === 3 ? (await cloud.call("getdatahash")).url : subscription.url;
+        if (!served.includes(serving)) served.push(serving);
         await tell({kill: serving});
         const begin = performance.now();
         await cloud.call("getdatahash");
@@ -85,7 +87,7 @@ export const scenarios = {
     for (let turn = 0; turn < 200 && !accused.length; turn += 1) {
       // Of the liar alone there is no answer that is false; honest nodes answer in its place later.
       cloud.pin(wanted.liar);
-      await cloud.call("getrecord", wanted.record, {timeout: 0.5}).then(
+      await cloud.call("getrecord", wanted.record, {timeout: 2}).then(
         (/** @type {any} */ answer) => versions.add(answer.result.version),
         () => {},
       );
@@ -106,7 +108,7 @@ export const scenarios = {
     for (const url of wanted.places) {
       await until(() => Boolean(find(cloud, url)), `learning ${url}`);
       cloud.pin(url);
-      const {url: at, checked, node} = await cloud.call("getdatahash", {}, {timeout: 15});
+      const {url: at, checked, node} = await cloud.call("getdatahash");
       answers.push({url: at, checked, node});
     }
     cloud.close();
