@@ -28,7 +28,16 @@ from cloudnode.client.websocket_udp import WebSocketUdpCarrier
 from cloudnode.formats.keys import TLS, verify
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
 from cloudnode.reach.punching.attempt import local_host
-from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, Via, add_other
+from cloudnode.reach.punching.calling import (
+    CallFrom,
+    Grant,
+    Path,
+    PunchFailed,
+    PunchRequest,
+    Via,
+    add_other,
+    check_order,
+)
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.tracing import Tracer
@@ -181,7 +190,7 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
             "local": [{"address": address, "port": port} for address, port in request.local],
             "mapping": request.mapping,
         }
-        return _read_grant((await client.call("requestpunch", params)).decode(_Granted), request)
+        return _read_grant((await client.call("requestpunch", params)).decode(_Granted), request, host)
 
     async def relay(node: bytes, timeout: float, outstanding: int) -> Client:
         known = (await client.call("getstuninfo", {"node": node.hex()})).decode(_StunInfo)
@@ -226,19 +235,22 @@ def _read_certificates(told: Sequence[_Certificate], node: bytes) -> list[bytes]
         return []
 
 
-def _read_grant(granted: _Granted, request: PunchRequest) -> Grant:
-    """Check the certificates, which are all that has to be right: the rest only says where to try."""
+def _read_grant(granted: _Granted, request: PunchRequest, coordinator: str) -> Grant:
+    """Check the certificates, by which the target is known; of the rest, which says where to try, what is believed.
+
+    :param coordinator: Its address.
+    """
     certificates = frozenset(_read_certificates(granted.certificates, request.node))
     if not certificates:
         raise PunchFailed("the coordinator knows no certificate that the node's key vouches for")
-    order = Order(
+    told = Order(
         request.transport,
         granted.strategy,
         tuple(Candidate((each.address, each.port), each.kind) for each in granted.candidates),
         (granted.observed.address, granted.observed.port),
         granted.many,
     )
-    return Grant(order, certificates, granted.mapping)
+    return Grant(check_order(told, request, coordinator), certificates, granted.mapping)
 
 
 class _TcpCall:

@@ -32,6 +32,7 @@ from cloudnode.reach.punching.calling import (
     PunchUnmapped,
     Via,
     add_other,
+    check_order,
 )
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.tracing import Tracer
@@ -200,7 +201,7 @@ class PunchDialling:
                 tuple(Place(*each) for each in request.local), request.mapping,
             )  # fmt: skip
             assert isinstance(answer, Punched)
-            return _read_grant(answer, request)
+            return read_grant(answer, request, host)
 
         def make_end(channel: Channel) -> Peer:
             return self._neighbourhood.make_peer(channel, node)
@@ -226,12 +227,16 @@ class PunchDialling:
         return await self._puncher.open(add_other(via, told, local_host), node, Calls(call_udp, call_tcp))
 
 
-def _read_grant(answer: Punched, request: PunchRequest) -> Grant:
+def read_grant(answer: Punched, request: PunchRequest, coordinator: str) -> Grant:
+    """What a coordinator grants, as far as it is believed.
+
+    :param coordinator: Its address. :raises PunchFailed: It refuses.
+    """
     if answer.refusal == "punch_unmapped":
         raise PunchUnmapped("the coordinator knows no endpoint of that node in this family of addresses")
     if answer.refusal or answer.own is None:
         raise PunchFailed(f"the coordinator refused: {answer.refusal}")
-    order = Order(
+    told = Order(
         request.transport,
         Strategy(answer.strategy),
         tuple(Candidate((each.host, each.port), each.kind) for each in answer.candidates),
@@ -239,7 +244,8 @@ def _read_grant(answer: Punched, request: PunchRequest) -> Grant:
         answer.many,
     )
     # Who is at the other end is proven on the link itself.
-    return Grant(order, frozenset(each.hash for each in answer.certificates), answer.mapping)
+    certificates = frozenset(each.hash for each in answer.certificates)
+    return Grant(check_order(told, request, coordinator), certificates, answer.mapping)
 
 
 def _stop_with(channel: Any, quic_socket: QuicSocket) -> Any:

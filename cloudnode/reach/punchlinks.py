@@ -24,6 +24,7 @@ from cloudnode.peers.messages import (
 )
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.punching.answering import PunchTarget
+from cloudnode.reach.punching.choosing import choose_candidates
 from cloudnode.reach.punching.coordinator import (
     Ask,
     Coordinator,
@@ -183,7 +184,8 @@ class PunchLinks:
             case PunchLocal():
                 self._locals[peer.id] = message
             case PunchOrder():
-                refusal = self._target.carry_out(peer.id, _read_order(message), message.username, message.key)
+                order = _read_order(message, peer.address)
+                refusal = self._target.carry_out(peer.id, order, message.username, message.key)
                 if refusal is not None:
                     self._log.info("A punch by order of {peer} is not made: {reason}", peer=peer, reason=refusal)
             case RequestPunch():
@@ -347,11 +349,8 @@ def _write_candidates(candidates: Sequence[Candidate]) -> tuple[PunchCandidate, 
     return tuple(PunchCandidate(*each.endpoint, each.kind) for each in candidates)
 
 
-def _read_order(message: PunchOrder) -> Order:
-    return Order(
-        message.transport,
-        Strategy(message.strategy),
-        tuple(Candidate((each.host, each.port), each.kind) for each in message.candidates),
-        (message.own.host, message.own.port),
-        message.many,
-    )
+def _read_order(message: PunchOrder, coordinator: str) -> Order:
+    told = [Candidate((each.host, each.port), each.kind) for each in message.candidates]
+    own = (message.own.host, message.own.port)
+    candidates = choose_candidates(told, own, coordinator)
+    return Order(message.transport, Strategy(message.strategy), candidates, own, message.many)

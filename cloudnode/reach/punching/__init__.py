@@ -7,6 +7,7 @@ so that the client library has it as well. Pure parts, without sockets and clock
 ``values``       what the parts tell each other
 ``budgets``      how much one may ask for
 ``coordinator``  the node in the middle: who is told what, and when
+``choosing``     which of the endpoints that it tells are tried
 ``strategies``   what is tried first, and what after that failed
 ``probing``      which probe goes where and when (UDP)
 ``spreading``    many ports at once, against NATs that map by the remote endpoint (UDP)

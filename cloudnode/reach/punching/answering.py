@@ -36,8 +36,6 @@ HIT_SOCKETS_MAX = 16
 IDLE_SECONDS = 30.0
 """A socket that was opened for one requester is closed when it carried nothing for so long."""
 
-CANDIDATES_MAX = 16
-
 
 @attrs.frozen
 class TcpPort:
@@ -131,7 +129,7 @@ class PunchTarget:
             return "too much is under way"
         if not self._orders.take(name, 1.0, now) or (is_spread and not self._spreads.take(name, 1.0, now)):
             return "the coordinator sends more orders than are carried out"
-        candidates = choose_candidates(order)
+        candidates = list(order.candidates)
         family = find_family(candidates[0].endpoint[0]) if candidates else 0
         candidates = [each for each in candidates if family and find_family(each.endpoint[0]) == family]
         attempt = _Attempt(self._tracer.begin("target", coordinator, order.transport, order.strategy))
@@ -271,12 +269,3 @@ class PunchTarget:
         attempt.trace.packets = attempt.packets
         attempt.stop()
         self._tracer.failed(attempt.trace, "no answer came from the requester")
-
-
-def choose_candidates(order: Order) -> list[Candidate]:
-    """The candidates of an order that may be probed: private ones only behind the NAT that this side is behind too."""
-    told = [each for each in order.candidates if each.kind != "private"]
-    public = {each.endpoint[0] for each in told}
-    if order.own is None or order.own[0] not in public:
-        return told[:CANDIDATES_MAX]
-    return list(order.candidates)[:CANDIDATES_MAX]

@@ -10,6 +10,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from cloudnode.formats.stundata import is_local
+from cloudnode.reach.punching.choosing import choose_candidates
 from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.values import (
     TRANSPORTS,
@@ -56,6 +57,20 @@ class Grant:
     order: Order
     certificates: frozenset[bytes]
     mapping: Mapping
+
+
+def check_order(told: Order, request: PunchRequest, coordinator: str) -> Order:
+    """An order for this side as far as it is obeyed.
+
+    :param coordinator: The address of who told it.
+    :raises PunchFailed: Nothing of it is.
+    """
+    if told.strategy not in (request.strategy, Strategy.DIRECT):
+        raise PunchFailed("the coordinator wants more sent than this side asked for")
+    candidates = choose_candidates(told.candidates, told.own, coordinator)
+    if not candidates:
+        raise PunchFailed("the coordinator tells no endpoint that may be tried")
+    return attrs.evolve(told, candidates=candidates)
 
 
 @attrs.frozen

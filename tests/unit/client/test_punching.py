@@ -11,12 +11,45 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.client import punching
 from cloudnode.client.client import Client
 from cloudnode.client.errors import ConnectionFailed
-from cloudnode.client.punching import RELAY_AFTER, Mutual, NodeClient, connect_node
-from cloudnode.reach.punching.calling import Path, PunchFailed, Via
+from cloudnode.client.punching import RELAY_AFTER, Mutual, NodeClient, connect_node, find_coordinator
+from cloudnode.formats.keys import TLS, SigningKey
+from cloudnode.reach.punching.calling import Grant, Path, PunchFailed, PunchRequest, Via
 from cloudnode.reach.punching.values import Candidate, Strategy
 from tests.unit.client.fakes import MemoryCarrier, make_client
 
 NODE = b"n" * 32
+
+
+class CoordinatorTests(SynchronousTestCase):
+    def request(self, *candidates: tuple[str, str]) -> Deferred[Grant]:
+        """Ask a coordinator at a public address, which tells these endpoints, for a punch."""
+        client, carrier = make_client(Clock())
+        client.url = "ws+udp://198.51.100.1:38083"
+        finding = Deferred.fromCoroutine(find_coordinator(client, Clock()))
+        carrier.answer(carrier.sent[-1], {"stun": {"server": {"udp": 3478, "tcp": 0}}, "interfaces": []})
+        mutual: Mutual = self.successResultOf(finding)
+        key = SigningKey(bytes(32))
+        request = PunchRequest(key.public, "udp", Strategy.DIRECT, "username", bytes(32), (), "unknown")
+
+        async def ask() -> Grant:
+            return await mutual.via.request(request)
+
+        asking = Deferred.fromCoroutine(ask())
+        certificate = {"hash": bytes(32).hex(), "signature": key.sign(TLS, bytes(32)).hex()}
+        carrier.answer(carrier.sent[-1], {
+            "strategy": "direct", "mapping": "unknown", "certificates": [certificate],
+            "candidates": [{"address": host, "port": 5_000, "kind": kind} for host, kind in candidates],
+            "observed": {"address": "203.0.113.1", "port": 40_000},
+        })  # fmt: skip
+        return asking
+
+    def test_believed(self) -> None:
+        """Nothing is tried at this machine or in its network because a coordinator says so."""
+        local = [(host, kind) for host in ("127.0.0.1", "10.0.0.1", "fe80::1", "") for kind in ("observed", "private")]
+        grant = self.successResultOf(self.request(*local, ("203.0.113.2", "observed")))
+        self.assertEqual([each.endpoint[0] for each in grant.order.candidates], ["203.0.113.2"])
+        self.failureResultOf(self.request(*local), PunchFailed)
+        self.failureResultOf(self.request(), PunchFailed)
 
 
 class ConnectNodeTests(SynchronousTestCase):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.stundata import Endpoint, StunData
-from cloudnode.reach.punchdialling import AGAIN_MOST, AGAIN_SECONDS, Retries, Wanted, find_wanted
+from cloudnode.peers.messages import Place, PunchCandidate, Punched
+from cloudnode.reach.punchdialling import AGAIN_MOST, AGAIN_SECONDS, Retries, Wanted, find_wanted, read_grant
+from cloudnode.reach.punching.calling import PunchFailed, PunchRequest
+from cloudnode.reach.punching.values import Strategy
 
 OWN, PEER, OTHER, FAR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
 
@@ -28,6 +31,32 @@ class FindTests(SynchronousTestCase):
         """Neither this node itself, nor one that there is a link with, nor one that can be dialled."""
         self.assertEqual(find_wanted([record(OWN, PEER), record(PEER, PEER)], [PEER], OWN, [PEER]), [])
         self.assertEqual(find_wanted([record(FAR, PEER, source="interface")], [PEER], OWN, [PEER]), [])
+
+
+class GrantTests(SynchronousTestCase):
+    request = PunchRequest(FAR, "tcp", Strategy.DIRECT, "username", bytes(32), (), "unknown")
+
+    def read(self, strategy: str, *candidates: PunchCandidate) -> list[str]:
+        """The addresses that are tried of those that a public coordinator tells."""
+        answer = Punched(1, "", strategy, candidates, Place("203.0.113.1", 40_000))  # type: ignore[arg-type]
+        return [each.endpoint[0] for each in read_grant(answer, self.request, "198.51.100.1").order.candidates]
+
+    def test_believed(self) -> None:
+        """Nothing is tried at this machine or in its network, nor more than what was asked for."""
+        public, here, inside = (
+            PunchCandidate(host, 5_000, "observed") for host in ("203.0.113.2", "127.0.0.1", "192.168.0.1")
+        )
+        self.assertEqual(self.read("direct", here, inside, public), ["203.0.113.2"])
+        for told in ((here, inside), ()):
+            self.assertRaises(PunchFailed, self.read, "direct", *told)
+        for strategy in ("spread", "opener"):
+            self.assertRaises(PunchFailed, self.read, strategy, public)
+
+    def test_refused(self) -> None:
+        """A coordinator that refuses says why."""
+        answer = Punched(1, "punch_hopeless")
+        error = self.assertRaises(PunchFailed, read_grant, answer, self.request, "198.51.100.1")
+        self.assertIn("punch_hopeless", str(error))
 
 
 class RetriesTests(SynchronousTestCase):

@@ -234,6 +234,21 @@ class PunchLinksTests(SynchronousTestCase):
         self.assertEqual((coordinator, taken.own, username, key), (self.asker.id, OFFICE, "username1", KEY))
         self.assertEqual([each.endpoint for each in taken.candidates], [HOME])
 
+    def test_order_to_places_of_this_node(self) -> None:
+        """A coordinator's order has nothing sent to this machine or into the network that it is in."""
+        told = tuple(
+            PunchCandidate(host, 5_000, kind)  # type: ignore[arg-type]
+            for host in ("127.0.0.1", "192.168.0.1", "::ffff:10.0.0.1", "224.0.0.1", HOME[0])
+            for kind in ("observed", "private", "served", "predicted")
+        )
+        self.links.said(
+            self.asker, PunchOrder("tcp", "direct", "username1", KEY, told[:16], Place(*OFFICE))  # type: ignore[arg-type]
+        )
+        order = PunchOrder("tcp", "direct", "username1", KEY, told[-4:], Place(*OFFICE))
+        self.links.said(self.asker, order)  # type: ignore[arg-type]
+        hosts = [{each.endpoint[0] for each in order.candidates} for _, order, _, _ in self.target.orders]
+        self.assertEqual(hosts, [set(), {HOME[0]}])
+
     def test_telling_private_endpoints(self) -> None:
         """Coordinators are told this node's private endpoints once, and again when they change."""
         self.links.start()
