@@ -35,7 +35,16 @@ from cloudnode.reach.punching.coordinator import (
     Unmatched,
 )
 from cloudnode.reach.punching.tracing import Trace, Tracer
-from cloudnode.reach.punching.values import Candidate, Endpoint, Mapping, Order, Strategy, Transport, find_family
+from cloudnode.reach.punching.values import (
+    Candidate,
+    Endpoint,
+    Mapping,
+    Order,
+    Strategy,
+    Transport,
+    find_family,
+    public_name,
+)
 from cloudnode.stun.credentials import Credential, CredentialTable, Observation
 
 KNOWN_SECONDS = 4.0
@@ -53,6 +62,9 @@ class Known(Protocol):
 
     def endpoints(self, node: bytes, transport: Transport) -> Sequence[Endpoint]:
         """Where it keeps mappings towards this node's STUN server, seen lately, the newest first."""
+
+    def proven(self, node: bytes) -> frozenset[str]:
+        """The addresses from which it asked this node's STUN server over TCP lately: they are not forged."""
 
     def nat(self, node: bytes) -> NatKind:
         """What it says of its NAT."""
@@ -194,7 +206,7 @@ class PunchLinks:
     def _requested(self, peer: Peer, message: RequestPunch) -> None:
         ask = Ask(
             peer.id.hex(), message.node, message.transport, Strategy(message.strategy), message.username, message.key,
-            tuple((each.host, each.port) for each in message.local), message.mapping, peer.address,
+            tuple((each.host, each.port) for each in message.local), message.mapping, self._find_proven(peer),
         )  # fmt: skip
 
         def granted(granted: Granted) -> None:
@@ -217,6 +229,10 @@ class PunchLinks:
 
     # Inside
 
+    def _find_proven(self, peer: Peer) -> frozenset[str]:
+        """The addresses at which a peer is for sure: its link's, and others by STUN over TCP."""
+        return self._known.proven(peer.id) | {public_name(peer.address)}
+
     def _find_targets(self, ask: Ask) -> list[Target]:
         """The target as it may be reached over each family."""
         peer = self._peers[ask.target]
@@ -235,6 +251,7 @@ class PunchLinks:
                 endpoint, kind,
                 tuple((each.host, each.port) for each in places if find_family(each.host) == find_family(endpoint[0])),
                 judge_nat(nat, endpoint[0]),
+                self._find_proven(peer),
             )
             for endpoint, kind in found.values()
         ]  # fmt: skip

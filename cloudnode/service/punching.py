@@ -55,12 +55,7 @@ class _Known:
         It asks from others as well, to learn how long mappings live and whether there is a NAT. Which one serves it
         says in its STUN data.
         """
-        oldest = self._wall_time() - SEEN_SECONDS
-        seen = [
-            (each.place.address, each.place.port)
-            for each in reversed(self._reach.exchange.sightings.of(node))
-            if each.place.protocol == transport and each.last >= oldest
-        ]
+        seen = self._seen(node, transport)
         record = self._reach.exchange.book.get(node)
         if record is None:
             return seen
@@ -71,6 +66,10 @@ class _Known:
         }
         return [each for each in seen if each in served]
 
+    def proven(self, node: bytes) -> frozenset[str]:
+        """The addresses from which it asked over TCP."""
+        return frozenset(public_name(host) for host, _ in self._seen(node, "tcp"))
+
     def nat(self, node: bytes) -> NatKind:
         """What it says of its NAT."""
         record = self._reach.exchange.book.get(node)
@@ -80,6 +79,15 @@ class _Known:
         """What it shows."""
         record = self._reach.exchange.book.get(node)
         return () if record is None else record.data.certificates
+
+    def _seen(self, node: bytes, transport: Transport) -> list[Endpoint]:
+        """Where a node was seen lately, the newest first."""
+        oldest = self._wall_time() - SEEN_SECONDS
+        return [
+            (each.place.address, each.place.port)
+            for each in reversed(self._reach.exchange.sightings.of(node))
+            if each.place.protocol == transport and each.last >= oldest
+        ]
 
 
 @implementer(IProtocolFactory)
@@ -173,7 +181,7 @@ class NodePunching:
             bytes.fromhex(params.key),
             tuple((each.address, each.port) for each in params.local),
             params.mapping,
-            address,
+            frozenset((address,)),
         )
         return self.links.coordinate(ask).addCallbacks(_describe_granted, _explain)
 

@@ -9,7 +9,7 @@ So it does, at once, if the target has no endpoint in the family of that address
 Nobody is made a reflector by this. The requester's address is one from which a packet came that holds a key which only
 the requester knows; the target's is that of its own mapping, on its own link. Private endpoints are passed on if both
 sides are seen at one public address, and only private ones. A few probes may go to an address that somebody forged;
-for more (``spread``) the requester must have shown by a connection of its own that it is there.
+for more (``spread``) both sides must have shown by connections of their own that they are there.
 
 No I/O and no clock: every method is given the time, in seconds of a clock that never goes back.
 """
@@ -69,7 +69,8 @@ class Ask:
 
     :ivar requester: Who it is, for budgets. :ivar target: The node's key.
     :ivar username: :ivar key: The credentials of this attempt. :ivar local: Its private endpoints.
-    :ivar mapping: What it knows of its own NAT. :ivar proven_host: The address at which its connection shows it to be.
+    :ivar mapping: What it knows of its own NAT.
+    :ivar proven: The addresses at which it is, as it showed by connections: a datagram's source can be forged.
     """
 
     requester: str
@@ -80,7 +81,7 @@ class Ask:
     key: bytes
     local: tuple[Endpoint, ...] = ()
     mapping: Mapping = "unknown"
-    proven_host: str = ""
+    proven: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -89,12 +90,14 @@ class Target:
 
     :ivar observed: Where it keeps a mapping towards the coordinator, or serves in the open.
     :ivar kind: Which of the two. :ivar local: Its private endpoints. :ivar mapping: What its NAT is known to do.
+    :ivar proven: As of :class:`Ask`.
     """
 
     observed: Endpoint
     kind: str = "observed"
     local: tuple[Endpoint, ...] = ()
     mapping: Mapping = "unknown"
+    proven: frozenset[str] = frozenset()
 
 
 class PunchRefused(Exception):
@@ -222,10 +225,10 @@ class Coordinator:
         theirs = (public_name(target.observed[0]), target.observed[1])
         strategy, many = ask.strategy, None
         if strategy is Strategy.SPREAD:
-            if ask.proven_host != own[0]:
-                strategy = Strategy.DIRECT
-            else:
+            if own[0] in ask.proven and theirs[0] in target.proven:
                 many = _many(ask.mapping, target.mapping)
+            else:
+                strategy = Strategy.DIRECT
         of_requester = [Candidate(own, "observed")]
         of_target = [Candidate(theirs, "served" if target.kind == "served" else "observed")]
         if own[0] == theirs[0]:

@@ -49,14 +49,20 @@ class MemoryPeer:
 class Known:
     """What is known of nodes; none has more than one endpoint."""
 
+    mapping = "endpoint-independent"
+
     def __init__(self) -> None:
         self.seen: dict[bytes, list[Endpoint]] = {}
+        self.by_tcp: set[str] = set()
 
     def endpoints(self, node: bytes, transport: Transport) -> Sequence[Endpoint]:
         return self.seen.get(node, [])
 
+    def proven(self, node: bytes) -> frozenset[str]:
+        return frozenset(self.by_tcp)
+
     def nat(self, node: bytes) -> NatKind:
-        return NatKind(mapping="endpoint-independent")
+        return NatKind(mapping=self.mapping)  # type: ignore[arg-type]
 
     def certificates(self, node: bytes) -> Sequence[CertificateHash]:
         return [CERTIFICATE]
@@ -248,6 +254,24 @@ class PunchLinksTests(SynchronousTestCase):
         self.links.said(self.asker, order)  # type: ignore[arg-type]
         hosts = [{each.endpoint[0] for each in order.candidates} for _, order, _, _ in self.target.orders]
         self.assertEqual(hosts, [set(), {HOME[0]}])
+
+    def test_forged_mapping(self) -> None:
+        """Where a node is seen by datagrams alone, few are sent; many where its link or TCP showed that it is there."""
+        self.known.mapping = "address-dependent"
+        self.known.seen[self.peer.id] = [("192.0.2.66", 9)]
+        strategies = []
+        for number, by_tcp in enumerate(((), ("192.0.2.66",), ())):
+            if number == 2:
+                self.known.seen[self.peer.id] = [OFFICE]
+            self.known.by_tcp = set(by_tcp)
+            name = f"username{number}"
+            asked = Ask(
+                HOME[0], self.peer.id, "udp", Strategy.SPREAD, name, KEY, (), "independent", frozenset((HOME[0],))
+            )
+            done = self.links.coordinate(asked)
+            self.observe(name)
+            strategies.append(self.successResultOf(done).order.strategy)
+        self.assertEqual(strategies, [Strategy.DIRECT, Strategy.SPREAD, Strategy.SPREAD])
 
     def test_telling_private_endpoints(self) -> None:
         """Coordinators are told this node's private endpoints once, and again when they change."""

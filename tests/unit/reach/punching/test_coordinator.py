@@ -31,10 +31,10 @@ def ask(
 ) -> Ask:  # fmt: skip
     """A request with one private and one public address of its own, which is not to be passed on."""
     local = (("192.168.1.7", 5_000), ("198.51.100.66", 53))
-    return Ask(requester, node, transport, strategy, username, KEY, local, mapping, proven)
+    return Ask(requester, node, transport, strategy, username, KEY, local, mapping, frozenset((proven,)))
 
 
-TARGET = Target(OFFICE, local=(("192.168.1.8", 6_000), ("127.0.0.1", 22)))
+TARGET = Target(OFFICE, local=(("192.168.1.8", 6_000), ("127.0.0.1", 22)), proven=frozenset((OFFICE[0],)))
 
 
 class CoordinatorTests(SynchronousTestCase):
@@ -184,9 +184,18 @@ class CoordinatorTests(SynchronousTestCase):
         matched = self.match(ask(strategy=Strategy.SPREAD, mapping="dependent", proven=HOME[0]))
         self.assertEqual((matched.for_target.strategy, matched.for_target.many), (Strategy.SPREAD, "requester"))
 
+    def test_spread_needs_proof_of_the_target(self) -> None:
+        """A node that forges the source of its Binding requests has nobody send many probes there."""
+        victim = Target(("192.0.2.66", 9), mapping="dependent", proven=frozenset((OFFICE[0],)))
+        spread = ask(strategy=Strategy.SPREAD, mapping="independent", proven=HOME[0])
+        for order in (self.match(spread, victim).for_requester, self.match(spread, victim).for_target):
+            self.assertEqual((order.strategy, order.many), (Strategy.DIRECT, None))
+        there = Target(victim.observed, mapping="dependent", proven=frozenset((OFFICE[0], "192.0.2.66")))
+        self.assertEqual(self.match(spread, there).for_requester.many, "target")
+
     def test_spread_side(self) -> None:
         """The side whose NAT maps by the remote endpoint opens the many sockets."""
-        target = Target(OFFICE, mapping="dependent")
+        target = Target(OFFICE, mapping="dependent", proven=TARGET.proven)
         matched = self.match(ask(strategy=Strategy.SPREAD, mapping="independent", proven=HOME[0]), target)
         self.assertEqual((matched.for_requester.many, matched.for_target.many), ("target", "target"))
         hopeless = ask(strategy=Strategy.SPREAD, mapping="dependent", proven=HOME[0])
