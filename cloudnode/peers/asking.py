@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from cloudnode.ledger.chunks import ChunkWrong
+from cloudnode.peers.answering import Answering, Overdue
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.link import Allowance, LinkLimits
 from cloudnode.peers.messages import COSTS, Answer, Question
 from cloudnode.peers.peer import Peer
 
-QUESTIONS_OF_A_PEER = 2
 UNABLE_SECONDS = 5.0
 
 COST_MAX = 200.0
@@ -24,16 +24,18 @@ BUDGET_SHARE = 0.7
 """Of what a peer takes from one node; the rest is for blocks, offers and the like."""
 
 _Found = TypeVar("_Found")
+_Told = TypeVar("_Told")
 
 
 class Asker:
     """Shares questions out to peers.
 
-    :ivar on_way: Questions without an answer yet.
+    :ivar on_way: Questions without an answer yet that are not overdue.
     """
 
-    def __init__(self, clock: IReactorTime, peers: Callable[[], Iterable[Peer]]) -> None:
+    def __init__(self, clock: IReactorTime, peers: Callable[[], Iterable[Peer]], answering: Answering) -> None:
         """:param peers: All open peers."""
+        self._answering = answering
         self.on_way = 0
         self._clock = clock
         self._peers = peers
@@ -45,20 +47,12 @@ class Asker:
         """The greatest height that a peer has shown to be final; 0 if none has."""
         return max((peer.height for peer in self._peers()), default=0)
 
-    def choose(self, height: int) -> Peer | None:
-        """The peer with the fewest questions of those that may have a height."""
+    def choose(self, height: int, question: type[Question]) -> list[Peer]:
+        """Whom to ask at once of those that may have a height; nobody, if nobody can be asked now."""
         now = self._clock.seconds()
         self._unable = {peer: until for peer, until in self._unable.items() if until > now and peer.is_open}
-        able = [
-            peer
-            for peer in self._peers()
-            if peer.is_open
-            and peer.height >= height
-            and peer not in self._unable
-            and peer.asked < QUESTIONS_OF_A_PEER
-            and self._budget(peer).holds(COST_MAX, now)
-        ]
-        return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
+        able = [peer for peer in self._peers() if peer.height >= height and peer not in self._unable]
+        return self._answering.choose(able, question, lambda peer: self._budget(peer).holds(COST_MAX, now))
 
     def _budget(self, peer: Peer) -> Allowance:
         """What may be asked of a peer now: part of what it takes, lest an honest node on a fast link be flooding."""
@@ -71,9 +65,10 @@ class Asker:
         return budget
 
     def nobody_can(self, height: int) -> bool:
-        """Whether there are peers with a height, and all of them could not tell of it just now."""
+        """Whether peers with a height could not tell of it just now, and the others of them do not answer."""
         having = [peer for peer in self._peers() if peer.height >= height]
-        return bool(having) and not self.on_way and all(peer in self._unable for peer in having)
+        silent = [peer for peer in having if peer not in self._unable]
+        return len(silent) < len(having) and not self.on_way and all(map(self._answering.is_doubtful, silent))
 
     def could_not(self, peer: Peer) -> None:
         """A peer had not what it was asked for."""
@@ -83,18 +78,22 @@ class Asker:
         """Something else is asked for from now on: everybody may have it."""
         self._unable.clear()
 
-    def ask(self, peer: Peer, question: type[Question], *arguments: object) -> Deferred[Answer]:
-        """Ask a peer that was chosen."""
-        self._budget(peer).take(COSTS[question], self._clock.seconds())
-        self.on_way += 1
-        peer.asked += 1
+    def ask(
+        self, peers: Sequence[Peer], question: type[Question], *arguments: object
+    ) -> Deferred[tuple[Peer, Answer] | None]:
+        """Ask peers that were chosen.
 
-        def answered(result: Answer) -> Answer:
+        :return: See :meth:`cloudnode.peers.answering.Answering.ask`.
+        """
+        for peer in peers:
+            self._budget(peer).take(COSTS[question], self._clock.seconds())
+        self.on_way += 1
+
+        def answered(result: _Told) -> _Told:
             self.on_way -= 1
-            peer.asked -= 1
             return result
 
-        return peer.ask(question, *arguments).addBoth(answered)
+        return self._answering.ask(peers, question, *arguments, could_not=self.could_not).addBoth(answered)
 
     async def ask_one(
         self, height: int, check: Callable[[Answer], _Found | None], question: type[Question], *arguments: object
@@ -105,11 +104,18 @@ class Asker:
             ends the link.
         """
         for _ in list(self._peers()):
-            peer = self.choose(height)
-            if peer is None:
+            peers = self.choose(height, question)
+            if not peers:
                 break
             try:
-                found = check(await self.ask(peer, question, *arguments))
+                told = await self.ask(peers, question, *arguments)
+            except (Overdue, PeerFault):
+                continue
+            if told is None:
+                continue
+            peer, answer = told
+            try:
+                found = check(answer)
             except PeerFault as fault:
                 peer.end(fault)
                 continue

@@ -21,6 +21,7 @@ from cloudnode.ledger.trie import entry_rows
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.receiving import OperationReceiver
 from cloudnode.node.threads import RunInThread
+from cloudnode.peers.answering import Answering
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.download import Download
 from cloudnode.peers.epochs import KnownEpochs
@@ -77,6 +78,7 @@ class CatchingUp:
         is_coming: Callable[[bytes], bool],
         close_readers: Callable[[], Awaitable[None]],
         setting: SyncSetting,
+        answering: Answering,
         receiver: OperationReceiver | None = None,
     ) -> None:
         """
@@ -85,7 +87,7 @@ class CatchingUp:
         :param receiver: See :class:`~cloudnode.peers.download.Download`.
         """
         self.state_sync: StateSync | None = None
-        self.download = Download(ledger, clock, run_in_thread, peers, epochs, is_coming, receiver)
+        self.download = Download(ledger, clock, run_in_thread, peers, epochs, is_coming, answering, receiver)
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread
@@ -93,7 +95,8 @@ class CatchingUp:
         self._epochs = epochs
         self._close_readers = close_readers
         self._setting = setting
-        self._asker = Asker(clock, peers)
+        self._answering = answering
+        self._asker = Asker(clock, peers, answering)
         self._replaying_since: float | None = None
         self._is_asking = False
         self._is_stopped = False
@@ -154,8 +157,9 @@ class CatchingUp:
             return
         self.download.is_held = True
         self.state_sync = StateSync(
-            self._ledger, self._clock, self._run_in_thread, self._peers, self._epochs, self._close_readers
-        )
+            self._ledger, self._clock, self._run_in_thread, self._peers, self._epochs, self._close_readers,
+            self._answering,
+        )  # fmt: skip
         self.state_sync.on_done = self._state_came
         self.state_sync.start()
 

@@ -35,6 +35,7 @@ from cloudnode.node.ledger import Ledger
 from cloudnode.node.receiving import OperationReceiver, ReceivingHere
 from cloudnode.node.threads import RunInThread
 from cloudnode.node.validating import UNEXECUTED_MOST
+from cloudnode.peers.answering import QUESTIONS_OF_A_PEER, Answering, Overdue
 from cloudnode.peers.blockcheck import (
     CheckedOperations,
     RulesBroken,
@@ -53,7 +54,7 @@ from cloudnode.peers.messages import (
     GetBlocks,
     GetOperations,
     Operations,
-    SentBlock,
+    Question,
 )
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.wanted import OPERATIONS_ASKED, Asked, Wanted, give_back, next_missing, take
@@ -68,7 +69,6 @@ OPERATIONS_CHECKED = 400
 BYTES_CHECKED = 4 * 1024 * 1024
 CHECK_AGAIN_SECONDS = 1.0
 """So long after a check that came to no result the next one begins."""
-QUESTIONS_OF_A_PEER = 2
 UNABLE_SECONDS = 10.0
 
 FEW_WANTED = 16
@@ -105,6 +105,7 @@ class Download:
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
         is_coming: Callable[[bytes], bool],
+        answering: Answering,
         receiver: OperationReceiver | None = None,
     ) -> None:
         """
@@ -126,7 +127,9 @@ class Download:
         self._tip = Tip(head.height, head.hash, head.time, ledger.epoch)
         self._handed = head.height
         self._beginning = 0
+        self._answering = answering
         self._is_fetching = False
+        self._is_trying = False
         self._checks = 0
         self._check_again = 0.0
         self._receiving_here = ReceivingHere(ledger.genesis)
@@ -200,7 +203,7 @@ class Download:
         if self._is_led:
             return
         is_next = header.height == self._tip.height + 1 and header.epoch == self._tip.epoch.number
-        if is_next and not self._is_stopped and not self._is_fetching:
+        if is_next and not self._is_stopped:
             try:
                 check_following(header, self._tip)
                 self._append(block, header)
@@ -230,37 +233,52 @@ class Download:
     # Headers
 
     def _fetch_blocks(self) -> None:
-        if self._is_led or self._is_fetching or len(self._wanted) > BLOCKS_AHEAD - BLOCKS_ASKED:
+        if self._is_led or len(self._wanted) > BLOCKS_AHEAD - BLOCKS_ASKED:
             return
-        peer = self._choose(self._tip.height + 1)
-        if peer is None:
+        if not self._is_fetching and (peers := self._choose(self._tip.height + 1, GetBlocks, claims=False)):
+            self._is_fetching = True
+            fetching = Deferred.fromCoroutine(self._fetch(peers))
+            fetching.addErrback(self._fetch_failed).addBoth(self._fetched)
+        if self._is_fetching or self._is_trying:
             return
-        self._is_fetching = True
-        count = min(BLOCKS_ASKED, _height_of(peer) - self._tip.height)
-        peer.asked += 1
-        asking = peer.ask(GetBlocks, self._tip.height + 1, count)
-        asking.addCallback(self._blocks_came, peer, self._beginning)
-        asking.addErrback(self._fetch_failed, peer)
-        asking.addBoth(self._fetched, peer)
+        # Nobody has shown more. A claim may be false: then it is as good as none, and keeps nothing waiting.
+        if peers := self._choose(self._tip.height + 1, GetBlocks, claims=True):
+            self._is_trying = True
+            trying = Deferred.fromCoroutine(self._fetch(peers))
+            trying.addErrback(self._fetch_failed).addBoth(self._tried)
 
-    def _blocks_came(self, answer: Answer, peer: Peer, beginning: int) -> Deferred[None] | None:
+    async def _fetch(self, peers: Sequence[Peer]) -> None:
+        first, beginning = self._tip.height + 1, self._beginning
+        count = min(BLOCKS_ASKED, max(map(_height_of, peers)) - self._tip.height)
+        try:
+            told = await self._answering.ask(peers, GetBlocks, first, count, could_not=self._could_not)
+        except (Overdue, PeerFault):
+            for peer in peers:
+                peer.claimed_height = peer.height
+            return
+        if told is None or beginning != self._beginning:
+            return
+        peer, answer = told
         assert isinstance(answer, Blocks)
-        if beginning != self._beginning:
-            return None
-        if not answer.blocks:
-            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
-            return None
-        return Deferred.fromCoroutine(self._check_blocks(answer.blocks, beginning))
+        # What a peer announced meanwhile is no longer needed.
+        sent = answer.blocks[self._tip.height + 1 - first :]
+        try:
+            checked = await self._run_in_thread(check_chain, sent, self._tip)
+        except PeerFault as fault:
+            peer.end(fault)
+            return
+        except Exception:
+            self._could_not(peer)
+            raise
+        if beginning == self._beginning and not self._is_stopped:
+            for block, header in checked:
+                if header.height > self._tip.height:
+                    check_following(header, self._tip)
+                    self._append(block, header)
 
-    async def _check_blocks(self, sent: Sequence[SentBlock], beginning: int) -> None:
-        blocks = await self._run_in_thread(check_chain, sent, self._tip)
-        if beginning == self._beginning:
-            self._append_all(blocks)
-
-    def _append_all(self, blocks: list[tuple[Block, Header]]) -> None:
-        if not self._is_stopped:
-            for block, header in blocks:
-                self._append(block, header)
+    def _could_not(self, peer: Peer) -> None:
+        peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
+        peer.claimed_height = peer.height
 
     def _append(self, block: Block, header: Header) -> None:
         if self._ledger.checkpoint is not None:
@@ -273,18 +291,18 @@ class Download:
         self._tip = self._tip.after(block, header)
         self._epochs.reached(self._tip.epoch)
 
-    def _fetch_failed(self, failure: Failure, peer: Peer) -> None:
+    def _fetch_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, RulesBroken | CheckpointMissed):
             self._stop_for(str(failure.value))
-        elif isinstance(failure.value, PeerFault):
-            peer.end(failure.value)
         else:
-            self._log.failure("Blocks of {peer} could not be checked", failure, peer=peer)
-            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
+            self._log.failure("Blocks could not be checked", failure)
 
-    def _fetched(self, _: object, peer: Peer) -> None:
+    def _fetched(self, _: object) -> None:
         self._is_fetching = False
-        peer.asked -= 1
+        self.pump()
+
+    def _tried(self, _: object) -> None:
+        self._is_trying = False
         self.pump()
 
     def _stop_for(self, trouble: str) -> None:
@@ -310,71 +328,72 @@ class Download:
                 for operation_id in wanted.give_up_hope():
                     self._hoped.pop(operation_id, None)
 
-    def _choose(self, height: int) -> Peer | None:
-        """The peer with the fewest questions of those that have a height.
+    def _choose(self, height: int, question: type[Question], *, claims: bool = True) -> list[Peer]:
+        """Whom to ask at once of those that have a height; nobody, if nobody can be asked now.
 
-        One whose link is just ending is among the peers until all its questions have failed, and would fail a new one
-        at once: it would be chosen again without end.
+        :param claims: Whether it is enough that a peer says so.
         """
         now = self._clock.seconds()
         able = [
             peer
             for peer in self._peers()
-            if peer.is_open
-            and peer.blocks_from <= height <= _height_of(peer)
+            if peer.blocks_from <= height <= (_height_of(peer) if claims else peer.height)
             and peer.unable_until <= now
-            and peer.asked < QUESTIONS_OF_A_PEER
         ]
-        return min(able, key=lambda peer: (peer.asked, peer.ping_seconds or 1.0), default=None)
+        return self._answering.choose(able, question)
 
     def _fetch_bodies(self) -> None:
         for wanted in self._wanted[:WRITING_AHEAD]:
             if wanted.is_undivided and wanted.missing:
                 self._ask_source(wanted)
-        while (asked := next_missing(self._wanted)) and (peer := self._choose(asked[-1][0].block.height)) is not None:
-            self._ask_bodies(peer, asked)
+        while (asked := next_missing(self._wanted)) and (
+            peers := self._choose(asked[-1][0].block.height, GetOperations)
+        ):
+            self._ask_bodies(peers, asked)
 
     def _ask_source(self, wanted: Wanted) -> None:
         source = wanted.source
         is_there = source is not None and source.is_open and source in self._peers()
-        if source is None or not is_there or source.unable_until > self._clock.seconds():
+        if (
+            source is None or not is_there or source.unable_until > self._clock.seconds()
+            or self._answering.is_doubtful(source)
+        ):  # fmt: skip
             if wanted.coming:
                 return
             wanted.forget()
-            source = wanted.source = self._choose(wanted.block.height)
+            source = wanted.source = next(iter(self._choose(wanted.block.height, GetOperations)), None)
         while wanted.missing and source is not None and source.is_open and source.asked < QUESTIONS_OF_A_PEER:
-            self._ask_bodies(source, [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
+            self._ask_bodies([source], [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
 
-    def _ask_bodies(self, peer: Peer, asked: Asked) -> None:
-        spans = take(asked)
-        peer.asked += 1
-        asking = peer.ask(GetOperations, spans)
-        asking.addCallback(self._bodies_came, peer, asked)
-        asking.addErrback(self._bodies_failed, peer, asked)
-        asking.addBoth(self._bodies_done, peer)
+    def _ask_bodies(self, peers: Sequence[Peer], asked: Asked) -> None:
+        asking = self._answering.ask(peers, GetOperations, take(asked), could_not=self._could_not)
+        asking.addCallback(self._bodies_came, asked)
+        asking.addErrback(self._bodies_failed, asked)
+        asking.addBoth(lambda _: self.pump())
 
-    def _bodies_came(self, answer: Answer, peer: Peer, asked: Asked) -> None:
-        assert isinstance(answer, Operations)
+    def _bodies_came(self, told: tuple[Peer, Answer] | None, asked: Asked) -> None:
+        if told is not None:
+            peer, answer = told
+            assert isinstance(answer, Operations)
+            try:
+                self._take_bodies(peer, answer, asked)
+            except PeerFault as fault:
+                peer.end(fault)
+        give_back(asked)
+
+    @staticmethod
+    def _take_bodies(peer: Peer, answer: Operations, asked: Asked) -> None:
         if len(answer.operations) > len(asked):
             raise PeerFault("unexpected", "it sent more operations than it was asked for")
-        if not answer.operations:
-            peer.unable_until = self._clock.seconds() + UNABLE_SECONDS
         for sent, (wanted, index) in zip(answer.operations, list(asked), strict=False):
             check_body(sent, wanted.block.operation_ids[index])
             asked.pop(0)
             wanted.take_body(index, sent, peer)
-        give_back(asked)
 
-    def _bodies_failed(self, failure: Failure, peer: Peer, asked: Asked) -> None:
+    def _bodies_failed(self, failure: Failure, asked: Asked) -> None:
         give_back(asked)
-        if isinstance(failure.value, PeerFault):
-            peer.end(failure.value)
-        else:
-            self._log.failure("Bodies of {peer} could not be taken", failure, peer=peer)
-
-    def _bodies_done(self, _: object, peer: Peer) -> None:
-        peer.asked -= 1
-        self.pump()
+        if failure.check(Overdue, PeerFault) is None:
+            self._log.failure("Bodies could not be taken", failure)
 
     # Checks and the follower
 

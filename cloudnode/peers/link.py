@@ -219,6 +219,11 @@ class Link:
         """What the other side may still send unasked."""
         return self._allowance.left(self._now)
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is an answer among the events that were not taken yet."""
+        return any(isinstance(event, Answered) for event in self._events)
+
     def frame_received(self, frame: bytes, now: float) -> None:
         """Take a frame of the other side's."""
         self._now = self._heard = now

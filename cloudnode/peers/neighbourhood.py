@@ -28,6 +28,7 @@ from cloudnode.peers.accusing import EvidenceGossip
 from cloudnode.peers.addressing import AddressGossip
 from cloudnode.peers.admission import check_room, choose_to_give_way
 from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
+from cloudnode.peers.answering import Answering
 from cloudnode.peers.bans import Liars
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
@@ -146,9 +147,10 @@ class Neighbourhood:
         self.signing = SigningForPeers(ledger)
         self._meter = ProgressMeter()
         self._epochs = KnownEpochs(ledger, clock, run_in_thread)
+        answering = Answering(clock)
         self.catching_up = CatchingUp(
             ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._gossip.is_coming,
-            self._state_serving.release, sync, receiver,
+            self._state_serving.release, sync, answering, receiver,
         )  # fmt: skip
         self.download = self.catching_up.download
         self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)
@@ -162,7 +164,7 @@ class Neighbourhood:
         )  # fmt: skip
         self._repairs = Repairs(
             ledger, clock, run_in_thread, lambda: self._peers.values(), self._state_serving.release,
-            self.catching_up.begin_anew,
+            self.catching_up.begin_anew, answering,
         )
         self._progress_log = ProgressLog(self.progress, clock.seconds())
         self._stop_watching = ledger.watch_blocks(self._final)

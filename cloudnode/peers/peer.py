@@ -26,6 +26,7 @@ class Channel(Protocol):
     port: int
     inbound: bool
     binding: bytes
+    arriving_bytes: int
 
     @property
     def transport_name(self) -> str:
@@ -99,6 +100,7 @@ class Peer:
     :ivar known: Operations that it offered or was offered. :ivar unable_until: It had not what it was asked for;
         until then it is not asked again. :ivar asked: Questions on their way, for those who share it out.
     :ivar began: :ivar last_sent: :ivar last_received: Times by the reactor's clock.
+    :ivar answer_bytes: Of frames with answers.
     :ivar dialled: The place in the address book that was dialled, and :ivar way: how; None if the other side dialled.
     :ivar gone: Fires when the channel is gone, some time after the link is over.
     :ivar time_offset: Seconds that its clock was ahead of this node's when it said hello.
@@ -115,6 +117,7 @@ class Peer:
         self.asked = 0
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.answer_bytes = 0
         self.messages_received = 0
         self.began = self.last_sent = self.last_received = clock.seconds()
         self.dialled: tuple[str, int] | None = None
@@ -196,6 +199,11 @@ class Peer:
         return self._link.allowance_left
 
     @property
+    def progress_bytes(self) -> int:
+        """Bytes of answers that came, with those of a message that is just coming, which may be one."""
+        return self.answer_bytes + self._channel.arriving_bytes
+
+    @property
     def ping_seconds(self) -> float | None:
         """The time to it and back, as last measured."""
         return self._link.ping_seconds
@@ -250,6 +258,8 @@ class Peer:
         self.last_received = self._clock.seconds()
         self.received_bytes += len(frame)
         self._link.frame_received(frame, self.last_received)
+        if self._link.has_answers:
+            self.answer_bytes += len(frame)
         self._after()
 
     def sending_paused(self) -> None:

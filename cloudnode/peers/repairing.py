@@ -25,6 +25,7 @@ from cloudnode.formats.errors import LedgerError
 from cloudnode.ledger.reading import Damage, Place, Spots
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread, settled
+from cloudnode.peers.answering import Answering
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.truth import NobodyTells, Truth
@@ -67,6 +68,7 @@ class Repairs:
         peers: Callable[[], Iterable[Peer]],
         close_readers: Callable[[], Awaitable[None]],
         on_new: Callable[[], None],
+        answering: Answering,
     ) -> None:
         """
         :param peers: All open peers. :param close_readers: Closes what else has the database open.
@@ -77,7 +79,7 @@ class Repairs:
         self._run_in_thread = run_in_thread
         self._close_readers = close_readers
         self._on_new = on_new
-        self._asker = Asker(clock, peers)
+        self._asker = Asker(clock, peers, answering)
         self._truth = Truth(ledger, self._asker, run_in_thread)
         self._running: Deferred[None] | None = None
         self._mending: StateMending | None = None

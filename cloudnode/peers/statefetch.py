@@ -20,9 +20,10 @@ from twisted.python.failure import Failure
 from cloudnode.ledger.chunks import Chunk, ChunkWrong, is_page, read_chunk, read_node
 from cloudnode.ledger.trie import InnerNode
 from cloudnode.node.threads import RunInThread
+from cloudnode.peers.answering import Overdue
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.faults import PeerFault
-from cloudnode.peers.messages import Answer, GetNodes, GetState, Nodes, State
+from cloudnode.peers.messages import Answer, GetNodes, GetState, Nodes, Question, State
 from cloudnode.peers.peer import Peer
 from cloudnode.peers.stateplan import StatePlan
 from cloudnode.store.loading import Held, Slot, StateLoader
@@ -137,9 +138,6 @@ class StateFetch:
 
     def _ask_next(self) -> bool:
         """Ask the next question; False if there is none, or nobody to ask."""
-        peer = self._asker.choose(self._height)
-        if peer is None:
-            return False
         # Nodes first: without them there is soon nothing else to ask for.
         slots = self.plan.next_nodes()
         is_nodes = bool(slots)
@@ -147,30 +145,34 @@ class StateFetch:
             slots = self.plan.next_chunks()
         if not slots:
             return False
-        names = tuple(slot.name for slot in slots)
-        asking = self._asker.ask(peer, GetNodes if is_nodes else GetState, self._height, names)
-        asking.addCallback(self._came, peer, slots)
-        asking.addErrback(self._not_came, peer, slots, is_nodes)
+        question: type[Question] = GetNodes if is_nodes else GetState
+        peers = self._asker.choose(self._height, question)
+        if not peers:
+            self._give_back(slots, is_nodes)
+            return False
+        asking = self._asker.ask(peers, question, self._height, tuple(slot.name for slot in slots))
+        asking.addCallback(self._came, slots, is_nodes)
+        asking.addErrback(self._not_came, slots, is_nodes)
         asking.addBoth(lambda _: self.pump())
         return True
 
-    def _came(self, answer: Answer, peer: Peer, slots: list[Slot]) -> None:
-        is_nodes = isinstance(answer, Nodes)
+    def _came(self, told: tuple[Peer, Answer] | None, slots: list[Slot], is_nodes: bool) -> None:
+        if told is None:
+            self._give_back(slots, is_nodes)
+            return
+        peer, answer = told
         parts = answer.nodes if isinstance(answer, Nodes) else answer.chunks if isinstance(answer, State) else ()
-        if len(parts) > len(slots) or (is_nodes and parts and len(parts) < len(slots)):
-            raise PeerFault("unexpected", "it sent another number of parts of the state than it was asked for")
-        if not parts:
-            self._asker.could_not(peer)
+        if len(parts) > len(slots) or (is_nodes and len(parts) < len(slots)):
+            self._give_back(slots, is_nodes)
+            peer.end(PeerFault("unexpected", "it sent another number of parts of the state than it was asked for"))
+            return
         self._give_back(slots[len(parts) :], is_nodes)
-        if parts:
-            self._arrived.append(_Arrived(peer, slots[: len(parts)], is_nodes, parts))
+        self._arrived.append(_Arrived(peer, slots[: len(parts)], is_nodes, parts))
 
-    def _not_came(self, failure: Failure, peer: Peer, slots: list[Slot], is_nodes: bool) -> None:
+    def _not_came(self, failure: Failure, slots: list[Slot], is_nodes: bool) -> None:
         self._give_back(slots, is_nodes)
-        if isinstance(failure.value, PeerFault):
-            peer.end(failure.value)
-        else:
-            self._log.failure("What {peer} sent of the state could not be taken", failure, peer=peer)
+        if failure.check(Overdue, PeerFault) is None:
+            self._log.failure("A question for the state failed", failure)
 
     def _give_back(self, slots: Sequence[Slot], is_nodes: bool) -> None:
         (self.plan.give_back_nodes if is_nodes else self.plan.give_back_chunks)(slots)

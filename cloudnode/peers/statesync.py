@@ -31,6 +31,7 @@ from cloudnode.ledger.reading import Block
 from cloudnode.ledger.trie import entry_rows
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.threads import RunInThread, settled
+from cloudnode.peers.answering import Answering
 from cloudnode.peers.asking import Asker
 from cloudnode.peers.blockcheck import check_ends, check_final
 from cloudnode.peers.bodies import fetch_operations
@@ -192,6 +193,7 @@ class StateSync:
         peers: Callable[[], Iterable[Peer]],
         epochs: KnownEpochs,
         close_readers: Callable[[], Awaitable[None]],
+        answering: Answering,
     ) -> None:
         """:param peers: All open peers. :param close_readers: Closes what else has the database open."""
         self._epochs = epochs
@@ -200,7 +202,7 @@ class StateSync:
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._close_readers = close_readers
-        self._asker = Asker(clock, peers)
+        self._asker = Asker(clock, peers, answering)
         self._fetch: StateFetch | None = None
         self._target: Target | None = None
         self._running: Deferred[None] | None = None

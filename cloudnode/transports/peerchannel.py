@@ -106,7 +106,7 @@ class PeerChannel:
 
     :ivar address: The other end's IP address as text. :ivar port: Its port. :ivar inbound: Whether it dialled.
     :ivar path: That of the request for it, on the side that was dialled.
-    :ivar binding: The channel binding, once the channel is open.
+    :ivar binding: The channel binding, once the channel is open. :ivar arriving_bytes: Of the message that is coming.
     """
 
     transport: Any
@@ -116,6 +116,7 @@ class PeerChannel:
     port = 0
     path = ""
     binding = b""
+    arriving_bytes = 0
 
     _log = Logger()
     _end: PeerEnd | None = None
@@ -188,6 +189,11 @@ class PeerChannel:
         if self._oddities > _ODDITIES_MAX:
             self._abused("a message came in too many frames")
 
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """A part of a frame came."""
+        super().onMessageFrameData(payload)  # type: ignore[misc]
+        self.arriving_bytes += len(payload)
+
     def onPing(self, payload: bytes) -> None:
         """Nodes ping by messages of their own; each of these takes an answer without an allowance."""
         super().onPing(payload)  # type: ignore[misc]
@@ -249,6 +255,7 @@ class PeerChannel:
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a message to the end."""
+        self.arriving_bytes = 0
         if not isBinary:
             self.close("messages are binary")
             return

@@ -47,6 +47,8 @@ class MemoryChannel:
         self.end: Peer | None = None
         self.other: MemoryChannel | None = None
         self.closed_with: str | None = None
+        self.arriving_bytes = 0
+        self.seconds_away = 0.001
         self._clock = clock
         self._is_cut = False
 
@@ -59,7 +61,7 @@ class MemoryChannel:
         assert self.other is not None
         if self._is_cut:
             return
-        self._clock.callLater(0.001, self.other._deliver, frame)
+        self._clock.callLater(self.seconds_away, self.other._deliver, frame)
 
     def _deliver(self, frame: bytes) -> None:
         if self.end is not None:
@@ -85,7 +87,8 @@ class MemoryNode:
     """A node at an address of its own.
 
     :ivar host: Its IP address. :ivar serves: What links are taken over.
-    :ivar clock_error: Seconds that its machine's clock is ahead; may be changed.
+    :ivar clock_error: Seconds that its machine's clock is ahead; may be changed. :ivar seconds_away: That a frame
+        takes from or to it at least, over links that are yet to be made.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class MemoryNode:
         self.network = network
         self.host = f"10.{number}.0.1"
         self.clock_error = 0.0
+        self.seconds_away = 0.001
         self.key = make_key(200 + number)
         self.path = path
         self.store = SqliteStore.open(path, network.genesis)
@@ -161,6 +165,7 @@ class MemoryNode:
         there = MemoryChannel(self.network.clock, self.host, 50_000, True, binding)
         here.transport_name = there.transport_name = transport
         here.other, there.other = there, here
+        here.seconds_away = there.seconds_away = max(self.seconds_away, other.seconds_away)
         there.end = other.neighbourhood.accept(there)
         here.end = make_end(here)
 

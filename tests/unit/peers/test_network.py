@@ -338,7 +338,7 @@ class LiarTests(SynchronousTestCase):
     def check(self, serving: Serving, fault: str) -> None:
         """Let somebody follow the liar, and then an honest node as well."""
         self.liar.neighbourhood._serving = serving
-        victim = self.network.add(self.liar.host, start=False)
+        victim = self.network.add(self.liar.host, start=False, sync="replay")
         victim.neighbourhood.settings = attrs.evolve(victim.neighbourhood.settings, outbound=1)
         victim.start()
         self.network.advance(3)

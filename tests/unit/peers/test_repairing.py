@@ -18,6 +18,7 @@ from cloudnode.store.repair import rowsup
 from cloudnode.store.repair.mending import StateMending
 from cloudnode.store.states import StateRoot
 from tests.unit.peers.network import MemoryNetwork, MemoryNode
+from tests.unit.peers.silence import Silence
 from tests.unit.store.network import make_key
 from tests.unit.store.test_repair import contents
 
@@ -68,6 +69,9 @@ class RepairingTests(SynchronousTestCase):
 
     def check_repaired(self, node: MemoryNode, other: MemoryNode, without: tuple[str, ...] = ()) -> None:
         self.wait_repaired(node)
+        self.check_same(node, other, without)
+
+    def check_same(self, node: MemoryNode, other: MemoryNode, without: tuple[str, ...] = ()) -> None:
         self.wait(node, "serving")
         self.assertIsNone(node.ledger.repair.trouble)
         self.network.advance(1)
@@ -92,6 +96,19 @@ class RepairingTests(SynchronousTestCase):
             self.alter(node, statement)
             self.check_repaired(node, other)
         self.assertEqual(self.follower.ledger.repair.repairs, 4)
+
+    def test_silent_peers(self) -> None:
+        """Peers that answer nothing, though nearer than the one that does, keep a repair up for some seconds."""
+        silent = [self.network.add(self.validator.host, self.follower.host) for _ in range(3)]
+        self.network.advance(3)
+        silences = [Silence(node) for node in silent]
+        for peer in self.follower.neighbourhood:
+            peer._link.ping_seconds = 0.05 if peer.address == self.validator.host else 0.001
+        self.assertEqual(len(self.follower.peers), 4)
+        self.alter(self.follower, "DELETE FROM records WHERE key = 'film7'")
+        self.wait_repaired(self.follower, 6)
+        self.assertTrue(all(each.asked for each in silences))
+        self.check_same(self.follower, self.validator)
 
     def count_whole(self) -> list[int]:
         """Note each repair that compares all rows, by how many there are."""

@@ -133,6 +133,17 @@ class ChannelBehaviour:
                 self.advance(1)
             self.assertEqual([len(frame) for frame in sink.frames], [len(frame) for frame in frames])
 
+    def test_arriving(self) -> None:
+        """It is seen how much there is of a frame that is just coming."""
+        here, _ = self.open()
+        channel: Any = here.channel
+        channel.dataReceived(b"\x82\x7e\x10\x00" + b"f" * 1_000)
+        self.assertEqual((channel.arriving_bytes, here.frames), (1_000, []))
+        channel.dataReceived(b"f" * 3_000)
+        self.assertEqual((channel.arriving_bytes, here.frames), (4_000, []))
+        channel.dataReceived(b"f" * 96)
+        self.assertEqual((channel.arriving_bytes, here.frames), (0, [b"f" * 4_096]))
+
     def test_both_send_at_once(self) -> None:
         """Two sides that both have much to send do not wait for each other."""
         here, there = self.open()
