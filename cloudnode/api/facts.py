@@ -275,15 +275,16 @@ class PunchGranted(Struct, frozen=True):
 
 
 class PunchAttempt(Struct, frozen=True):
-    """A punch that this node and a peer had a part in.
+    """A punch that this node had a part in.
 
     :ivar transport: Of the sockets. :ivar strategy: As of `requestpunch`. :ivar seconds: How long it took.
     """
 
     role: Annotated[
         Literal["requester", "coordinator", "target"],
-        Meta(description="This node's; the peer is the target, or for a target the coordinator."),
+        Meta(description="This node's."),
     ]
+    node: Annotated[Hex32, Meta(description="The target; where this node is the target, the coordinator.")]
     transport: PunchTransport
     strategy: PunchStrategy
     began: Seconds
@@ -443,6 +444,9 @@ class NodeFacts(Protocol):
 
         :returns: Fails with ``ApiError``, whose name begins with ``punch_``. Cancelling it gives up.
         """
+
+    def punch_attempts(self) -> Sequence[PunchAttempt]:
+        """The newest attempts that this node had a part in, with whomever."""
 
     def seen_addresses(self) -> Sequence[SeenAddress]:
         """Where this node's STUN server saw peers."""

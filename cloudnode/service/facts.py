@@ -17,6 +17,7 @@ from cloudnode.api.facts import (
     PeerInfo,
     PeerInterface,
     Peers,
+    PunchAttempt,
     PunchGranted,
     PunchParams,
     SeenAddress,
@@ -138,6 +139,10 @@ class ServiceFacts:
         if self.punching is None:
             return fail(ApiError("punch_not_offered"))
         return self.punching.request(params, address)
+
+    def punch_attempts(self) -> Sequence[PunchAttempt]:
+        """The newest attempts that this node had a part in."""
+        return [] if self.punching is None else self.punching.attempts()
 
     def seen_addresses(self) -> Sequence[SeenAddress]:
         """Where the STUN server saw peers."""

@@ -40,6 +40,9 @@ from cloudnode.transports.quic.peers import choose_socket
 SEEN_SECONDS = 300.0
 """A mapping that was not asked for again for so long is not told: no keep-alive is that rare."""
 
+ATTEMPTS_TOLD = 32
+"""Of the newest attempts, with whomever."""
+
 
 class _Known:
     """What the STUN server and the STUN data tell (:class:`cloudnode.reach.punchlinks.Known`)."""
@@ -185,6 +188,10 @@ class NodePunching:
         )
         return self.links.coordinate(ask).addCallbacks(_describe_granted, _explain)
 
+    def attempts(self) -> list[PunchAttempt]:
+        """The newest attempts, with whomever; the newest last."""
+        return [_describe_trace(each) for each in list(self.tracer)[-ATTEMPTS_TOLD:]]
+
     def attempts_with(self, node: bytes) -> list[PunchAttempt]:
         """The last attempts that a peer had a part in."""
         return [_describe_trace(each) for each in self.tracer.of_node(node)]
@@ -250,7 +257,7 @@ def _explain(failure: Failure) -> Failure:
 
 def _describe_trace(trace: Trace) -> PunchAttempt:
     return PunchAttempt(
-        trace.role, trace.transport, trace.strategy.value, int(trace.began), trace.outcome, round(trace.seconds, 4),
-        trace.packets, [_describe_candidate(each) for each in trace.candidates],
+        trace.role, trace.node.hex(), trace.transport, trace.strategy.value, int(trace.began), trace.outcome,
+        round(trace.seconds, 4), trace.packets, [_describe_candidate(each) for each in trace.candidates],
         None if trace.path is None else _describe_candidate(trace.path), trace.reason,
     )  # fmt: skip

@@ -882,10 +882,12 @@ export interface ProofAnswer {
   descendants: string[];
 }
 
-/** A punch that this node and a peer had a part in. */
+/** A punch that this node had a part in. */
 export interface PunchAttempt {
-  /** This node's; the peer is the target, or for a target the coordinator. */
+  /** This node's. */
   role: "coordinator" | "requester" | "target";
+  /** The target; where this node is the target, the coordinator. */
+  node: string;
   /** Of the sockets. */
   transport: "tcp" | "udp";
   /** As of `requestpunch`. */
@@ -1148,6 +1150,8 @@ export interface StunInfo {
   nodes: StunRecord[];
   /** Where this node's STUN server saw its peers. */
   seen: SeenAddress[];
+  /** The newest 32 that this node had a part in, the newest last. */
+  punches: PunchAttempt[];
 }
 
 /** An address that a NAT keeps for one of the node's sockets, as a peer's STUN server sees it. */

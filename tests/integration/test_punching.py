@@ -85,12 +85,14 @@ def test_traces(bench: Bench) -> None:
     [peer] = bench.coordinator.call("getpeerinfo")
     [told] = peer["punches"]
     assert (told["role"], told["outcome"]) == ("coordinator", "told")
+    assert bench.target.call("getstuninfo")["punches"] == [joined]
     assert "A udp punch as target" in bench.target.log
     connection = bench.target.connect(10.0)
     connection.request("GET", "/metrics")
     metrics = connection.getresponse().read().decode()
     connection.close()
     assert "cloudnode_punch_joined 1.0" in metrics and "cloudnode_punch_opened 1.0" in metrics
+    assert "cloudnode_punch_opened_seconds 0." in metrics
 
 
 def test_refusals(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from cloudnode.api.facts import (
     Nat,
     PeerInfo,
     Peers,
+    PunchAttempt,
     PunchGranted,
     PunchParams,
     ReachedInterface,
@@ -150,6 +151,9 @@ class StunInfo(Struct, frozen=True):
     interfaces: list[ReachedInterface]
     nodes: Annotated[list[StunRecord], Meta(description="The newest STUN data of each node, this one included.")]
     seen: Annotated[list[SeenAddress], Meta(description="Where this node's STUN server saw its peers.")]
+    punches: Annotated[
+        list[PunchAttempt], Meta(description="The newest 32 that this node had a part in, the newest last.")
+    ]
 
 
 class LimitsAnswer(Struct, frozen=True):
@@ -312,6 +316,7 @@ def _getstuninfo(call: Call, params: StunParams) -> StunInfo:
         own.mappings, own.nat, own.router, own.server, own.interfaces,
         [each for each in facts.stun_records() if told(each.node)],
         [each for each in facts.seen_addresses() if told(each.node)],
+        [each for each in facts.punch_attempts() if told(each.node)],
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class PunchCounters:
     :ivar requested: Attempts that this node made. :ivar coordinated: Those that it brought together.
     :ivar joined: Those that it was the target of. :ivar opened: :ivar failed: Outcomes of made and joined ones.
     :ivar refused: Requests that it did not coordinate. :ivar unobserved: Requests without a Binding request.
-    :ivar packets: Probes and SYNs sent.
+    :ivar packets: Probes and SYNs sent. :ivar opened_seconds: What the opened ones took, all together.
     """
 
     requested: int = 0
@@ -60,6 +60,7 @@ class PunchCounters:
     refused: int = 0
     unobserved: int = 0
     packets: int = 0
+    opened_seconds: float = 0.0
 
 
 class Tracer:
@@ -105,6 +106,7 @@ class Tracer:
             self.counters.opened += 1
             trace.path = path
             self._end(trace, "open")
+            self.counters.opened_seconds += trace.seconds
 
     def failed(self, trace: Trace, reason: str) -> None:
         """There is none."""

@@ -75,8 +75,8 @@ def run_at_once(function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
 
 
 ATTEMPT = PunchAttempt(
-    "target", "udp", "direct", 1_790_000_000, "open", 0.0461, 3, [PunchCandidate("198.51.100.9", 40_001, "observed")],
-    PunchCandidate("198.51.100.9", 40_001, "observed"), "",
+    "target", "ef" * 32, "udp", "direct", 1_790_000_000, "open", 0.0461, 3,
+    [PunchCandidate("198.51.100.9", 40_001, "observed")], PunchCandidate("198.51.100.9", 40_001, "observed"), "",
 )  # fmt: skip
 
 
@@ -134,6 +134,9 @@ class Facts:
 
     def stun_records(self) -> Sequence[StunRecord]:
         return [self._record("aa" * 32, "203.0.113.7"), self._record("ef" * 32, "192.0.2.9")]
+
+    def punch_attempts(self) -> Sequence[PunchAttempt]:
+        return [ATTEMPT]
 
     def seen_addresses(self) -> Sequence[SeenAddress]:
         return [SeenAddress("ef" * 32, "udp", "192.0.2.9", 40_007, 1_790_000_000, 1_790_000_001)]
