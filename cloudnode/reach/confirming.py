@@ -19,7 +19,7 @@ from cloudnode.peers.messages import Answer, DialBack, DialledBack
 from cloudnode.peers.peer import Peer
 from cloudnode.reach.keeper import KeptMapping, MappingKeeper
 from cloudnode.reach.mapping import External
-from cloudnode.reach.outside import Realm, choose_outside, find_realm, is_loopback
+from cloudnode.reach.outside import OutsideChoice, Realm, find_realm, is_loopback
 
 LOOK_SECONDS = 1.0
 REFUSED_SECONDS = 15.0
@@ -83,6 +83,8 @@ class Confirming:
         self._every = every
         self._external = external
         self._include_local = include_local
+        self._outside = OutsideChoice(clock)
+        self._able: list[Peer] = []
         self._asked: set[Peer] = set()
         self._rests: dict[bytes, float] = {}
         self._failures: dict[KeptMapping, tuple[External, int]] = {}
@@ -115,6 +117,8 @@ class Confirming:
 
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
+        known = [each for each in self._peers() if self._include_local or not is_loopback(each.address)]
+        self._able = self._outside.choose(known, lambda each: each.address, self._external())
         try:
             self._ask_for_mappings()
             self._ask_for_ports()
@@ -204,10 +208,9 @@ class Confirming:
     def _choose(self, may: Callable[[Peer], bool]) -> Peer | None:
         """A peer that may be asked now, the one that was asked the longest ago."""
         now = self._clock.seconds()
-        known = [each for each in self._peers() if self._include_local or not is_loopback(each.address)]
         able = [
             peer
-            for peer in choose_outside(known, lambda each: each.address, self._external())
+            for peer in self._able
             if peer not in self._asked and self._rests.get(peer.id, 0.0) <= now and may(peer)
         ]
         return min(able, key=lambda peer: self._rests.get(peer.id, 0.0), default=None)

@@ -28,7 +28,7 @@ from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.lifetime import LifetimeSearch
 from cloudnode.reach.mapping import Changed, External, Mapping
-from cloudnode.reach.outside import Realm, find_realm, is_loopback, is_outside
+from cloudnode.reach.outside import OutsideChoice, Realm, find_realm, is_loopback, is_outside
 from cloudnode.reach.punching.values import find_family
 from cloudnode.reach.settings import ReachMode, ReachSettings
 
@@ -185,6 +185,7 @@ class MappingKeeper:
         self.serves_others = True
         self.no_nat: dict[Realm, str] = {}
         self.is_walled: Callable[[Realm], bool] = lambda realm: False
+        self._outside = OutsideChoice(clock)
         self._no_nat_until: dict[Realm, float] = {}
         self._look_call: IDelayedCall | None = None
         self._clock = clock
@@ -241,6 +242,7 @@ class MappingKeeper:
 
     def closed(self, peer: Peer) -> None:
         """A peer is gone, and with it what was learned by it. Others may be concerned as well."""
+        self._outside.choose(self._servers, lambda each: each.address)
         self._servers.pop(peer, None)
         self._probed.pop(peer, None)
         probing = self._probes.pop(peer, None)
@@ -278,9 +280,9 @@ class MappingKeeper:
             return self._mode == "always"
         if not self.serves_others or is_loopback(peer.address):
             return False
-        if not is_outside(peer.address) and any(is_outside(each.address) for each in self._servers):
-            return False
         realm = find_realm(peer.address)
+        if not realm.is_outside and peer not in self._outside.choose(self._servers, lambda each: each.address):
+            return False
         own = self.no_nat.get(realm)
         if own is None or self._clock.seconds() >= self._no_nat_until[realm] or not self._is_own(own):
             return True

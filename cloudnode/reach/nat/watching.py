@@ -15,7 +15,7 @@ from cloudnode.peers.peer import Peer
 from cloudnode.reach.nat.deciding import NatReport
 from cloudnode.reach.nat.survey import PEERS_MAX, AskedPeer
 from cloudnode.reach.nat.words import describe_nat
-from cloudnode.reach.outside import choose_outside, is_loopback, is_outside
+from cloudnode.reach.outside import OutsideChoice, is_loopback, is_outside
 
 LOOK_SECONDS = 1.0
 ENOUGH = 3
@@ -70,6 +70,7 @@ class NatWatch:
         self._every = every
         self._include_local = include_local
         self._servers: dict[Peer, StunServer] = {}
+        self._outside = OutsideChoice(clock)
         self._call: IDelayedCall | None = None
         self._round: Deferred[Any] | None = None
         self._first_peer: float | None = None
@@ -110,7 +111,9 @@ class NatWatch:
 
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
-        peers = choose_peers(self._servers, self._external(), include_local=self._include_local)
+        known = [each for each in self._servers if self._include_local or not is_loopback(each.address)]
+        chosen = self._outside.choose(known, lambda each: each.address, self._external())
+        peers = choose_peers({each: self._servers[each] for each in chosen})
         if self._round is None and peers and self._is_due(peers):
             self._begin(peers)
 
@@ -123,8 +126,6 @@ class NatWatch:
             return gathered and now - self._ended >= min(PAUSE_SECONDS, self._every)
         if now - self._ended >= self._every:
             return True
-        if not are_outside and not self._knows_neighbours_alone(self.report):
-            return False  # they know less than those who were asked
         # What is told is the kind of IPv4's NAT, as soon as there is somebody to find it out with.
         is_better = ":" in (self.report.external or "") and ":" not in peers[0].host
         moved = self.report.external is not None and bool(external) and self.report.external not in external
@@ -165,24 +166,15 @@ class NatWatch:
         self._ended = self._clock.seconds()
 
 
-def choose_peers(
-    servers: dict[Peer, StunServer], external: Collection[str] = (), *, include_local: bool = False
-) -> list[AskedPeer]:
+def choose_peers(servers: dict[Peer, StunServer]) -> list[AskedPeer]:
     """The peers to be asked: one for each address, reachable ones first; over IPv4 if there is anybody to ask there.
 
     Over IPv6 nothing is mapped, so that of the two it is IPv4's NAT which others have to know of.
-
-    Neighbours in a private network are asked only where there is nobody else (:mod:`cloudnode.reach.outside`).
-
-    :param external: The IP addresses at which peers see this node, as far as that is known.
     """
     by_host: dict[str, AskedPeer] = {}
-    known = [each for each in servers if include_local or not is_loopback(each.address)]
-    chosen = set(choose_outside(known, lambda each: each.address, external))
     for peer, server in sorted(servers.items(), key=lambda each: each[0].dialled is None):
         host = peer.address.partition("%")[0]
-        if peer in chosen:
-            by_host.setdefault(host, AskedPeer(peer, host, server.udp_port, server.tcp_port, _other_port(peer, server)))
+        by_host.setdefault(host, AskedPeer(peer, host, server.udp_port, server.tcp_port, _other_port(peer, server)))
     is_ipv6 = all(":" in host for host in by_host)
     return [each for host, each in by_host.items() if (":" in host) == is_ipv6][:PEERS_MAX]
 

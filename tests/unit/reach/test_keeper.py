@@ -17,7 +17,7 @@ from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, LOOK_AGAIN_SECONDS, NO_NAT_SECONDS, MappingKeeper
 from cloudnode.reach.mapping import FAILURES_MAX, External
-from cloudnode.reach.outside import find_realm
+from cloudnode.reach.outside import ALONE_SECONDS, find_realm
 from cloudnode.reach.settings import ReachMode, ReachSettings
 from cloudnode.stun.errors import StunError
 
@@ -294,7 +294,11 @@ class QualifyingTests(SynchronousTestCase):
         self.assertEqual((len(scene.made), scene.keeper.no_nat), (2, {}))
         scene.keeper.closed(outside)
         scene.keeper.record_came(neighbour)
+        self.assertEqual(len(scene.made), 2)
+        scene.pass_time(ALONE_SECONDS)
+        scene.keeper.record_came(neighbour)
         scene.pass_time(1)
+        self.assertEqual((len(scene.made), set(scene.keeper.no_nat.values())), (4, {OWN}))
         scene.peer()
         scene.pass_time(1)
         self.assertEqual({address for address, _ in scene.endpoints}, {PUBLIC})

@@ -15,6 +15,7 @@ from cloudnode.peers.messages import Interface, StunServer
 from cloudnode.reach.nat.deciding import NatReport
 from cloudnode.reach.nat.survey import AskedPeer
 from cloudnode.reach.nat.watching import GATHER_SECONDS, LOOK_SECONDS, PAUSE_SECONDS, NatWatch, choose_peers
+from cloudnode.reach.outside import ALONE_SECONDS
 
 SERVER = StunServer(3478, 38082, "name", bytes(32))
 COMPLETE = NatKind("endpoint-independent", "address-dependent", syn="dropped")
@@ -140,6 +141,18 @@ class WatchTest(SynchronousTestCase):
         self.pass_time(PAUSE_SECONDS)
         self.assertEqual(len(self.rounds), 2)
 
+    def test_this_machine(self) -> None:
+        """Peers on this machine are not asked, unless the operator wants mappings in any case."""
+        always = NatWatch(self.clock, self.make, lambda: self.external, self.reports.append, 600.0, include_local=True)
+        self.tell("127.0.0.1")
+        self.pass_time(GATHER_SECONDS + LOOK_SECONDS)
+        self.assertEqual(self.rounds, [])
+        always.server_told(linked("127.0.0.1"), SERVER)
+        always.start()
+        self.pass_time(GATHER_SECONDS + LOOK_SECONDS)
+        self.assertEqual([each.host for each in self.rounds[0][0]], ["127.0.0.1"])
+        always.stop()
+
     def test_neighbours_are_not_asked(self) -> None:
         """In a home with two nodes the other one sees this one's private address: that says nothing of the NAT."""
         self.tell("10.0.0.3", "198.51.100.1", "198.51.100.2", "203.0.113.1")
@@ -150,8 +163,10 @@ class WatchTest(SynchronousTestCase):
         for peer in list(self.watch._servers):
             if peer.address.startswith("198"):
                 self.watch.closed(peer)
-        self.pass_time(10 * PAUSE_SECONDS)
+        self.pass_time(ALONE_SECONDS - 1)
         self.assertEqual(len(self.rounds), 1)
+        self.pass_time(2)
+        self.assertEqual([each.host for each in self.rounds[1][0]], ["10.0.0.3", "203.0.113.1"])
 
     def test_neighbours_alone(self) -> None:
         """Where there is nobody else they are asked; what they say ends when somebody outside comes."""
@@ -179,11 +194,9 @@ class WatchTest(SynchronousTestCase):
 class ChooseTest(SynchronousTestCase):
     def test_each_address_once_reachable_ones_first(self) -> None:
         called, same = linked("198.51.100.1", dialled=False), linked("198.51.100.2", dialled=False)
-        dialled, local = linked("198.51.100.2"), linked("127.0.0.1")
-        servers = dict.fromkeys((called, same, dialled, local), SERVER)
+        dialled = linked("198.51.100.2")
+        servers = dict.fromkeys((called, same, dialled), SERVER)
         self.assertEqual([each.peer for each in choose_peers(servers)], [dialled, called])
-        self.assertEqual(choose_peers({local: SERVER}), [])
-        self.assertEqual([each.peer for each in choose_peers({local: SERVER}, include_local=True)], [local])
 
     def test_another_port_of_the_same_server(self) -> None:
         quic = StunServer(38083, 38082, "name", bytes(32))
