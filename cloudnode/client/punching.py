@@ -27,6 +27,7 @@ from cloudnode.client.websocket import WebSocketCarrier, connect_websocket
 from cloudnode.client.websocket_udp import WebSocketUdpCarrier
 from cloudnode.formats.keys import TLS, verify
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
+from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.calling import (
     CallFrom,
@@ -57,6 +58,9 @@ from cloudnode.transports.quic.limits import QuicLimits
 from cloudnode.transports.quic.listener import QuicSocket
 
 CALL_SECONDS = 8.0
+
+_ALLOWANCE = Allowance()
+"""Of all sessions of this process: who is to be left alone does not mind which one sends."""
 
 RELAY_AFTER = 1.0
 """Seconds after which a session begins over a relay; a punch that is to succeed at its first attempt has by then."""
@@ -206,7 +210,7 @@ async def find_coordinator(client: Client, reactor: Any) -> Mutual:
         ready = ReadyPorts(reactor, tcp)
         ready.prepare()
     relays = [each.port for each in info.interfaces if each.transport == "ws"]
-    via = Via(host, tuple(udp), tcp, request, round_trip, ready)
+    via = Via(host, tuple(udp), tcp, request, round_trip, ready, allowance=_ALLOWANCE)
     via = add_other(via, _find_others(hosts, udp, tcp, info), local_host)
     return Mutual(via, relay if relays else None)
 

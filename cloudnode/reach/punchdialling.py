@@ -2,7 +2,8 @@
 
 Whom: nodes of which there is STUN data but no link, if a peer that there is a link with is named in it as the one that
 saw their mapping, while this node has fewer links than it wants to dial. One at a time; who could not be reached is
-tried again after a minute, then two, up to an hour.
+tried again after a minute, then two, up to an hour; a coordinator with whose help several were not is asked once a
+minute.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cloudnode.peers.messages import Place, Punched, RequestPunch, StunServer
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.peers.peer import Channel, Peer
 from cloudnode.reach.punching.adopting import ConnectedEndpoint
+from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.calling import (
     CallFrom,
@@ -37,6 +39,7 @@ from cloudnode.reach.punching.calling import (
 from cloudnode.reach.punching.punching import Calls, Puncher
 from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy
+from cloudnode.transports.budgets import Budgets
 from cloudnode.transports.peersocket import dial_peer
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import dial_peer_quic
@@ -44,6 +47,13 @@ from cloudnode.transports.quic.peers import dial_peer_quic
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 60.0
 AGAIN_MOST = 3_600.0
+VAIN_MOST = 6.0
+"""Punches through coordinators at one address that may come to nothing at once: nodes are made up easily, and each
+would be punched for."""
+
+VAIN_SECONDS = 60.0
+"""Seconds to one more of these."""
+
 CALL_SECONDS = 8.0
 
 
@@ -107,8 +117,11 @@ class PunchDialling:
         records: Callable[[], Iterable[StunData]],
         tracer: Tracer,
         random: Random,
+        allowance: Allowance,
     ) -> None:
-        """:param records: The STUN data of nodes that is known."""
+        """
+        :param records: The STUN data of nodes that is known. :param allowance: What this node sends on others' word.
+        """
         self._reactor = reactor
         self._neighbourhood = neighbourhood
         self._records = records
@@ -116,6 +129,8 @@ class PunchDialling:
         self._random = random
         self._servers: dict[Peer, StunServer] = {}
         self._retries = Retries()
+        self._allowance = allowance
+        self._vain = Budgets(VAIN_MOST, 1 / VAIN_SECONDS)
         self._timer: IDelayedCall | None = None
         self._under_way: Deferred[None] | None = None
 
@@ -154,7 +169,7 @@ class PunchDialling:
         if self._under_way is not None or dialled >= near.settings.outbound:
             return
         now = self._reactor.seconds()
-        servers = {peer.id: peer for peer in self._servers}
+        servers = {peer.id: peer for peer in self._servers if self._vain.has(peer.address, 1.0, now)}
         wanted = [
             each
             for each in find_wanted(self._records(), [peer.id for peer in peers], near.node_key, servers)
@@ -170,9 +185,11 @@ class PunchDialling:
             self._under_way = None
 
     async def _punch(self, node: bytes, coordinator: Peer) -> None:
+        self._vain.take(coordinator.address, 1.0, self._reactor.seconds())
         try:
             await self.link(node, coordinator)
             self._retries.reached(node)
+            self._vain.give(coordinator.address, 1.0, self._reactor.seconds())
         except CancelledError:
             return
         except PunchFailed as error:
@@ -219,7 +236,9 @@ class PunchDialling:
             return _Call(dial_peer(self._reactor, *endpoint, make_end, timeout=CALL_SECONDS, endpoint=connected))
 
         tcp = (host, server.tcp_port) if server.tcp_port else None
-        via = Via(host, tuple(udp), tcp, request, coordinator.ping_seconds or 0.0)
+        via = Via(
+            host, tuple(udp), tcp, request, coordinator.ping_seconds or 0.0, allowance=self._allowance
+        )  # fmt: skip
         record = next((each for each in self._records() if each.node == coordinator.id), None)
         told = [] if record is None else [
             (each.protocol, (each.address, each.port)) for each in record.endpoints if each.source == "interface"

@@ -25,6 +25,7 @@ from cloudnode.formats.stundata import CertificateHash, NatKind
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.reach.clientsockets import TcpClientSocket, UdpClientSocket
 from cloudnode.reach.punchdialling import PunchDialling
+from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.answering import PunchTarget, TargetSockets, TcpPort
 from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.coordinator import Ask, PunchRefused
@@ -147,14 +148,17 @@ class NodePunching:
         self._own = sockets
         self._tcp = tcp
         self.tracer = Tracer(wall_time)
-        target = PunchTarget(reactor, self.tracer, TargetSockets(self._find_udp, self._find_tcp, make_udp))
+        allowance = Allowance()
+        sockets_of = TargetSockets(self._find_udp, self._find_tcp, make_udp)
+        target = PunchTarget(reactor, self.tracer, sockets_of, allowance)
         tcp.accepted = target.accepted
         known = _Known(reach, neighbourhood.node_key, wall_time)
         self.links = PunchLinks(reactor, credentials, known, target, self.tracer, self._find_local)
         neighbourhood.extensions.add(self.links)
         self._dialling = PunchDialling(
-            reactor, neighbourhood, lambda: [each.data for each in reach.exchange.book], self.tracer, SystemRandom()
-        )
+            reactor, neighbourhood, lambda: [each.data for each in reach.exchange.book], self.tracer, SystemRandom(),
+            allowance,
+        )  # fmt: skip
         reach.exchange.watchers.append(self._dialling)
 
     def start(self) -> None:

@@ -5,9 +5,9 @@ Communication Across NATs" (2005). ``docs/reach.md`` tells the whole. This packa
 so that the client library has it as well. Pure parts, without sockets and clocks:
 
 ``values``       what the parts tell each other
-``budgets``      how much one may ask for
 ``coordinator``  the node in the middle: who is told what, and when
 ``choosing``     which of the endpoints that it tells are tried
+``allowance``    how much is sent there
 ``strategies``   what is tried first, and what after that failed
 ``probing``      which probe goes where and when (UDP)
 ``spreading``    many ports at once, against NATs that map by the remote endpoint (UDP)

@@ -4,7 +4,7 @@ It sends probes, and over TCP connections, from the very socket whose mapping th
 is served as anything else is that comes to that socket.
 
 A coordinator could name an address that never asked for anything. So what one is obeyed in is bounded: a few probes an
-order, so many orders, and few of those with many probes.
+order, so many orders, and few of those with many probes, by who gives them and by where they lead (``allowance``).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from cloudnode.reach.punching.adopting import adopt
+from cloudnode.reach.punching.allowance import Allowance, Taken
 from cloudnode.reach.punching.connecting import OpenRun
 from cloudnode.reach.punching.port import ProbeEvents, ProbeRun, PunchPort
 from cloudnode.reach.punching.probing import Probing
 from cloudnode.reach.punching.spraying import ManySockets, Sprayer
 from cloudnode.reach.punching.tracing import Trace, Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Order, Strategy, find_family
-from cloudnode.transports.budgets import Budgets
 from cloudnode.transports.quic.listener import QuicSocket
 
 DIRECT_SECONDS = 4.5
@@ -64,8 +64,9 @@ class TargetSockets:
 class _Attempt:
     """What runs for one order."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, taken: Taken) -> None:
         self.trace = trace
+        self.taken = taken
         self.run: ProbeRun | OpenRun | None = None
         self.many: ManySockets | None = None
         self.sprayer: Sprayer | None = None
@@ -95,15 +96,14 @@ class PunchTarget:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, tracer: Tracer, sockets: TargetSockets) -> None:
+    def __init__(self, reactor: Any, tracer: Tracer, sockets: TargetSockets, allowance: Allowance) -> None:
         self._reactor = reactor
         self._tracer = tracer
         self._sockets = sockets
         self._ports: dict[QuicSocket, PunchPort] = {}
         self._under_way: dict[str, _Attempt] = {}
         self._hit: dict[QuicSocket, IDelayedCall] = {}
-        self._orders = Budgets(60.0, 2.0, 256)
-        self._spreads = Budgets(10.0, 0.3, 256)
+        self._allowance = allowance
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -123,16 +123,16 @@ class PunchTarget:
         :returns: Why not, if not.
         """
         now = self._reactor.seconds()
-        name = coordinator.hex()
         is_spread = order.strategy is Strategy.SPREAD
         if self._is_stopped or username in self._under_way or len(self._under_way) >= UNDER_WAY_MAX:
             return "too much is under way"
-        if not self._orders.take(name, 1.0, now) or (is_spread and not self._spreads.take(name, 1.0, now)):
-            return "the coordinator sends more orders than are carried out"
-        candidates = list(order.candidates)
-        family = find_family(candidates[0].endpoint[0]) if candidates else 0
-        candidates = [each for each in candidates if family and find_family(each.endpoint[0]) == family]
-        attempt = _Attempt(self._tracer.begin("target", coordinator, order.transport, order.strategy))
+        family = find_family(order.candidates[0].endpoint[0]) if order.candidates else 0
+        candidates = [each for each in order.candidates if family and find_family(each.endpoint[0]) == family]
+        order = attrs.evolve(order, candidates=tuple(candidates))
+        taken = self._allowance.take(coordinator.hex(), order, now)
+        if taken is None:
+            return "there come more orders, of this coordinator or to this place, than are carried out"
+        attempt = _Attempt(self._tracer.begin("target", coordinator, order.transport, order.strategy), taken)
         attempt.trace.candidates = list(candidates)
         attempt.trace.own = order.own
         if not candidates:
@@ -156,6 +156,7 @@ class PunchTarget:
                 return
 
     def _connected(self, attempt: _Attempt, path: Candidate) -> None:
+        self._allowance.answered(attempt.taken, path.endpoint[0], self._reactor.seconds())
         if attempt.path is None:
             attempt.path = path
             attempt.trace.packets = attempt.packets

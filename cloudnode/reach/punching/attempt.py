@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cloudnode.reach.punching.allowance import Taken
 from cloudnode.reach.punching.calling import Calling, Grant, Path, PunchFailed, PunchRequest, PunchUnmapped, Via
 from cloudnode.reach.punching.strategies import Step
 from cloudnode.reach.punching.tracing import Trace, Tracer
@@ -69,6 +70,8 @@ class Attempt:
         self._is_over = False
         self._timer: IDelayedCall = reactor.callLater(COORDINATOR_SECONDS + step.seconds, self._too_late)
         self._family = find_family(via.host)
+        self._coordinator, self._allowance = via.host, via.allowance
+        self._taken: Taken | None = None
         local = local_host(via.host)
         own = () if local is None else ((local, port),)
         said = step.assumed if mapping == "unknown" else mapping
@@ -103,6 +106,10 @@ class Attempt:
             self._fail(PunchUnmapped("the coordinator told no endpoint in the family of this side's address"))
             return
         grant = attrs.evolve(grant, order=attrs.evolve(grant.order, candidates=candidates))
+        self._taken = self._allowance.take(self._coordinator, grant.order, self._reactor.seconds())
+        if self._taken is None:
+            self._fail(PunchFailed("too much was sent there in vain, or on this coordinator's word: wait"))
+            return
         self.grant = grant
         trace, order = self._trace, grant.order
         trace.own = order.own
@@ -128,6 +135,8 @@ class Attempt:
         if self._is_over:
             return
         candidate = self._candidate(endpoint)
+        if self._taken is not None:
+            self._allowance.answered(self._taken, endpoint[0], self._reactor.seconds())
         self._finish(keep=True)
         trace, seconds = self._trace, self._reactor.seconds() - self._began
         # What waited for the path is sent at the end of this turn: the line in the log comes after that.

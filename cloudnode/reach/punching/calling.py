@@ -10,6 +10,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from cloudnode.formats.stundata import is_local
+from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.choosing import choose_candidates
 from cloudnode.reach.punching.readyport import ReadyPorts
 from cloudnode.reach.punching.values import (
@@ -82,6 +83,7 @@ class Via:
     :ivar round_trip: Seconds to it and back, if known. :ivar ready: Has a port for an attempt over TCP ready.
     :ivar other: The same node at an address of the other family (IPv4, IPv6), to which this machine has a route; None
         if there is none.
+    :ivar allowance: What may be sent on its word, and others' for whom it is the same.
     """
 
     host: str
@@ -91,6 +93,7 @@ class Via:
     round_trip: float = 0.0
     ready: ReadyPorts | None = None
     other: Via | None = None
+    allowance: Allowance = attrs.field(factory=Allowance)
 
 
 def add_other(via: Via, told: Iterable[tuple[Transport, Endpoint]], has_route: Callable[[str], object]) -> Via:
@@ -110,7 +113,10 @@ def add_other(via: Via, told: Iterable[tuple[Transport, Endpoint]], has_route: C
     udp, tcp = (
         [each for kind, each in usable if each[0] == host and kind == transport] for transport in TRANSPORTS
     )
-    other = Via(host, tuple(dict.fromkeys(udp))[:2], tcp[0] if tcp else None, via.request, via.round_trip)
+    other = Via(
+        host, tuple(dict.fromkeys(udp))[:2], tcp[0] if tcp else None, via.request, via.round_trip,
+        allowance=via.allowance,
+    )  # fmt: skip
     return attrs.evolve(via, other=other)
 
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.formats.stundata import Endpoint, StunData
-from cloudnode.peers.messages import Place, PunchCandidate, Punched
-from cloudnode.reach.punchdialling import AGAIN_MOST, AGAIN_SECONDS, Retries, Wanted, find_wanted, read_grant
+from cloudnode.peers.messages import Place, PunchCandidate, Punched, StunServer
+from cloudnode.reach.punchdialling import (
+    AGAIN_MOST,
+    AGAIN_SECONDS,
+    LOOK_SECONDS,
+    VAIN_MOST,
+    VAIN_SECONDS,
+    PunchDialling,
+    Retries,
+    Wanted,
+    find_wanted,
+    read_grant,
+)
+from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.calling import PunchFailed, PunchRequest
+from cloudnode.reach.punching.tracing import Tracer
 from cloudnode.reach.punching.values import Strategy
 
 OWN, PEER, OTHER, FAR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
@@ -57,6 +75,54 @@ class GrantTests(SynchronousTestCase):
         answer = Punched(1, "punch_hopeless")
         error = self.assertRaises(PunchFailed, read_grant, answer, self.request, "198.51.100.1")
         self.assertIn("punch_hopeless", str(error))
+
+
+class CoordinatorTests(SynchronousTestCase):
+    def test_vain(self) -> None:
+        """A coordinator that makes up nodes has this node punch for a few of them, and then for one a minute."""
+        clock = Clock()
+        peer: Any = FarPeer()
+        made_up = [record(bytes([number]) * 32, PEER) for number in range(10, 250)]
+        near: Any = Near([peer])
+        dialling = PunchDialling(clock, near, lambda: made_up, Tracer(clock.seconds), Random(1), Allowance())
+        asked: list[bytes] = []
+
+        async def link(node: bytes, coordinator: Any) -> Any:
+            asked.append(node)
+            if is_right:
+                return None
+            raise PunchFailed("nothing came through")
+
+        is_right = True
+        dialling.link = link  # type: ignore[method-assign]
+        dialling.server_told(peer, StunServer(3478, 0, "name", bytes(32)))
+        dialling.start()
+        clock.pump([LOOK_SECONDS / 4] * 400)
+        often = len(asked)
+        self.assertGreater(often, 3 * VAIN_MOST)
+        is_right = False
+        asked.clear()
+        clock.pump([LOOK_SECONDS / 4] * int(4 * VAIN_SECONDS * 10 / LOOK_SECONDS))
+        self.assertGreaterEqual(len(asked), VAIN_MOST + 8)
+        self.assertLessEqual(len(asked), VAIN_MOST + 10)
+        self.assertEqual(len(set(asked)), len(asked))
+        dialling.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class FarPeer:
+    """A link with a coordinator."""
+
+    id = PEER
+    address = "198.51.100.1"
+    inbound = False
+
+
+class Near(list[Any]):
+    """Links."""
+
+    node_key = OWN
+    settings = SimpleNamespace(outbound=8)
 
 
 class RetriesTests(SynchronousTestCase):

@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.reach.punching import attempt as attempts
+from cloudnode.reach.punching.allowance import SPREADS_TO_MOST, Allowance
 from cloudnode.reach.punching.answering import DIRECT_SECONDS, PunchTarget, TargetSockets
 from cloudnode.reach.punching.calling import CallFrom, Grant, Path, PunchFailed, PunchRequest, PunchUnmapped, Via
 from cloudnode.reach.punching.port import Observing, PunchPort
@@ -57,7 +58,7 @@ class UdpTestCase(SynchronousTestCase):
         stun = StunSocket(self.network.host(COORDINATOR[0]), server, Scene().server, monotonic=seconds)
         self.socket, self.port = self.open(*TARGET)
         sockets = TargetSockets(lambda *_: self.socket, lambda *_: None, self.make_socket)
-        self.target = PunchTarget(self.network.host(TARGET[0]), self.target_tracer, sockets)
+        self.target = PunchTarget(self.network.host(TARGET[0]), self.target_tracer, sockets, Allowance())
         self.addCleanup(lambda: self.assertEqual(self.network.clock.getDelayedCalls(), []))
         self.addCleanup(self.network.advance, 0.1)
         for cleanup in (self.socket.stop, server.stop, stun.stop, self.target.stop):
@@ -99,8 +100,10 @@ class UdpTestCase(SynchronousTestCase):
         refusal = self.target.carry_out(COORDINATOR_KEY, order, request.username, request.key)
         self.assertIs(refusal, None)
 
-    def attempt(self, strategy: Strategy = Strategy.DIRECT, seconds: float = 0.6) -> UdpAttempt:
-        via = Via(COORDINATOR[0], (COORDINATOR,), None, self.request)
+    def attempt(
+        self, strategy: Strategy = Strategy.DIRECT, seconds: float = 0.6, allowance: Allowance | None = None
+    ) -> UdpAttempt:
+        via = Via(COORDINATOR[0], (COORDINATOR,), None, self.request, allowance=allowance or Allowance())
         reactor = self.network.host(REQUESTER)
         return UdpAttempt(reactor, via, NODE, Step(strategy, seconds), self.call, self.tracer)
 
@@ -229,6 +232,31 @@ class AttemptTests(UdpTestCase):
         self.stopped(attempt)
         self.network.advance(DIRECT_SECONDS)
         self.assertEqual([trace.reason for trace in self.target_tracer], ["no answer came from the requester"])
+
+    def test_many_in_vain(self) -> None:
+        """A requester, too, sends many probes to a place that does not answer a few times, and says why no more."""
+        allowance = Allowance()
+        self.patch(self, "order", lambda *_: None)
+        for _ in range(int(SPREADS_TO_MOST)):
+            attempt = self.attempt(Strategy.SPREAD, allowance=allowance)
+            self.network.advance(0.01)
+            self.assertNoResult(attempt.done)
+            attempt.done.cancel()
+            self.failureResultOf(attempt.done, CancelledError)
+        attempt = self.attempt(Strategy.SPREAD, allowance=allowance)
+        self.assertIn("in vain", str(self.failureResultOf(attempt.done, PunchFailed).value))
+        self.stopped(attempt)
+
+    def test_opened_again(self) -> None:
+        """Where a path comes about, another one may follow as often as that happens."""
+        self.patch(self, "order", lambda *_: None)
+        allowance = Allowance()
+        for _ in range(100):
+            attempt = self.attempt(allowance=allowance)
+            self.calls[-1].done.callback("connection")
+            self.successResultOf(attempt.done)
+            attempt.socket.stop()
+        self.stopped(attempt)
 
     def test_broken(self) -> None:
         """An error of this program's own ends the attempt at once, and is told in the log."""
@@ -400,6 +428,15 @@ class TargetTests(UdpTestCase):
         self.assertIn("under way", refusals[4] or "")
         self.network.advance(DIRECT_SECONDS + 0.1)
         self.assertIs(self.carry_out(200, coordinator=b"d" * 32), None)
+
+    def test_many_at_one_place(self) -> None:
+        """However many coordinators there are, a place that does not answer is probed at many ports a few times."""
+        refusals = []
+        for number in range(20):
+            order = Order("udp", Strategy.SPREAD, (Candidate((f"10.1.0.{number}", 9), "observed"),), None, "requester")
+            refusals.append(self.target.carry_out(bytes([number]) * 32, order, f"{number:016}", KEY))
+        self.assertEqual(refusals.count(None), SPREADS_TO_MOST)
+        self.assertIn("more orders", refusals[-1] or "")
 
     def test_packets(self) -> None:
         """An order costs whoever it names a dozen probes at most."""
