@@ -15,6 +15,7 @@ When a peer goes, its sockets take no new connection and are told to nobody any 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -29,6 +30,7 @@ from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.lifetime import LifetimeSearch
 from cloudnode.reach.mapping import Changed, External, Mapping
 from cloudnode.reach.outside import OutsideChoice, Realm, find_realm, is_loopback, is_outside
+from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.values import find_family
 from cloudnode.reach.settings import ReachMode, ReachSettings
 
@@ -90,6 +92,18 @@ class KeptMapping:
     def family(self) -> int:
         """4 or 6: the version of IP over which the server is asked."""
         return find_family(self.server.address[0])
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """The socket's address and port; if it is bound to all addresses, the one on the way to the server.
+
+        Where there is no way just now, the address is the one for all.
+        """
+        host, port = self.socket.local
+        if host and not ip_address(host).is_unspecified:
+            return host, port
+        server = self.server.address[0]
+        return local_host(server) or host or ("::" if find_family(server) == 6 else "0.0.0.0"), port
 
     @property
     def local_address(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, instance_of, le
 
 ReachMode = Literal["auto", "always", "never"]
 REACH_MODES: tuple[ReachMode, ...] = ("auto", "always", "never")
@@ -13,6 +13,10 @@ REACH_MODES: tuple[ReachMode, ...] = ("auto", "always", "never")
 
 PortMappingMode = Literal["auto", "never"]
 PORT_MAPPING_MODES: tuple[PortMappingMode, ...] = ("auto", "never")
+
+
+KEEPALIVE_MOST = 240.0
+"""Seconds: of a mapping that was not asked for again for a little longer others think that it is gone."""
 
 
 @attrs.frozen
@@ -30,8 +34,8 @@ class ReachSettings:
     """
 
     sockets: int = attrs.field(default=128, validator=[instance_of(int), ge(0)])
-    keepalive: float = attrs.field(default=15.0, converter=float, validator=ge(0.1))
-    keepalive_longest: float = attrs.field(default=120.0, converter=float, validator=ge(0.1))
+    keepalive: float = attrs.field(default=15.0, converter=float, validator=[ge(0.1), le(KEEPALIVE_MOST)])
+    keepalive_longest: float = attrs.field(default=120.0, converter=float, validator=[ge(0.1), le(KEEPALIVE_MOST)])
     linger: float = attrs.field(default=3_600.0, converter=float, validator=ge(0))
     dial_back: float = attrs.field(default=600.0, converter=float, validator=ge(0.1))
     lease: int = attrs.field(default=7_200, validator=[instance_of(int), ge(1)])

@@ -27,19 +27,19 @@ from cloudnode.reach.clientsockets import TcpClientSocket, UdpClientSocket
 from cloudnode.reach.punchdialling import PunchDialling
 from cloudnode.reach.punching.allowance import Allowance
 from cloudnode.reach.punching.answering import PunchTarget, TargetSockets, TcpPort
-from cloudnode.reach.punching.attempt import local_host
 from cloudnode.reach.punching.coordinator import Ask, PunchRefused
 from cloudnode.reach.punching.tracing import PunchCounters, Trace, Tracer
 from cloudnode.reach.punching.values import Candidate, Endpoint, Strategy, Transport, public_name
 from cloudnode.reach.punchlinks import Granted, PunchLinks
+from cloudnode.reach.settings import KEEPALIVE_MOST
 from cloudnode.service.reach import NodeReach
 from cloudnode.stun.credentials import CredentialTable
 from cloudnode.transports.addresses import address_group
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import choose_socket
 
-SEEN_SECONDS = 300.0
-"""A mapping that was not asked for again for so long is not told: no keep-alive is that rare."""
+SEEN_SECONDS = 1.25 * KEEPALIVE_MOST
+"""A mapping that was not asked for again for so long is not told: no keep-alive is that rare, wherever it is set."""
 
 ATTEMPTS_TOLD = 32
 """Of the newest attempts, with whomever."""
@@ -219,10 +219,9 @@ class NodePunching:
         found = []
         for kept in self._reach.keeper:
             if kept.observer == coordinator and kept.socket.protocol == transport:
-                host, port = kept.socket.local
-                own = local_host(kept.peer.address) if not host or ip_address(host).is_unspecified else host
-                if own is not None and port:
-                    found.append((own, port))
+                host, port = kept.local
+                if port and not ip_address(host).is_unspecified:
+                    found.append((host, port))
         return found
 
 

@@ -118,7 +118,7 @@ def _describe_port(port: WantedPort, mapper: PortMapper) -> ForwardedPort:
 
 
 def _describe_mapping(kept: KeptMapping, external: External, offset: float) -> StunMapping:
-    host, port = kept.socket.local
+    host, port = kept.local
     return StunMapping(
         kept.socket.protocol, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", external.address, external.port,
         kept.observer.hex(), int(kept.mapping.first_seen + offset), int(kept.mapping.last_seen + offset),

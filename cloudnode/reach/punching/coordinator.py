@@ -103,8 +103,8 @@ class Target:
 class PunchRefused(Exception):
     """An attempt that is not made.
 
-    :ivar name: ``punch_over_budget``, ``punch_unmapped``, ``punch_hopeless``, ``punch_unproven``, ``punch_conflict`` or
-        ``punch_unobserved``.
+    :ivar name: ``punch_over_budget``, ``punch_unmapped``, ``punch_hopeless``, ``punch_conflict``, ``punch_unobserved``,
+        ``punch_unlinked`` or ``punch_not_offered``.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -156,11 +156,6 @@ class Coordinator:
 
     def __len__(self) -> int:
         return len(self._pending)
-
-    def key(self, username: str) -> bytes | None:
-        """The key of a request that waits, for the STUN server."""
-        pending = self._pending.get(username)
-        return None if pending is None else pending.ask.key
 
     def request(self, ask: Ask, targets: Sequence[Target], now: float) -> None:
         """The first half of an attempt.

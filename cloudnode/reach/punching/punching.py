@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -36,10 +36,6 @@ def find_servers(via: Via, transport: Transport) -> list[Via]:
     return [each for each in known if (each.udp if transport == "udp" else each.tcp)]
 
 
-LastResort = Callable[[], Deferred[Path]]
-"""What opens a path where no attempt did: a relay."""
-
-
 class Puncher:
     """Opens paths to nodes through coordinators.
 
@@ -59,13 +55,12 @@ class Puncher:
         calls: Calls,
         *,
         transports: Sequence[Transport] = ("udp", "tcp"),
-        last_resort: LastResort | None = None,
     ) -> Path:
         """Open a path to a node: the first that works wins, and the rest is given up.
 
         :param node: The target's key. :param transports: The first has a head start.
-        :param last_resort: Is called when all attempts failed, in both families if the coordinator is known in both.
-        :raises PunchFailed: There is none; the text has the reason of each transport.
+        :raises PunchFailed: There is none, in either family if the coordinator is known in both; the text has the
+            reason of each transport.
         """
         racers: dict[Transport, Deferred[Path]] = {}
         reasons: dict[Transport, str] = {}
@@ -94,10 +89,6 @@ class Puncher:
             racer.addCallbacks(won, lost, callbackArgs=(transport,), errbackArgs=(transport,))
         try:
             return await first
-        except PunchFailed:
-            if last_resort is None:
-                raise
-            return await last_resort()
         finally:
             for racer in list(racers.values()):
                 racer.cancel()

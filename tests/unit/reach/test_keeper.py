@@ -13,12 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.formats.stundata import Protocol
 from cloudnode.peers.messages import StunServer
 from cloudnode.peers.peer import Peer
+from cloudnode.reach import keeper
 from cloudnode.reach.asking import ServerAccess
 from cloudnode.reach.clientsockets import ClientSocket
 from cloudnode.reach.keeper import LINGER_LOOK_SECONDS, LOOK_AGAIN_SECONDS, NO_NAT_SECONDS, MappingKeeper
 from cloudnode.reach.mapping import FAILURES_MAX, External
 from cloudnode.reach.outside import ALONE_SECONDS, find_realm
-from cloudnode.reach.settings import ReachMode, ReachSettings
+from cloudnode.reach.settings import KEEPALIVE_MOST, ReachMode, ReachSettings
+from cloudnode.service.punching import SEEN_SECONDS
 from cloudnode.stun.errors import StunError
 
 SERVER = StunServer(3478, 3478, "name", b"\1" * 32)
@@ -201,6 +203,26 @@ class QualifyingTests(SynchronousTestCase):
         scene.keeper.serves_others = False
         scene.peer()
         self.assertEqual(scene.made, [])
+
+    def test_local(self) -> None:
+        """A socket on all addresses is told by the one on the way to its server."""
+        self.patch(keeper, "local_host", {"198.51.100.9": "10.0.0.7", "2001:db8::9": None}.get)
+        for bound, server, expected in (
+            ("0.0.0.0", "198.51.100.9", "10.0.0.7"), ("", "198.51.100.9", "10.0.0.7"), ("::", "2001:db8::9", "::"),
+            ("", "2001:db8::9", "::"), ("192.168.1.2", "198.51.100.9", "192.168.1.2"),
+        ):  # fmt: skip
+            scene = Scene()
+            scene.peer(address=server)
+            kept = next(iter(scene.keeper))
+            scene.made[0].local = (bound, 40_000)
+            self.assertEqual(kept.local, (expected, 40_000), bound)
+
+    def test_settings(self) -> None:
+        """Keep-alives are never so rare that others think that the mapping is gone."""
+        for name in ("keepalive", "keepalive_longest"):
+            self.assertRaises(ValueError, ReachSettings, **{name: KEEPALIVE_MOST + 1})
+            self.assertRaises(ValueError, ReachSettings, **{name: 0})
+        self.assertGreater(SEEN_SECONDS, KEEPALIVE_MOST + 30)
 
     def test_bound(self) -> None:
         """There are no more sockets than allowed; when a peer goes, another one gets its place."""
