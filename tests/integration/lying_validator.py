@@ -20,8 +20,22 @@ from cloudnode.consensus.simplex import Simplex
 from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote, operations_hash, signatures_hash, vote_message
 from cloudnode.formats.keys import VOTE
 from cloudnode.node import validating
-from cloudnode.peers import addressing
-from cloudnode.peers.messages import Addresses, GetAddresses, NodeAddress
+from cloudnode.peers import addressing, neighbourhood
+from cloudnode.peers.messages import (
+    Addresses,
+    AnyMessage,
+    GetAddresses,
+    GetBlocks,
+    GetEpochs,
+    GetNodes,
+    GetOperations,
+    GetProposed,
+    GetState,
+    Have,
+    NodeAddress,
+)
+from cloudnode.peers.neighbourhood import Neighbourhood
+from cloudnode.peers.peer import Peer as LinkedPeer
 from cloudnode.simulator.faults import altered
 
 Send = Callable[[tuple[Peer, ...], Message], None]
@@ -104,9 +118,22 @@ class WrongAddresses(addressing.AddressGossip):
         return Addresses(question.request, tuple(invented + moved))
 
 
+class WithheldData(Neighbourhood):
+    """Says that it has blocks which do not exist, and answers nobody who asks for blocks, operations or the state."""
+
+    def peer_said(self, peer: LinkedPeer, message: AnyMessage) -> None:
+        if not isinstance(message, (GetBlocks, GetEpochs, GetNodes, GetOperations, GetProposed, GetState)):
+            super().peer_said(peer, message)
+
+    def _greet(self, peer: LinkedPeer) -> None:
+        super()._greet(peer)
+        peer.send(Have(2**40, bytes(32)))
+
+
 LIES = {
     "equivocate": Equivocator,
     "withhold": Withholder,
+    "withhold-data": WithheldData,
     "blocks": WrongBlocks,
     "votes": WrongVotes,
     "addresses": WrongAddresses,
@@ -118,9 +145,11 @@ def lie(name: str) -> None:
     habit = LIES[name]
     if issubclass(habit, Simplex):
         validating.Simplex = habit  # type: ignore[misc]
-    else:
-        from cloudnode.peers import neighbourhood
+    elif issubclass(habit, Neighbourhood):
+        from cloudnode.service import compose
 
+        compose.Neighbourhood = habit  # type: ignore[misc]
+    else:
         neighbourhood.AddressGossip = habit  # type: ignore[misc]
 
 

@@ -104,6 +104,15 @@ def test_one_lies(lie: str, directories: list[Path], make_node: NodeStarter) -> 
         put_until(honest, lambda: all(is_named(node) for node in honest), "evidence on all honest nodes")
     if lie == "votes":
         put_until(honest, lambda: any("Banned" in node.log and "wrong_vote" in node.log for node in honest), "a ban")
+    if lie == "withhold-data":
+        places = [f"--join={each.ws_url}" for each in (liar, honest[0])]
+        fetching, replaying = make_node(*places, "--sync=state"), make_node(*places, "--sync=replay")
+        fetching.start()
+        replaying.start()
+        honest.append(replaying)
+        wait_until(lambda: fetching.call("getnodeinfo")["sync"]["state"] == "serving", 60, "the state")
+        assert put(fetching, "last")["result"] == "ok"
+        wait_until(lambda: len({str(node.call("getdatahash")) for node in (fetching, honest[0])}) == 1, 60, "the same")
     wait_until(lambda: len({height(node) for node in honest}) == 1, 60, "the same height")
     for node in honest:
         node.stop()
