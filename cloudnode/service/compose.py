@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import SystemRandom
+from socket import SOCK_DGRAM
 from typing import Any
 
 import attrs
@@ -37,7 +38,7 @@ from cloudnode.service.config import Config
 from cloudnode.service.facts import ServiceFacts, make_gauges
 from cloudnode.service.joining import unless_stopped
 from cloudnode.service.links import Dialler, make_peer_factory, told_interfaces
-from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp
+from cloudnode.service.listening import Listening, describe, listen_stream, listen_udp, serving_ipv6
 from cloudnode.service.live import LiveConnections, LiveSessions, wait_until
 from cloudnode.service.mappedports import MappedPorts
 from cloudnode.service.opening import (
@@ -61,6 +62,7 @@ from cloudnode.transports.peersocket import OVER_TCP
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import OVER_QUIC
 from cloudnode.transports.quic.serving import KeptCredentials, make_quic_server
+from cloudnode.transports.reuse import bind_ipv6, listen_ipv6
 from cloudnode.transports.sniff import SniffingFactory
 from cloudnode.transports.tls import RotatingTLS
 from cloudnode.transports.websocket import WebSocketFactory
@@ -174,7 +176,7 @@ async def _drain(ledger: Ledger, reactor: Any) -> None:
 
 @attrs.frozen
 class _Stream:
-    """A TCP (or Unix) port to be opened."""
+    """A TCP (or Unix) port to be opened; one that nobody asked for, over IPv6 as well."""
 
     what: str
     endpoint: str
@@ -182,6 +184,7 @@ class _Stream:
     transports: tuple[TransportName, ...]
     scheme: str
     secure: bool
+    is_default: bool
 
 
 class _Node:
@@ -232,6 +235,9 @@ class _Node:
         )  # fmt: skip
         self._facts.reach = ReachFacts(self.reach, lambda: wall_time() - reactor.seconds())
         self.sockets = [self._make_socket() for _ in config.ws_udp]
+        self._over_ipv6 = self._make_socket() if "ws-udp" in config.by_default else None
+        if self._over_ipv6 is not None:
+            self.sockets.append(self._over_ipv6)
         self._punching = self._facts.punching = NodePunching(
             reactor, neighbourhood, self.reach, self.stun.credentials, self.sockets, self._mapped.make_quic, mapped_tcp,
             wall_time,
@@ -254,8 +260,10 @@ class _Node:
             shutdown.add(f"{stream.what} connections at {stream.endpoint}", closing)
         shutdown.add("relayed connections", partial(self._relayed.close, CONNECTION_SECONDS, clock))
         shutdown.add("the relay", self._relaying.stop)
-        for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
+        for socket, address in zip(self.sockets, self._config.ws_udp, strict=False):
             shutdown.add(f"{WS_UDP} at {address}", socket.stop_serving)
+        if self._over_ipv6 is not None:
+            shutdown.add(f"{WS_UDP} over IPv6", self._over_ipv6.stop_serving)
         closing = partial(self._mapped.tcp.close, CONNECTION_SECONDS, clock)
         shutdown.add("connections to mapped ports", closing)
         shutdown.add("the sessions", lambda: self._sessions.close(SESSION_SECONDS, clock))
@@ -267,10 +275,17 @@ class _Node:
             shutdown.add(f"{stream.what} at {stream.endpoint}", port.stopListening, CONNECTION_SECONDS)
             host = port.getHost()
             self._facts.listening.append(describe(host, stream.transports, stream.scheme, secure=stream.secure))
-        for socket, address in zip(self.sockets, self._config.ws_udp, strict=True):
+            if stream.is_default:
+                with serving_ipv6(self._facts.listening):
+                    port = listen_ipv6(clock, stream.factory, self._facts.listening[-1].port or 0)
+                    shutdown.add(f"{stream.what} over IPv6", port.stopListening, CONNECTION_SECONDS)
+        for socket, address in zip(self.sockets, self._config.ws_udp, strict=False):
             listen_udp(socket, address, WS_UDP)
             bound = Listening(("ws-udp", "webtransport"), "ws+udp", "udp", *socket.host_address, secure=True)
             self._facts.listening.append(bound)
+        if self._over_ipv6 is not None:
+            with serving_ipv6(self._facts.listening), bind_ipv6(SOCK_DGRAM, socket.host_address[1]) as handle:
+                self._over_ipv6.adopt(handle)
         self.stun.listen(shutdown)
         self._facts.listening.extend(self.stun.listening)
         self.reach.start(self._facts.listening, self.sockets, shutdown)
@@ -294,13 +309,15 @@ class _Node:
         site = make_site(self._served, self._answerer, self._reactor, gauges)
         site.noisy = False
         secure = _is_tls(endpoint)
-        return _Stream(HTTP, endpoint, LiveConnections(site), ("http",), "https" if secure else "http", secure)
+        scheme, is_default = "https" if secure else "http", "http" in self._config.by_default
+        return _Stream(HTTP, endpoint, LiveConnections(site), ("http",), scheme, secure, is_default)
 
     def _make_ws(self, endpoint: str) -> _Stream:
         # An endpoint that is TLS itself has only clear text inside; any other port takes both.
         inside_tls = _is_tls(endpoint)
         factory = LiveConnections(self._make_sniffer(inside_tls))
-        return _Stream(WS, endpoint, factory, ("ws",), "wss" if inside_tls else "ws", True)
+        scheme, is_default = "wss" if inside_tls else "ws", "ws" in self._config.by_default
+        return _Stream(WS, endpoint, factory, ("ws",), scheme, True, is_default)
 
     def _make_sniffer(self, inside_tls: bool) -> SniffingFactory:
         websockets = WebSocketFactory(

@@ -37,6 +37,7 @@ LOG_LEVELS: tuple[LogLevelName, ...] = ("debug", "info", "warn", "error", "criti
 DEFAULT_HTTP = ("tcp:38081",)
 DEFAULT_WS = ("tcp:38082",)
 DEFAULT_WS_UDP = ("38083",)
+BY_DEFAULT = frozenset({"http", "ws", "ws-udp"})
 NONE = "none"
 ALL = "all"
 
@@ -118,6 +119,7 @@ class Config:
     """Everything a node needs to know before it starts.
 
     :ivar datadir: Absolute path of the data directory.
+    :ivar by_default: Which of ``http``, ``ws`` and ``ws-udp`` nobody has set: their ports are opened over IPv6 as well.
     :ivar http: Twisted endpoint strings that serve HTTP; empty for none. :ivar ws: The same for WebSocket.
     :ivar ws_udp: UDP addresses that serve WebSocket over HTTP/3 and WebTransport.
     :ivar stun: Addresses that serve STUN alone, over UDP and TCP; None for the usual port, if it is free.
@@ -132,6 +134,7 @@ class Config:
     """
 
     datadir: Path
+    by_default: frozenset[str] = BY_DEFAULT
     http: tuple[str, ...] = DEFAULT_HTTP
     ws: tuple[str, ...] = DEFAULT_WS
     ws_udp: tuple[UdpAddress, ...] = (UdpAddress("0.0.0.0", 38083),)
@@ -179,6 +182,7 @@ def make_config(given: Mapping[str, Any], environ: Mapping[str, str], home: Path
     stun: tuple[UdpAddress, ...] | None = settings.read("stun", _read_udp_addresses, None)
     return Config(
         datadir=settings.read("datadir", _read_datadir, default_datadir(environ, home)),
+        by_default=frozenset(each for each in BY_DEFAULT if not settings.has(each)),
         http=settings.read("http", _read_endpoints, DEFAULT_HTTP),
         ws=settings.read("ws", _read_endpoints, DEFAULT_WS),
         ws_udp=settings.read("ws-udp", _read_udp_addresses, _read_udp_addresses(DEFAULT_WS_UDP)),
@@ -224,6 +228,10 @@ class _Settings:
         for key in contents:
             if key not in known:
                 raise ConfigError(f"{file}: unknown key {key!r} (known are {', '.join(known)})")
+
+    def has(self, name: str) -> bool:
+        """Whether somebody set it."""
+        return name in self._given or name in self._contents
 
     def read(self, name: str, reader: Callable[[Any], _T], default: _T) -> _T:
         if name in self._given:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Literal
 
@@ -12,11 +13,14 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorCore
+from twisted.logger import Logger
 
 from cloudnode.api.facts import TransportName
 from cloudnode.service.config import UdpAddress
 from cloudnode.service.shutdown import StartError
 from cloudnode.transports.quic.listener import QuicSocket
+
+_log = Logger(namespace="cloudnode.service")
 
 
 @attrs.frozen
@@ -24,7 +28,8 @@ class Listening:
     """A port that is open.
 
     :ivar transports: What is served there. :ivar scheme: That of its URL.
-    :ivar address: The IP address, or the path of a Unix socket. :ivar port: None for a Unix socket.
+    :ivar address: The IP address, ``::`` for all of IPv4 and IPv6, or the path of a Unix socket.
+    :ivar port: None for a Unix socket.
     :ivar secure: Whether TLS or QUIC is spoken there.
     """
 
@@ -67,6 +72,22 @@ def listen_udp(socket: QuicSocket, address: UdpAddress, what: str) -> None:
         socket.listen(address.port, address.host)
     except Exception as error:
         raise StartError(f"cannot serve {what} at UDP {address}: {reason(error)}") from None
+
+
+@contextlib.contextmanager
+def serving_ipv6(listening: list[Listening]) -> Iterator[None]:
+    """Have the port that was opened last, of all IPv4 addresses, be one of all addresses if the block succeeds.
+
+    Where there is no IPv6, or somebody else has the port there, it stays one of IPv4, and the log says so.
+    """
+    last = listening[-1]
+    try:
+        yield
+    except (OSError, CannotListenError) as error:
+        _log.info("{protocol} port {port} is not served over IPv6: {reason}",
+                  protocol=last.protocol.upper(), port=last.port, reason=reason(error))  # fmt: skip
+    else:
+        listening[-1] = attrs.evolve(last, address="::")
 
 
 def describe(host: IAddress, transports: Sequence[TransportName], scheme: str, *, secure: bool) -> Listening:

@@ -16,7 +16,8 @@ from cloudnode.service.config import LOG_FORMATS, LOG_LEVELS, SYNC_SETTINGS, Con
 _REPEATABLE = ("http", "ws", "ws-udp", "stun", "join")
 
 _EXAMPLES = """
-HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
+HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT. By default
+their ports are served at all addresses, IPv6 and IPv4; one that is given, where it says:
   tcp:38081                                      all IPv4 addresses
   tcp:38081:interface=\\:\\:                       all addresses, IPv6 and IPv4
   tcp:38081:interface=127.0.0.1                  behind a proxy
@@ -24,6 +25,7 @@ HTTP and WS are Twisted endpoint strings, WS UDP is [ADDRESS:]PORT:
   unix:/run/cloudnode/http.sock
   systemd:domain=INET:index=0                    a socket that systemd holds
   127.0.0.1:38083                                WS UDP on one address
+  [::]:38083                                     WS UDP on all addresses
 
 JOIN names any node of the network to join:
   ws://node.example:38082

@@ -211,7 +211,8 @@ class NodeReach:
         served = [each for each in own if each.port and served_by_firewall(each.address)]
         for address in dict.fromkeys(each.address for each in served):
             chosen = None if ip_address(address).is_unspecified else address
-            mapper = self._make_mapper(ways=FirewallWays(self._reactor, self._run_in_thread, os.urandom, chosen))
+            ways = FirewallWays(self._reactor, self._run_in_thread, os.urandom, chosen)
+            mapper = self._make_mapper(ways=ways, is_optional=chosen is None)
             self.pinholes.append(mapper)
             self.own.add_source(mapper.endpoints)
             mapper.start((each.protocol, each.port) for each in served if each.port and each.address == address)

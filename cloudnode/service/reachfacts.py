@@ -51,6 +51,7 @@ class ReachFacts:
             [
                 _describe_port(each, mapper)
                 for mapper in (self._reach.ports, *self._reach.pinholes)
+                if not mapper.is_silent
                 for each in mapper.ports
             ],
             StunServerPorts(*self._reach.exchange.server),

@@ -11,12 +11,13 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from cloudnode.service.config import Config, UdpAddress
-from cloudnode.service.listening import Listening, describe, reason
+from cloudnode.service.listening import Listening, describe, reason, serving_ipv6
 from cloudnode.service.shutdown import Shutdown, StartError
 from cloudnode.stun.answering import BindingServer, StunCounters
 from cloudnode.stun.credentials import CredentialTable
 from cloudnode.stun.limiting import RateLimiter
 from cloudnode.transports.quic.listener import QuicSocket
+from cloudnode.transports.reuse import listen_ipv6
 from cloudnode.transports.stun.alternate import make_places
 from cloudnode.transports.stun.batching import listen_stun
 from cloudnode.transports.stun.datagrams import StunDatagrams
@@ -70,13 +71,16 @@ class StunService:
                 raise StartError(f"cannot serve STUN at port {error.port}: {reason(error)}") from None
 
     def _listen_by_default(self, shutdown: Shutdown) -> None:
-        opens: tuple[tuple[str, Callable[[], None]], ...] = (
-            ("UDP", lambda: self._listen_udp(DEFAULT, StunDatagrams(self._server), shutdown)),
-            ("TCP", lambda: self._listen_tcp(DEFAULT, shutdown)),
-        )
-        for protocol, open_port in opens:
+        opens: tuple[tuple[str, Callable[[], None], Callable[[], None]], ...] = (
+            ("UDP", lambda: self._listen_udp(DEFAULT, StunDatagrams(self._server), shutdown),
+             lambda: self._listen_udp_ipv6(shutdown)),
+            ("TCP", lambda: self._listen_tcp(DEFAULT, shutdown), lambda: self._listen_tcp_ipv6(shutdown)),
+        )  # fmt: skip
+        for protocol, open_port, open_ipv6 in opens:
             try:
                 open_port()
+                with serving_ipv6(self.listening):
+                    open_ipv6()
             except CannotListenError as error:
                 self._log.info(
                     "STUN is not served at {protocol} port {port} ({reason}), but at the WebSocket ports all the same; "
@@ -88,6 +92,14 @@ class StunService:
         port = listen_stun(self._reactor, address.port, datagrams, address.host)
         shutdown.add(f"{STUN} at UDP {address}", partial(_stop, port))
         self.listening.append(describe(port.getHost(), ("stun",), "stun", secure=False))
+
+    def _listen_udp_ipv6(self, shutdown: Shutdown) -> None:
+        port = listen_stun(self._reactor, DEFAULT.port, StunDatagrams(self._server), "::", only_ipv6=True)
+        shutdown.add(f"{STUN} at UDP {DEFAULT.port} over IPv6", partial(_stop, port))
+
+    def _listen_tcp_ipv6(self, shutdown: Shutdown) -> None:
+        port = listen_ipv6(self._reactor, self.streams, DEFAULT.port)
+        shutdown.add(f"{STUN} at TCP {DEFAULT.port} over IPv6", partial(_stop, port))
 
     def _listen_tcp(self, address: UdpAddress, shutdown: Shutdown) -> None:
         # Where the system chose the UDP port, TCP has the same one.

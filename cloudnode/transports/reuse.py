@@ -32,6 +32,35 @@ def listen_reusable(reactor: Any, factory: IProtocolFactory, interface: str = ""
     return adopted
 
 
+def bind_ipv6(kind: socket.SocketKind, port: int) -> socket.socket:
+    """A socket at a port of all IPv6 addresses of this machine, which leaves the port's IPv4 to another one.
+
+    :raises OSError: There is no IPv6, or the port is taken.
+    """
+    bound = socket.socket(socket.AF_INET6, kind)
+    try:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setblocking(False)
+        bound.bind(("::", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def listen_ipv6(reactor: Any, factory: IProtocolFactory, port: int) -> IListeningPort:
+    """Listen on a TCP port of all IPv6 addresses, and of these alone.
+
+    :raises OSError: It can't be.
+    """
+    with bind_ipv6(socket.SOCK_STREAM, port) as listening:
+        listening.listen(BACKLOG)
+        adopted: IListeningPort = reactor.adoptStreamPort(listening.fileno(), socket.AF_INET6, factory)
+    return adopted
+
+
 def is_own_address(address: str) -> bool:
     """Whether an IP address is one of this machine's: whether a socket can be bound to it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

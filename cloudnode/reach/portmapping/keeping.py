@@ -59,12 +59,15 @@ class PortMapper:
         certificates: Callable[[], Collection[bytes]],
         changed: Callable[[], None],
         lifetime: int,
+        *,
+        is_optional: bool = False,
     ) -> None:
         """
         :param ways: The ways to ask the router that there is now, the best first; the same objects while the router is
             the same, none where there is no router that could forward anything.
         :param certificates: The hashes of those that the node shows. :param changed: Called when other ports are told.
         :param lifetime: Seconds for which the router is asked to forward.
+        :param is_optional: Whether it is usual that there is no router, so that nothing is told of it.
         """
         self.ports: list[WantedPort] = []
         self.requests = self.failures = 0
@@ -75,6 +78,7 @@ class PortMapper:
         self._certificates = certificates
         self._changed = changed
         self._lifetime = lifetime
+        self._is_optional = is_optional
         self._used: dict[WantedPort, MapsPorts] = {}
         self._confirmed: dict[WantedPort, tuple[Lease, bytes]] = {}
         self._confirm_due: dict[WantedPort, float] = {}
@@ -82,6 +86,11 @@ class PortMapper:
         self._asked_for: set[WantedPort] = set()
         self._call: IDelayedCall | None = None
         self._round: Deferred[None] | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing to tell of."""
+        return self._is_optional and not self._ways and all(each.lease is None for each in self.ports)
 
     def start(self, ports: Iterable[tuple[Protocol, int]]) -> None:
         """Have these ports forwarded."""
@@ -185,7 +194,7 @@ class PortMapper:
             self._log.warn("The router forwards {protocol} port {port} no longer: {trouble}",
                            protocol=port.protocol, port=port.port, trouble=port.trouble)  # fmt: skip
             self._changed()
-        elif not had_said_so and port.lease is None:
+        elif not had_said_so and port.lease is None and not self.is_silent:
             self._log.info("The router forwards nothing to {protocol} port {port}: {trouble}",
                            protocol=port.protocol, port=port.port, trouble=port.trouble)  # fmt: skip
 

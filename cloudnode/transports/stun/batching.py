@@ -28,6 +28,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from cloudnode.stun.bare import ANSWER, ANSWER_HEAD, ATTRIBUTE_HEAD, MASK, REQUEST, REQUEST_HEAD
+from cloudnode.transports.reuse import bind_ipv6
 from cloudnode.transports.stun.datagrams import StunDatagrams
 
 BATCH = 64
@@ -202,10 +203,13 @@ class BatchedPort(udp.Port):
 
     _log = Logger()
 
-    def __init__(self, port: int, datagrams: StunDatagrams, interface: str, reactor: Any, calls: Any) -> None:
+    def __init__(
+        self, port: int, datagrams: StunDatagrams, interface: str, reactor: Any, calls: Any, *, only_ipv6: bool = False
+    ) -> None:
         super().__init__(port, datagrams, interface, REQUEST_SLOT, reactor)  # type: ignore[no-untyped-call]
         self._receive = calls.recvmmsg
         self._send = calls.sendmmsg
+        self._only_ipv6 = only_ipv6
         self._batch: Batch
 
     def startListening(self) -> None:
@@ -222,6 +226,13 @@ class BatchedPort(udp.Port):
         elif is_everywhere:
             handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self._batch = Batch(self.protocol, handle.family, with_control=is_everywhere)
+
+    def createInternetSocket(self) -> socket.socket:
+        """A socket that is not bound yet."""
+        made: socket.socket = super().createInternetSocket()
+        if self._only_ipv6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        return made
 
     def doRead(self) -> None:
         """Take and answer what has come."""
@@ -268,16 +279,25 @@ def load_calls() -> Any:
 CALLS = load_calls()
 
 
-def listen_stun(reactor: Any, port: int, datagrams: StunDatagrams, interface: str = "") -> IListeningPort:
+def listen_stun(
+    reactor: Any, port: int, datagrams: StunDatagrams, interface: str = "", *, only_ipv6: bool = False
+) -> IListeningPort:
     """Open a STUN server's UDP port.
 
     :param interface: An IP address; empty for all of IPv4, ``::`` for all of both families.
+    :param only_ipv6: With ``::``, whether IPv4 is left to another socket.
     :raises twisted.internet.error.CannotListenError: The port is taken or may not be used.
     """
+    if CALLS is None and only_ipv6:
+        with bind_ipv6(socket.SOCK_DGRAM, port) as bound:
+            adopted: IListeningPort = reactor.adoptDatagramPort(
+                bound.fileno(), socket.AF_INET6, datagrams, REQUEST_SLOT
+            )
+        return adopted
     if CALLS is None:
         opened: IListeningPort = reactor.listenUDP(port, datagrams, interface, REQUEST_SLOT)
         return opened
-    batched = BatchedPort(port, datagrams, interface, reactor, CALLS)
+    batched = BatchedPort(port, datagrams, interface, reactor, CALLS, only_ipv6=only_ipv6)
     batched.startListening()
     return batched
 

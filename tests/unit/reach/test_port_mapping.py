@@ -216,6 +216,23 @@ class KeepingTest(SynchronousTestCase):
         self.assertEqual(self.router.asked[2:], [("udp", 38_083, 38_084), ("tcp", 38_082, 38_083)])
         self.assertEqual(len(self.refusing.asked), 2)
 
+    def test_without_a_router(self) -> None:
+        """Where it is usual that there is none, nothing is told of it until there is one."""
+        ways: list[Any] = []
+        mapper = PortMapper(
+            self.clock, lambda: list(ways), lambda: [self.friend], lambda: [b"c" * 32], self.change, 100,
+            is_optional=True,
+        )  # fmt: skip
+        mapper.start([("tcp", 38_082)])
+        self.assertTrue(mapper.is_silent)
+        ways.append(self.router)
+        self.pass_time(3_600)
+        self.assertFalse(mapper.is_silent)
+        self.assertEqual(len(mapper.endpoints()), 1)
+        self.mapper.start([("tcp", 38_082)])
+        self.assertFalse(self.mapper.is_silent)
+        self.successResultOf(Deferred.fromCoroutine(mapper.stop()))
+
     def test_a_peer_that_sees_another_address_confirms_nothing(self) -> None:
         self.friend.host = "198.51.100.9"
         self.mapper.start([("tcp", 38_082)])

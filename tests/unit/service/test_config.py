@@ -98,6 +98,7 @@ class ConfigTests(SynchronousTestCase):
             trusted = []
         """.format(node="ab" * 32, checkpoint="cd" * 32))
         expected = Config(
+            by_default=frozenset(),
             datadir=Path("/srv/node"),
             http=("tcp:1", "unix:/run/http"),
             ws=(),
@@ -113,6 +114,12 @@ class ConfigTests(SynchronousTestCase):
             limits=Limits(message_bytes=1000, wait_seconds=2.0, trusted=()),
         )
         self.assertEqual(config, expected)
+
+    def test_by_default(self) -> None:
+        """What nobody set is known, for that is served over both families; a file and the command line set things."""
+        self.assertEqual(self.make("").by_default, {"http", "ws", "ws-udp"})
+        self.assertEqual(self.make('http = "tcp:38081"').by_default, {"ws", "ws-udp"})
+        self.assertEqual(self.make("", ws=["none"], ws_udp=["38083"]).by_default, {"http"})
 
     def test_command_line_wins(self) -> None:
         """A setting of the command line replaces that of the file as a whole."""

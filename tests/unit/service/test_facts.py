@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +20,7 @@ from cloudnode.formats.keys import TLS, SigningKey, verify
 from cloudnode.peers.neighbourhood import Neighbourhood
 from cloudnode.service.compose import _port_in
 from cloudnode.service.facts import ServiceFacts, make_gauges, measure_process
-from cloudnode.service.listening import Listening, describe, listen_stream
+from cloudnode.service.listening import Listening, describe, listen_stream, serving_ipv6
 from cloudnode.service.shutdown import StartError
 from cloudnode.transports.certificates import CertificateKeeper
 
@@ -47,6 +48,18 @@ class ListeningTests(SynchronousTestCase):
         self.assertEqual(self.describe(IPv4Address("UDP", "192.0.2.1", 80)).protocol, "udp")
         self.assertEqual(self.describe(IPv4Address("TCP", "192.0.2.1", 80)).protocol, "tcp")
         self.assertIsNone(self.describe(UNIXAddress(b"/run/x")).port)
+
+    def test_over_ipv6(self) -> None:
+        """A port that is open over IPv6 too is one of all addresses; what keeps it from that ends nothing else."""
+        listening = [self.describe(IPv4Address("TCP", "0.0.0.0", port)) for port in (1, 80)]
+        for error in (OSError(errno.EAFNOSUPPORT, "no such family"), CannotListenError("::", 80, OSError("taken"))):
+            with serving_ipv6(listening):
+                raise error
+            self.assertEqual([each.address for each in listening], ["0.0.0.0", "0.0.0.0"])
+        with serving_ipv6(listening):
+            pass
+        self.assertEqual([(each.port, each.address) for each in listening], [(1, "0.0.0.0"), (80, "::")])
+        self.assertEqual(listening[1].url, "http://localhost:80")
 
     def test_listen(self) -> None:
         """An endpoint string is listened on."""
