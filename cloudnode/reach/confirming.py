@@ -137,6 +137,7 @@ class Confirming:
                 continue
             peer = self._choose(lambda peer, kept=kept: (  # type: ignore[misc]
                 peer.id != kept.observer and peer.address != kept.peer.address
+                and find_realm(peer.address).version == find_realm(kept.peer.address).version
             ))  # fmt: skip
             if peer is not None:
                 self._ask(peer, kept.socket.protocol, external.port, self._mapping_tried, kept, external)

@@ -76,6 +76,9 @@ class LifetimeProber:
         if candidate is None or not able:
             self.start()
             return
+        # What is kept open through a firewall alone is no other mapping after a silence that was too long: it is of no
+        # matter beside a NAT, which forgets over IPv4.
+        able = [each for each in able if each.family == 4] or able
         # By turns: what is between this node and one of them may drop what others' would let pass.
         kept = able[self._tries % len(able)]
         self._tries += 1

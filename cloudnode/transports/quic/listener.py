@@ -93,6 +93,16 @@ class QuicSocket:
         assert isinstance(host, IPv4Address | IPv6Address)
         return (host.host, host.port)
 
+    def check_route(self, host: str) -> None:
+        """See whether packets can be sent to an address, as this socket writes it. None is sent.
+
+        :raises OSError: The system knows no way there, so that waiting for an answer would be in vain.
+        """
+        handle = getattr(self._port, "socket", None)
+        if isinstance(handle, socket.socket):
+            with socket.socket(handle.family, socket.SOCK_DGRAM) as trial:
+                trial.connect((host, 9))
+
     def prepare(self, configuration: QuicConfiguration) -> BoundedQuicConnection:
         """Make ready to connect from this socket; see :meth:`QuicEndpoint.prepare`."""
         return self.endpoint.prepare(configuration)

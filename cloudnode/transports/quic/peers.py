@@ -82,7 +82,11 @@ async def dial_peer_quic(
         for address in await resolve(reactor, host, port):
             url = channel_url(host, port, path)
             factory = DiallingFactory(OVER_QUIC, url, reactor, make_end, limits or PeerSocketLimits(), purpose)
-            call = _Call(reactor, sockets, address, host, factory, monotonic)
+            try:
+                call = _Call(reactor, sockets, address, host, factory, monotonic)
+            except OSError as error:
+                failure = error  # no way there: of a name that has addresses of both families, one may be left
+                continue
             try:
                 return await factory.opened.addTimeout(timeout, reactor)
             except BaseException as error:
@@ -129,9 +133,14 @@ class _Call:
         if chosen is None:
             socket = self._own_socket = QuicSocket(reactor, monotonic=monotonic)
             socket.listen(0, "::" if ":" in address[0] else "")
-            socket.connect_only(address)
+            try:
+                socket.connect_only(address)
+            except OSError:
+                socket.stop()
+                raise
         else:
             socket, address = chosen
+            socket.check_route(address[0])
         self._link = socket.connect(
             address,
             socket.prepare(client_configuration(host, AnyCertificate())),

@@ -8,6 +8,7 @@ card that refuses) datagrams go one by one.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -90,6 +91,9 @@ class DatagramSender:
             self._transport.protocol.connectionRefused()
             return True
         except OSError as error:
+            if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM):
+                self._log.debug("datagrams to {peer} were not sent: {error}", peer=addr, error=error)
+                return True
             self._log.info("UDP_SEGMENT is not used any more: {error}", error=error)
             self._socket = None
             return False

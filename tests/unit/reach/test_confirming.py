@@ -119,6 +119,14 @@ class ConfirmingTests(SynchronousTestCase):
         self.pass_time(60)
         self.assertEqual(sum(len(each.asked) for each in self.peers), 1)
 
+    def test_mapping_of_one_family(self) -> None:
+        """It is tried by peers that see this node over the family of its server: others see another address."""
+        kept = self.keep()
+        for each in self.others:
+            each.address = f"2001:db8::{each.address[-1]}"
+        self.pass_time(3)
+        self.assertEqual((kept.confirmed, [each.asked for each in self.others]), (None, [[], []]))
+
     def test_nobody_to_ask(self) -> None:
         """Whom the socket sent to can't say whether strangers get through: then nothing is known."""
         kept = self.keep()

@@ -189,6 +189,10 @@ class FakeKept:
     server: ServerAccess
     mapping: FakeMapping = attrs.field(factory=FakeMapping)
 
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.server.address[0] else 4
+
 
 class FakeKeeper(list[FakeKept]):
     """The same of their keeper."""
@@ -246,6 +250,23 @@ class SilenceOver:
         self.keep()
         self.pass_time(30 + 60 + 120 + 134 + 5 * PAUSE_SECONDS)
         self.assertEqual((self.lifetime.interval, self.lifetime.candidate, self.prober.rounds), (120.0, None, 4))
+
+    def test_over_ipv4_first(self: Any) -> None:
+        """How long an IPv6 firewall stays open says nothing of the NAT, and is tried only where there is none."""
+        tried: list[str] = []
+
+        async def note(kept: FakeKept, silence: float) -> None:
+            tried.append(kept.server.address[0])
+
+        self.prober._try = note
+        for host in ("2001:db8::7", "192.0.2.7", "192.0.2.8"):
+            access = ServerAccess((host, 3478), "name", b"k" * 32)
+            self.keeper.append(FakeKept(self.reactor, FakeSocket(self.kind.protocol), access))
+        self.pass_time(100)
+        self.assertEqual(set(tried), {"192.0.2.7", "192.0.2.8"})
+        del self.keeper[1:]
+        self.pass_time(100)
+        self.assertEqual(tried[-1], "2001:db8::7")
 
     def test_nothing_to_learn(self: Any) -> None:
         """Without a mapping nothing is tried; and nothing is concluded where nothing was sent to the mapping."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.transports.peerchannel import LINKS, PeerChannel, PeerRefused, PeerSocketFactory
+from cloudnode.transports.quic import peers
 from cloudnode.transports.quic.listener import QuicSocket
 from cloudnode.transports.quic.peers import OVER_QUIC, bind_certificate, choose_socket, dial_peer_quic
 from cloudnode.transports.quic.serving import make_quic_server, parse_credentials
@@ -100,6 +103,24 @@ class QuicPeerTests(ChannelBehaviour, QuicPeerTestCase):
             end.channel.send_frame(b"to you")
         self.network.settle()
         self.assertEqual([end.frames for end in self.there.ends], [[b"to you"], [b"to you"]])
+
+    def test_no_route(self) -> None:
+        """Of a name's addresses the one is passed over at once to which the system knows no way."""
+        async def resolve(reactor: object, host: str, port: int) -> list[tuple[str, int]]:
+            return [("2001:db8::1", port), (NODE[0], port)]
+
+        def check_route(quic_socket: QuicSocket, host: str) -> None:
+            if ":" in host:
+                raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+        self.patch(peers, "resolve", resolve)
+        self.patch(QuicSocket, "check_route", check_route)
+        self.patch(peers, "choose_socket", lambda sockets, address: (sockets[0], address))
+        dialling = self.dial()
+        self.network.settle()
+        self.successResultOf(dialling).close("enough")
+        self.network.settle()
+        self.leave_nothing()
 
     def test_nobody(self) -> None:
         """Where nobody is, the dialler is told after the time-out, or at once from a socket of its own."""

@@ -44,6 +44,16 @@ class RefusingSocket(socket.socket):
         raise OSError(errno.EIO, "no checksums here")
 
 
+class UnreachableSocket(socket.socket):
+    """A socket of a machine that knows no way."""
+
+    asked = 0
+
+    def sendmsg(self, *arguments: Any) -> int:
+        self.asked += 1
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+
 class PlainTransport:
     """Twisted's side of a UDP socket."""
 
@@ -77,3 +87,12 @@ class SenderTests(SynchronousTestCase):
             for _ in range(2):
                 sender.send([(b"one", ONE), (b"two", ONE)])
         self.assertEqual(transport.written, [(b"one", None), (b"two", None)] * 2)
+
+    def test_unreachable(self) -> None:
+        """That there is no way to an address says nothing of what the kernel can: it is asked again."""
+        with UnreachableSocket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+            transport = PlainTransport(handle)
+            sender = DatagramSender(transport, is_connected=True)
+            for _ in range(2):
+                sender.send([(b"one", ONE), (b"two", ONE)])
+        self.assertEqual((transport.written, handle.asked), ([], 2))
