@@ -1,8 +1,9 @@
 """A session, as a process on a host of a lab, that learns of nodes behind NATs and reaches them.
 
-``python -m tests.integration.cloud_reacher SEED NODE ...``: begins with SEED alone, waits until it was told of the
-nodes (keys in hex), has each of them answer, and prints one line of JSON: for each how its answer was checked, where
-its connection leads, and which places the session reached by itself before it was told to.
+``python -m tests.integration.cloud_reacher SECONDS SEED NODE ...``: begins with SEED alone, waits until it was told of
+the nodes (keys in hex), and for so many seconds at most until it has reached them without being asked to; has each of
+them answer, and prints one line of JSON: for each how its answer was checked, where its connection leads, and whether
+the session reached it by itself before it was told to.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from twisted.internet.task import deferLater, react
 
 from cloudnode.client.cloud import Cloud
 
-CALL_SECONDS = 30.0
+CALL_SECONDS = 60.0
 PAUSE = 0.1
-ITSELF_SECONDS = 20.0
-"""So long a session is waited for to reach nodes that it was told of, without being asked to."""
 
 
-async def reach(reactor: Any, seed: str, *nodes: str) -> None:
+async def reach(reactor: Any, seconds: str, seed: str, *nodes: str) -> None:
     """Reach them one after the other."""
     cloud = await Cloud.connect([seed], reactor, timeout=CALL_SECONDS)
     places = [f"node:{node}" for node in nodes]
@@ -31,7 +30,7 @@ async def reach(reactor: Any, seed: str, *nodes: str) -> None:
         while not set(places) <= {place.url for place in cloud.places}:
             await deferLater(reactor, PAUSE)
         by_itself: set[str] = set()
-        until = reactor.seconds() + ITSELF_SECONDS
+        until = reactor.seconds() + float(seconds)
         while not set(places) <= by_itself and reactor.seconds() < until:
             await deferLater(reactor, PAUSE)
             by_itself = {place.url for place in cloud.places if place.is_by_key and place.latency is not None}

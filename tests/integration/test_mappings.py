@@ -99,7 +99,7 @@ def ask(host: natlab.Host, asked: LabNode, node: str, transport: str, source: st
     if transport == "udp":
         command[3:3] = ["--cert-hash", record["certificates"][-1]["hash"]]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": "/nonexistent"}
-    done = host.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    done = host.run(command, env=environment, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -107,7 +107,7 @@ def ask(host: natlab.Host, asked: LabNode, node: str, transport: str, source: st
 
 def metrics(node: LabNode) -> str:
     """What a node tells Prometheus."""
-    connection = node.connect(10)
+    connection = node.connect(30)
     connection.request("GET", "/metrics")
     return connection.getresponse().read().decode()
 
@@ -309,7 +309,7 @@ def test_tcp_lifetime(lab: natlab.Lab, start: Start) -> None:
         nat = forgets.call("getnodeinfo")["stun"]["nat"]
         return None if nat is None else nat["lifetime_lost_tcp"]
 
-    wait_until(lambda: lost() is not None, 60, "a silence that was too long")
+    wait_until(lambda: lost() is not None, 90, "a silence that was too long")
     nat = forgets.call("getnodeinfo")["stun"]["nat"]
     assert 0 < nat["lifetime_held_tcp"] < 3 < nat["lifetime_lost_tcp"] <= 4, nat
     assert 1 < keepalive(forgets, "tcp") < 3

@@ -14,16 +14,20 @@ SOME = ("firewall", "full-cone-hairpin", "restricted-cone", "address-dependent",
 
 
 def test_kinds(lab: natlab.Lab, tmp_path: Path) -> None:
-    """Each is found at once, and no restricted one is told to be open; ``tests.natlab.natkinds`` shows all."""
+    """Each is found, before that nothing else is taken for it, and no restricted one is told to be open;
+    ``tests.natlab.natkinds`` shows all. What a survey can't find out in time, on a busy machine, stays unknown until
+    the next one.
+    """
     meanings: dict[str, str] = {}
 
     def note(name: str, node: LabNode) -> None:
         nat = read_nat(node)
         meanings[name] = "" if nat is None else nat["meaning"]
 
-    watched = survey_all(lab, tmp_path, [CASES[name] for name in SOME], 1, note)
+    cases = [CASES[name] for name in SOME]
+    watched = survey_all(lab, tmp_path, cases, 1, note, patience=150.0, until_right=True)
     for each in watched:
-        assert each.right == 1, (each.case.name, dict(each.results))
+        assert (each.right, each.was_wrong) == (1, False), (each.case.name, dict(each.results))
         assert not each.was_open_wrongly
     assert "Restricted-cone" in meanings["restricted-cone"]
     assert "UDP is blocked" in meanings["no-udp"]
@@ -43,10 +47,10 @@ def test_new_network(lab: natlab.Lab, tmp_path: Path) -> None:
             nat = read_nat(node)
             return None if nat is None else nat[field]
 
-        wait_until(lambda: found("filtering") == "endpoint-independent", 60, "the kind of the first NAT")
-        assert (found("external"), found("syn")) == (home.public_address, "accepted")
+        fields, first = ("filtering", "external", "syn"), ("endpoint-independent", home.public_address, "accepted")
+        wait_until(lambda: tuple(map(found, fields)) == first, 90, "the kind of the first NAT")
         node.host.change_network(office)
-        wait_until(lambda: found("external") == office.public_address, 60, "the kind of the second NAT")
+        wait_until(lambda: found("external") == office.public_address, 90, "the kind of the second NAT")
         # A survey may have begun before all links were there again: what it could not ask stays unknown until the next.
         answers = set()
 
@@ -54,6 +58,6 @@ def test_new_network(lab: natlab.Lab, tmp_path: Path) -> None:
             answers.add((found("filtering"), found("syn")))
             return ("address-dependent", "reset") in answers
 
-        wait_until(is_known, 60, "all of the kind of the second NAT")
+        wait_until(is_known, 90, "all of the kind of the second NAT")
         assert {filtering for filtering, _ in answers} <= {"unknown", "address-dependent"}
         assert {syn for _, syn in answers} <= {"unknown", "reset"}

@@ -54,4 +54,4 @@ def test_cut_off(cut: Callable[[list[LabNode]], Callable[[], None]], network: li
     assert second.call("getdatahash")["records"] == 1
     undo()
     wait_for_same(validator, first, second)
-    wait_until(lambda: first.call("getdatahash")["records"] == 5, 60, "what was taken while cut off")
+    wait_until(lambda: first.call("getdatahash")["records"] == 5, 120, "what was taken while cut off")

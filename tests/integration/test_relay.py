@@ -38,7 +38,7 @@ def network(lab: natlab.Lab, tmp_path: Path) -> Iterator[tuple[LabNode, LabNode,
 
 def call(host: natlab.Host, relay: LabNode, node: str, certificate: str, *methods: str) -> list[Any]:
     command = [sys.executable, "-m", "tests.integration.relayed_caller", relay.address, "38082", node, certificate]
-    done = host.run([*command, *methods], stdout=subprocess.PIPE, text=True, timeout=60, cwd=ROOT)
+    done = host.run([*command, *methods], stdout=subprocess.PIPE, text=True, timeout=120, cwd=ROOT)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -49,9 +49,13 @@ def test_relay(network: tuple[LabNode, LabNode, natlab.Host]) -> None:
     wait_for_same(validator, follower)
     info = follower.call("getnodeinfo")
     key, certificate = info["node"], info["certificates"][-1]["hash"]
-    told, hashed = call(host, validator, key, certificate, "getnodeinfo", "getdatahash")
-    assert told["result"]["node"] == key
-    assert hashed["result"] == validator.call("getdatahash")
+
+    def is_the_same() -> bool:
+        told, hashed = call(host, validator, key, certificate, "getnodeinfo", "getdatahash")
+        assert told["result"]["node"] == key
+        return bool(hashed["result"] == validator.call("getdatahash"))  # unless a block came between
+
+    wait_until(is_the_same, 60, "the same state by both ways")
     [wrong] = call(host, validator, key, "00" * 32, "getnodeinfo")
     assert "which is not the one asked for" in wrong["error"]
     [unknown] = call(host, validator, "00" * 32, certificate, "getnodeinfo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -109,9 +110,14 @@ def test_liar(make_node: NodeStarter, start_node: NodeStarter, full_node: NodePr
     """One of two peers sends wrong chunks: it is banned, and the state comes from the other, identical."""
     liar = start_modified(make_node, "chunk", full_node)
     name = node_id(liar)
-    victim = start_node("--join", full_node.ws_url, "--join", liar.ws_url, "--sync", "state")
+    # The other one stands still until the liar was asked: it might be done before that.
+    os.kill(full_node.pid, signal.SIGSTOP)
+    try:
+        victim = start_node("--join", liar.ws_url, "--join", full_node.ws_url, "--sync", "state")
+        wait_until(lambda: f"Banned <Peer {name[:12]}" in victim.log, 60, "the ban")
+    finally:
+        os.kill(full_node.pid, signal.SIGCONT)
     check_same(victim, full_node)
-    assert f"Banned <Peer {name[:12]}" in victim.log
     assert ": wrong_state: " in victim.log
     sync = victim.call("getnodeinfo")["sync"]
     assert sync["blocks_from"] > 3
@@ -119,7 +125,7 @@ def test_liar(make_node: NodeStarter, start_node: NodeStarter, full_node: NodePr
     put(full_node, "after")
     wait_until(lambda: height(victim) >= height(full_node), 60, "the next block")
     address = f"{make_key(3).public.hex()}/film/r3"
-    with urllib.request.urlopen(f"{victim.http_url}/records/{address}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{victim.http_url}/records/{address}", timeout=30) as answer:
         assert answer.status == 200
 
 
@@ -128,14 +134,16 @@ def test_killed(make_node: NodeStarter, start_node: NodeStarter, full_node: Node
     slow = start_modified(make_node, "slow", full_node)
     node = start_node("--join", slow.ws_url, "--sync", "state")
     wait_until(lambda: node.call("getnodeinfo")["sync"]["rows"] > 500, 60, "a part of the state")
+    os.kill(slow.pid, signal.SIGSTOP)  # or all of it might be there before this is through
     info = node.call("getnodeinfo")["sync"]
     assert (info["state"], info["phase"]) == ("syncing", "state")
     assert info["rows"] < info["total"]
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{node.http_url}/records/{make_key(3).public.hex()}/film/r3", timeout=10)
+        urllib.request.urlopen(f"{node.http_url}/records/{make_key(3).public.hex()}/film/r3", timeout=30)
     assert b"node_syncing" in refused.value.read()
     node.kill()
     assert (node.datadir / "ledger.sqlite3.sync").exists()
+    os.kill(slow.pid, signal.SIGCONT)
     slow.stop()
     node.arguments = ["--join", full_node.ws_url]
     node.start()

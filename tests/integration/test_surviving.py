@@ -59,7 +59,7 @@ class Session:
         self.seen = json.loads(self.process.stdout.readline())
         return self.seen
 
-    def goes_on(self, what: str, *, at: Callable[[str], bool] = lambda route: True, seconds: float = 40.0) -> None:
+    def goes_on(self, what: str, *, at: Callable[[str], bool] = lambda route: True, seconds: float = 90.0) -> None:
         """See that it reads on, is told of a new event, and has a direct path."""
         begun = time.monotonic()
         event = f"{len(self.events)}-{what}"

@@ -35,7 +35,7 @@ from tests.natlab import natlab
 from tests.natlab.nodes import LabNode
 
 Build = Callable[[natlab.Lab], tuple[Any, Any]]
-MAPPED_SECONDS = 30.0
+MAPPED_SECONDS = 90.0
 START_TRIES = 3
 
 LONG_DELAY = 100.0

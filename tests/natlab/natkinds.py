@@ -134,12 +134,16 @@ def read_nat(node: LabNode) -> dict[str, Any] | None:
 
 
 class Watched:
-    """What one node finds out, survey after survey."""
+    """What one node finds out, survey after survey.
+
+    :ivar right: How often it found out all. :ivar was_wrong: Whether it ever took something for what it is not.
+    """
 
     def __init__(self, case: Case, node: LabNode) -> None:
         self.case = case
         self.node = node
         self.right = 0
+        self.was_wrong = False
         self.results: Counter[tuple[str, ...]] = Counter()
         self.was_open_wrongly = False
         self._round = 0
@@ -159,29 +163,38 @@ class Watched:
         found = tuple(nat[field] for field in expected)
         self.results[found] += 1
         # For a cone, only one socket of each kind is opened: how ports are chosen may not be known.
-        self.right += all(
-            each == wanted or (field == "allocation" and wanted == "unknown")
-            for (field, wanted), each in zip(expected.items(), found, strict=True)
-        )
+        differ = {
+            each for (field, wanted), each in zip(expected.items(), found, strict=True)
+            if each != wanted and not (field == "allocation" and wanted == "unknown")
+        }  # fmt: skip
+        self.right += not differ
+        self.was_wrong |= not differ <= {"unknown"}
         opened = ("none", "endpoint-independent")
         self.was_open_wrongly |= nat["filtering"] in opened and expected["filtering"] not in opened
 
 
 def survey_all(
     lab: natlab.Lab, home: Path, cases: Sequence[Case], runs: int,
-    done: Callable[[str, LabNode], None] = lambda name, node: None,
+    done: Callable[[str, LabNode], None] = lambda name, node: None, *, patience: float = PATIENCE,
+    until_right: bool = False,
 ) -> list[Watched]:
     """Let a node behind each router find out its kind so many times.
 
     :param done: Called at the end with each case's name and its node, while that runs.
+    :param patience: Seconds to wait for all of it at most, and 12 for each time.
+    :param until_right: So many times are to be right; else all count.
     """
+
+    def lacks(each: Watched) -> bool:
+        return (each.right if until_right else each.rounds) < runs
+
     with contextlib.ExitStack() as stack:
         peers = stack.enter_context(run_peers(lab, home))
         watched = [Watched(case, stack.enter_context(run_behind(lab, home, case, peers))) for case in cases]
-        deadline = time.monotonic() + PATIENCE + 12.0 * runs
-        while any(each.rounds < runs for each in watched) and time.monotonic() < deadline:
+        deadline = time.monotonic() + patience + 12.0 * runs
+        while any(map(lacks, watched)) and time.monotonic() < deadline:
             for each in watched:
-                if each.rounds < runs:
+                if lacks(each):
                     each.look()
             time.sleep(POLL_SECONDS)
         for each in watched:

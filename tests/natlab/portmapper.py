@@ -13,7 +13,7 @@ from tests.natlab import rulesets
 from tests.natlab.commands import LabError, Unsupported
 
 _PROGRAM = 'miniupnpd'
-_START_TIME = 5.0           # seconds that it has to start
+_START_TIME = 30.0          # seconds that it has to start
 _PORT = 5000                # of its descriptions and control, by HTTP
 
 

@@ -29,10 +29,10 @@ from cloudnode.client.punching import connect_node, find_coordinator
 from cloudnode.reach.punching.calling import Path
 from cloudnode.reach.punching.tracing import Tracer
 
-RUN_SECONDS = 60
+RUN_SECONDS = 120
 """After which a warm process ends one that is not done."""
 
-MOVE_SECONDS = 30.0
+MOVE_SECONDS = 60.0
 """So long a relayed session is waited for to move."""
 
 
