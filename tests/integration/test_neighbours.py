@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.conftest import wait_until
-from tests.integration.test_doctor import doctor, told
+from tests.integration.test_doctor import explains, told
 from tests.integration.test_mappings import starting
 from tests.natlab import natlab
 from tests.natlab.nodes import LabNode
@@ -68,5 +68,6 @@ def test_two_nodes_in_one_home(lab: natlab.Lab, tmp_path: Path) -> None:
             wait_until(lambda node=node: is_found(node), 60, "another survey")  # type: ignore[misc]
             wait_until(lambda node=node: told(node)["verdict"] == "punched", 60, "the verdict")  # type: ignore[misc]
             assert not any(each["is_reached"] for each in told(node)["interfaces"])
-            assert "with the help of a node that both know" in doctor(node)
+            words = "with the help of a node that both know"
+            wait_until(lambda node=node, words=words: explains(node, words), 60, "it in words")  # type: ignore[misc]
         assert all(each[name] in (right[name], "unknown") for each in found for name in right), found
