@@ -92,7 +92,8 @@ class Validator:
     """A validator's part in consensus. Peers are called by their node keys.
 
     :ivar send: Sends a message to peers. :ivar on_final: Called with each final block, in order, to have it executed.
-    :ivar on_missing: Called with the ids of operations of a proposed block that aren't here, to fetch them soon.
+    :ivar on_missing: Called with a proposed block's hash and the ids of its operations that aren't here, to fetch them
+        soon.
     :ivar on_other_signatures: Called with a proposed block's hash whose operations' signatures are to be fetched.
     :ivar on_refused: Called with a peer that sent what no correct node sends.
     :ivar on_evidence: Called with a validator's key and the proof that it contradicted itself.
@@ -117,7 +118,7 @@ class Validator:
         """:param key: The validator's. :param wall_time: Unix seconds, which blocks tell."""
         self.send: Callable[[Collection[bytes], bytes], None] = lambda peers, message: None
         self.on_final: Callable[[FinalBlock, Header], None] = lambda block, header: None
-        self.on_missing: Callable[[Collection[bytes]], None] = lambda ids: None
+        self.on_missing: Callable[[bytes, Collection[bytes]], None] = lambda block_hash, ids: None
         self.on_other_signatures: Callable[[bytes], None] = lambda block_hash: None
         self.on_refused: Callable[[bytes, LedgerError], None] = lambda peer, error: None
         self.on_evidence: Callable[[bytes, Evidence], None] = lambda key, evidence: None
@@ -163,6 +164,11 @@ class Validator:
     def view(self) -> int | None:
         """The present view; None while this node takes no part."""
         return None if self._core is None else self._core.view
+
+    @property
+    def epoch(self) -> int | None:
+        """The number of the epoch that it votes in; None while this node takes no part."""
+        return None if self._core is None else self._core.epoch.number
 
     @property
     def is_validator(self) -> bool:
@@ -311,9 +317,31 @@ class Validator:
         if waiting is not None:
             self._judge_again(waiting)
 
+    def fell_behind(self, height: int) -> None:
+        """The epoch that this node votes in is over for long: it votes no more until the ledger has a height."""
+        self._wanted_height = height
+        self._log.info("The epoch is over: catching up to height {height}", height=height)
+        self._give_up()
+
     def proposed_block(self, block_hash: bytes) -> Block | None:
         """A block that is under way."""
         return None if self._core is None else self._core.chain.get(block_hash)
+
+    def waiting_block(self, block_hash: bytes) -> Block | None:
+        """A proposed block that can't be judged yet."""
+        waiting = self._waiting.get(block_hash)
+        return None if waiting is None else waiting.block
+
+    def holders(self, block_hash: bytes) -> list[bytes]:
+        """The validators that are known to have a proposed block's operations: its leader, and who voted for it."""
+        block = self.proposed_block(block_hash)
+        if self._core is None or block is None or block.header.epoch != self._core.epoch.number:
+            return []
+        epoch, view = self._core.epoch, self._core.ballots.views.get(block.header.view)
+        indexes = [epoch.leader(block.header.view)]
+        if view is not None:
+            indexes += [index for (kind, index), vote in view.votes.items() if vote.hash == block_hash]
+        return [epoch.validators[index] for index in dict.fromkeys(indexes)]
 
     def proposed_operations(self, block_hash: bytes) -> list[Operation] | None:
         """The operations of a block that is under way, for a peer that lacks them; None if not all are here."""
@@ -378,7 +406,7 @@ class Validator:
 
     def _bodies_missing(self, block: Block, ids: tuple[bytes, ...]) -> None:
         self._wait(block, set(ids))
-        self.on_missing(ids)
+        self.on_missing(block.hash, ids)
 
     def _signatures_missing(self, block: Block) -> None:
         self._wait(block, set())

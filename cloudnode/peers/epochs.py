@@ -7,6 +7,8 @@ it knows how far the network is, and believes nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -34,11 +36,13 @@ class KnownEpochs:
     """Finds epochs, and learns of newer ones.
 
     :ivar newest: The newest one that was verified. It may be far ahead of the ledger's.
+    :ivar on_newer: Called when there is a newer one.
     """
 
     _log = Logger()
 
     def __init__(self, ledger: Ledger, clock: IReactorTime, run_in_thread: RunInThread) -> None:
+        self.on_newer: Callable[[], None] = lambda: None
         self._ledger = ledger
         self._clock = clock
         self._run_in_thread = run_in_thread
@@ -57,12 +61,17 @@ class KnownEpochs:
             return self._ledger.epoch
         return self._ledger.find_epoch(number) or self._ahead.get(number)
 
+    def ahead(self) -> list[Epoch]:
+        """Those of the newest that the ledger has not reached."""
+        return [epoch for number, epoch in self._ahead.items() if number > self._ledger.epoch.number]
+
     def reached(self, epoch: Epoch) -> None:
         """Take note of an epoch that was verified elsewhere."""
         if epoch.number > self.newest.number:
             self._ahead[epoch.number] = epoch
             for number in sorted(self._ahead)[:-KEPT_AHEAD]:
                 del self._ahead[number]
+            self.on_newer()
 
     def forget(self, peer: Peer) -> None:
         """The link with a peer is over."""

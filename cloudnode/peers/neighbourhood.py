@@ -153,7 +153,9 @@ class Neighbourhood:
             self._state_serving.release, sync, answering, receiver,
         )  # fmt: skip
         self.download = self.catching_up.download
-        self.validators = ValidatorLinks(ledger, self._gossip, lambda: self._peers.values(), self._validator_proved)
+        self.validators = ValidatorLinks(
+            ledger, clock, self._gossip, self._epochs, lambda: self._peers.values(), self._validator_proved
+        )
         self._news = BlockNews(
             self.download, lambda: self._serving.head(), lambda: self._peers.values(), self._epochs,
             self.validators.votes, lambda: ledger.lowest_block,
@@ -189,6 +191,7 @@ class Neighbourhood:
         self._stop_watching()
         self._gossip.stop()
         self._accusing.stop()
+        self.validators.stop()
         fetching = Deferred.fromCoroutine(self.catching_up.stop())
         self._dialling.stop()
         self._keep_anchors(held=0.0)
@@ -223,6 +226,7 @@ class Neighbourhood:
         self._progress_log.time_passed(now)
         if self._ledger.validator is not None:
             self._ledger.validator.begin()
+        self.validators.time_passed()
         self._repairs.time_passed(now)
         self._addressing.time_passed(now)
         self._keep_anchors()

@@ -3,38 +3,43 @@
 A validator tells each peer its standing: its validator key, bound to its node key by a signature of the former, whether
 it takes part at present, and with which other validators it has links. Messages of consensus are taken from those that
 did so, and from nobody else.
+
+Anybody can make a key and say so. Only the validators of the present epoch *count*, those of the one before, who may
+have missed how it ended, and those of the epochs that are known to follow: nobody else is told or asked anything.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from cloudnode.formats.block import signatures_hash
 from cloudnode.formats.errors import LedgerError
 from cloudnode.formats.keys import VALIDATOR, verify
 from cloudnode.node.ledger import Ledger
 from cloudnode.node.validating import Validator
+from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.faults import PeerFault
 from cloudnode.peers.gossip import OperationGossip
 from cloudnode.peers.messages import Consensus, GetProposed, Operations, SentOperation, Standing, take_fitting
 from cloudnode.peers.peer import Peer
+from cloudnode.peers.proposed import ProposedSignatures
 
-FETCHES_MOST = 4
-"""Proposed blocks whose signatures are fetched at once."""
+LINKS_OF_A_VALIDATOR = 2
+"""So many nodes that say the same key count, the last ones: a validator that moves is there twice for a while. One that
+shows its key by many nodes makes no others work for all of them."""
 
 
 class ValidatorLinks:
     """What a node's part in consensus needs of its links; on a follower, who of the peers is a validator."""
 
-    _log = Logger()
-
     def __init__(
         self,
         ledger: Ledger,
+        clock: IReactorTime,
         gossip: OperationGossip,
+        epochs: KnownEpochs,
         peers: Callable[[], Iterable[Peer]],
         on_proved: Callable[[Peer, bytes], None],
     ) -> None:
@@ -43,19 +48,28 @@ class ValidatorLinks:
         :param on_proved: Called with a peer that proved to be a validator of the present epoch, and its key.
         """
         self._ledger = ledger
+        self._clock = clock
         self._gossip = gossip
+        self._epochs = epochs
         self._peers = peers
         self._on_proved = on_proved
         self._standings: dict[bytes, Standing] = {}
+        self._counting: dict[bytes, Standing] = {}
+        self._voters: frozenset[bytes] = frozenset()
+        self._former: frozenset[bytes] = frozenset()
+        self._noting: IDelayedCall | None = None
         self._by_id: dict[bytes, Peer] = {}
         self._told: Standing | None = None
         self._signature: bytes | None = None
-        self._fetching: set[bytes] = set()
+        self._signatures: ProposedSignatures | None = None
         self._validator: Validator | None = ledger.validator
+        epochs.on_newer = self._note_soon
+        self._find_voters()
         if self._validator is not None:
+            self._signatures = ProposedSignatures(ledger, self._validator, clock, self._likeliest)
             self._validator.send = self._send
             self._validator.on_missing = self._bodies_missing
-            self._validator.on_other_signatures = self._signatures_missing
+            self._validator.on_other_signatures = self._signatures.fetch
             self._validator.on_refused = self._refused
             self._validator.on_change = self.announce
 
@@ -68,8 +82,8 @@ class ValidatorLinks:
 
     def votes(self, peer: Peer) -> bool:
         """Whether a peer takes part in consensus now, so that it learns of blocks from there."""
-        standing = self._standings.get(peer.id)
-        return standing is not None and standing.votes
+        standing = self._counting.get(peer.id)
+        return standing is not None and standing.votes and standing.key in self._voters
 
     def reached(self) -> frozenset[bytes]:
         """The validators of the present epoch that this node has links with."""
@@ -81,6 +95,14 @@ class ValidatorLinks:
         if self._validator is None or not self._validator.is_validator:
             return frozenset()
         return frozenset(self._ledger.epoch.validators) - self.reached() - {self._validator.key.public}
+
+    def stop(self) -> None:
+        """Fetch nothing more."""
+        if self._noting is not None:
+            self._noting.cancel()
+            self._noting = None
+        if self._signatures is not None:
+            self._signatures.stop()
 
     def opened(self, peer: Peer) -> None:
         """A link is open."""
@@ -94,8 +116,7 @@ class ValidatorLinks:
         if self._by_id.get(peer.id) is peer:
             del self._by_id[peer.id]
             self._standings.pop(peer.id, None)
-            if self._validator is not None:
-                self._validator.peer_left(peer.id)
+            self._count()
             self.announce()
 
     def said_standing(self, peer: Peer, standing: Standing) -> None:
@@ -107,17 +128,63 @@ class ValidatorLinks:
         is_new = known is None or (known.key, known.signature) != (standing.key, standing.signature)
         if is_new and not verify(standing.key, VALIDATOR, self._ledger.network + peer.id, standing.signature):
             raise PeerFault("wrong_vote", f"validator {standing.key.hex()} did not sign that it is this node")
+        if is_new:
+            self._standings.pop(peer.id, None)  # the newest stand last
         self._standings[peer.id] = standing
         if is_new:
             self._note(peer)
-        if self._validator is not None:
-            self._validator.peer_joined(peer.id, standing.key, standing.reaches)
+        self._count()
         self.announce()
 
     def note_all(self) -> None:
         """The validators are others now: say again who of the peers is one."""
+        self._find_voters()
         for peer in list(self._by_id.values()):
             self._note(peer)
+        self._count()
+        self.announce()
+
+    def _note_soon(self) -> None:
+        """The same once what is being done is over: consensus itself may be what brought the new epoch."""
+        if self._noting is None:
+            self._noting = self._clock.callLater(0, self._note_now)
+
+    def _note_now(self) -> None:
+        self._noting = None
+        self.note_all()
+
+    def time_passed(self) -> None:
+        """Look whether this node votes in an epoch that is over for long; to be called about once a second.
+
+        Of the end of its epoch it hears from those of the next one; in later ones nobody has to know its key.
+        """
+        validator, newest = self._validator, self._epochs.newest
+        if validator is not None and validator.epoch is not None and newest.number > validator.epoch + 1:
+            validator.fell_behind(newest.base)
+
+    def _find_voters(self) -> None:
+        present = self._ledger.epoch
+        before = self._ledger.find_epoch(present.number - 1)
+        self._former = frozenset(() if before is None else before.validators)
+        ahead = self._epochs.ahead()
+        self._voters = frozenset(key for epoch in (present, *ahead) for key in epoch.validators)
+
+    def _count(self) -> None:
+        """Who counts may be others now: tell consensus."""
+        counting: dict[bytes, Standing] = {}
+        links: Counter[bytes] = Counter()
+        for node, standing in reversed(self._standings.items()):
+            key = standing.key
+            if (key in self._voters or key in self._former) and links[key] < LINKS_OF_A_VALIDATOR:
+                links[key] += 1
+                counting[node] = standing
+        before, self._counting = self._counting, counting
+        if self._validator is not None:
+            for node in before.keys() - counting.keys():
+                self._validator.peer_left(node)
+            for node, standing in counting.items():
+                if before.get(node) != standing:
+                    self._validator.peer_joined(node, standing.key, standing.reaches)
 
     def _note(self, peer: Peer) -> None:
         key = self.key_of(peer)
@@ -149,7 +216,7 @@ class ValidatorLinks:
         """
         if peer.id not in self._standings:
             raise PeerFault("unexpected", "it speaks of votes but did not say that it is a validator")
-        if self._validator is not None:
+        if self._validator is not None and peer.id in self._counting:
             try:
                 self._validator.receive(peer.id, message.message)
             except LedgerError as error:
@@ -170,54 +237,25 @@ class ValidatorLinks:
 
     # What a proposed block lacks
 
-    def _voting_peers(self) -> list[Peer]:
-        return [peer for node, peer in self._by_id.items() if node in self._standings and peer.is_open]
+    def _likeliest(self, block_hash: bytes) -> list[Peer]:
+        """The other validators' nodes: those first that should have a proposed block's operations, and answer."""
+        assert self._validator is not None and self._signatures is not None
+        ranks = {key: rank for rank, key in enumerate(self._validator.holders(block_hash))}
+        found: list[tuple[bool, int, int, Peer]] = []
+        links: Counter[bytes] = Counter()
+        for node, standing in self._counting.items():
+            peer = self._by_id.get(node)
+            if peer is not None and peer.is_open:
+                is_late, rank = self._signatures.is_late(peer), ranks.get(standing.key, len(ranks))
+                found.append((is_late, links[standing.key], rank, peer))
+                links[standing.key] += 1
+        return [peer for *_, peer in sorted(found, key=lambda each: each[:3])]
 
-    def _bodies_missing(self, ids: Collection[bytes]) -> None:
-        self._gossip.need(ids, self._voting_peers())
+    def _bodies_missing(self, block_hash: bytes, ids: Collection[bytes]) -> None:
+        self._gossip.need(ids, self._likeliest(block_hash))
 
     def serve_proposed(self, question: GetProposed) -> Operations:
         """Answer a validator that has other signatures of the same operations."""
         held = None if self._validator is None else self._validator.proposed_operations(question.hash)
         sent = [SentOperation(each.body, each.signature) for each in (held or [])[question.first :]]
         return Operations(question.request, tuple(take_fitting(sent, len(sent))) if sent else ())
-
-    def _signatures_missing(self, block_hash: bytes) -> None:
-        if block_hash not in self._fetching and len(self._fetching) < FETCHES_MOST:
-            self._fetching.add(block_hash)
-            fetching = Deferred.fromCoroutine(self._fetch_signatures(block_hash))
-            fetching.addErrback(self._fetch_failed)
-            fetching.addBoth(lambda _: self._fetching.discard(block_hash))
-
-    async def _fetch_signatures(self, block_hash: bytes) -> None:
-        """Ask one validator after the other for the block's operations as the leader has them."""
-        validator = self._validator
-        assert validator is not None
-        for peer in self._voting_peers():
-            wanted = validator.proposed_block(block_hash)
-            if wanted is None:
-                return
-            try:
-                sent = await self._ask_all(peer, block_hash, len(wanted.ids))
-            except PeerFault:
-                continue
-            if signatures_hash(each.signature for each in sent) != wanted.header.signatures_hash:
-                continue
-            # Signed by the operations' authors or not, that is seen now; each must be the one that the block names.
-            if await self._ledger.adopt_signatures(wanted.ids, [(each.body, each.signature) for each in sent]):
-                validator.signatures_came(block_hash)
-                return
-
-    async def _ask_all(self, peer: Peer, block_hash: bytes, count: int) -> list[SentOperation]:
-        sent: list[SentOperation] = []
-        while len(sent) < count:
-            answer = await peer.ask(GetProposed, block_hash, len(sent))
-            assert isinstance(answer, Operations)
-            if not answer.operations or len(sent) + len(answer.operations) > count:
-                break
-            sent.extend(answer.operations)
-        return sent
-
-    def _fetch_failed(self, failure: object) -> None:
-        if not getattr(failure, "check", lambda *_: None)(CancelledError):
-            self._log.error("Signatures of a proposed block could not be fetched: {failure}", failure=failure)
