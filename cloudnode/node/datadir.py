@@ -132,6 +132,11 @@ class Datadir:
         return self.path / "peers.json"
 
     @property
+    def epochs(self) -> Path:
+        """How epochs ended that this node has verified (it may not exist yet)."""
+        return self.path / "epochs.json"
+
+    @property
     def stun_data(self) -> Path:
         """How other nodes are reached through NATs (it may not exist yet)."""
         return self.path / "stun.json"

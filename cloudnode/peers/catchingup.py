@@ -114,8 +114,8 @@ class CatchingUp:
     def trouble(self) -> str | None:
         """Why it does not go on, or None."""
         if self.state_sync is not None:
-            return self.state_sync.trouble
-        return self.download.trouble or self._trouble
+            return self.state_sync.trouble or self._epochs.trouble
+        return self.download.trouble or self._trouble or self._epochs.trouble
 
     @property
     def state_progress(self) -> StateProgress | None:

@@ -183,8 +183,9 @@ class Download:
         if self._is_stopped:
             return
         try:
+            self._epochs.check([header])
             self._append(block, header)
-        except CheckpointMissed as error:
+        except (CheckpointMissed, PeerFault) as error:
             self._stop_for(str(error))
         self.pump()
 
@@ -199,13 +200,17 @@ class Download:
         self.pump()
 
     def announced(self, block: Block, header: Header) -> None:
-        """A peer told of a final block (checked by itself) that may be the next one."""
+        """A peer told of a final block (checked by itself) that may be the next one.
+
+        :raises PeerFault: It is of another history than the one that this node knows.
+        """
         if self._is_led:
             return
         is_next = header.height == self._tip.height + 1 and header.epoch == self._tip.epoch.number
         if is_next and not self._is_stopped:
             try:
                 check_following(header, self._tip)
+                self._epochs.check([header])
                 self._append(block, header)
             except (RulesBroken, CheckpointMissed) as error:
                 self._stop_for(str(error))
@@ -264,6 +269,7 @@ class Download:
         sent = answer.blocks[self._tip.height + 1 - first :]
         try:
             checked = await self._run_in_thread(check_chain, sent, self._tip)
+            self._epochs.check(header for _, header in checked)
         except PeerFault as fault:
             peer.end(fault)
             return
@@ -289,7 +295,8 @@ class Download:
         self._wanted.append(wanted)
         self._hoped.update(dict.fromkeys(wanted.hoped, wanted))
         self._tip = self._tip.after(block, header)
-        self._epochs.reached(self._tip.epoch)
+        if header.ends_epoch:
+            self._epochs.reached(self._tip.epoch, header)
 
     def _fetch_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, RulesBroken | CheckpointMissed):

@@ -36,6 +36,7 @@ from cloudnode.peers.bookfile import BookFile
 from cloudnode.peers.catchingup import CatchingUp, SyncSetting
 from cloudnode.peers.comparing import SigningForPeers
 from cloudnode.peers.dialling import Dial, Dialling
+from cloudnode.peers.epochfile import EpochFile
 from cloudnode.peers.epochs import KnownEpochs
 from cloudnode.peers.extensions import LinkExtensions
 from cloudnode.peers.faults import PeerFault
@@ -112,6 +113,7 @@ class Neighbourhood:
         software: str,
         evidence: EvidenceStore,
         receiver: OperationReceiver | None = None,
+        epochs_path: Path | None = None,
     ) -> None:
         """
         :param book_path: Where the address book is kept; None keeps none.
@@ -119,6 +121,7 @@ class Neighbourhood:
         :param random: For choices. :param secret: So many bytes that nobody can guess. :param wall_time: Unix seconds.
         :param software: Name and version, for people. :param evidence: What is passed on and taken.
         :param receiver: See :class:`~cloudnode.peers.download.Download`.
+        :param epochs_path: Where the epochs that were verified are kept; None keeps none.
         """
         self.settings = settings or PeerSettings()
         self.book = AddressBook(random)
@@ -146,7 +149,7 @@ class Neighbourhood:
         self._accusing = EvidenceGossip(ledger, evidence, clock, lambda: self._peers.values())
         self.signing = SigningForPeers(ledger)
         self._meter = ProgressMeter()
-        self._epochs = KnownEpochs(ledger, clock, run_in_thread)
+        self._epochs = KnownEpochs(ledger, clock, run_in_thread, EpochFile(epochs_path, ledger.network))
         answering = Answering(clock)
         self.catching_up = CatchingUp(
             ledger, clock, run_in_thread, lambda: self._peers.values(), self._epochs, self._gossip.is_coming,
@@ -204,6 +207,7 @@ class Neighbourhood:
         await self._repairs.stop()
         await self._state_serving.stop()
         self._book_file.save(self._clock.seconds())
+        self._epochs.stop()
 
     def _tick(self) -> None:
         self._timer = self._clock.callLater(0.5 + 0.5 * self._random.random(), self._tick)

@@ -333,7 +333,9 @@ class StateSync:
 
             def check(answer: Answer, epoch: Epoch = epoch) -> list[tuple[EpochEnd, Epoch]] | None:
                 assert isinstance(answer, Epochs)
-                return check_ends(answer.ends, epoch) if answer.ends else None
+                found = check_ends(answer.ends, epoch) if answer.ends else None
+                self._epochs.check(Header.decode(end.header) for end, _ in found or ())
+                return found
 
             found = await self._asker.ask_one(1, check, GetEpochs, epoch.number)
             if found is None:
@@ -341,7 +343,8 @@ class StateSync:
                 return
             await self._run_in_thread(loader.put_ends, [end for end, _ in found])
             epoch = found[-1][1]
-            self._epochs.reached(epoch)
+            for end, after in found:
+                self._epochs.reached(after, Header.decode(end.header))
 
     async def _finish(self, loader: StateLoader, target: Target, operations: Sequence[Operation]) -> None:
         self._finishing_since, self._finished = self._clock.seconds(), 0.0

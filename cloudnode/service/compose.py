@@ -155,6 +155,7 @@ def _make_neighbourhood(
         software=SOFTWARE,
         evidence=evidence,
         receiver=make_receiver(ledger.genesis),
+        epochs_path=datadir.epochs,
     )
 
 

@@ -124,7 +124,7 @@ class MemoryNode:
             settings=PeerSettings(), random=Random(number),
             secret=lambda size: sha256(b"%d %d" % (number, next(counter))).digest(),
             wall_time=self.wall_time, software="test", evidence=self.evidence, sync=sync,
-            receiver=receiver,
+            receiver=receiver, epochs_path=Path(f"{path}.epochs"),
         )  # fmt: skip
         self.neighbourhood.listening.append(Interface("ws", "", PORT, True))
         self.serves: tuple[LinkTransport, ...] = ("ws",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -15,10 +16,13 @@ from cloudnode.formats.finality import Finality
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Appoint, Envelope, build_appoint, sign_operation
 from cloudnode.peers import blockcheck
+from cloudnode.peers.catchingup import SyncSetting
+from cloudnode.peers.epochfile import EpochFile
 from cloudnode.peers.epochs import PAUSE_SECONDS
-from cloudnode.peers.messages import Blocks, Epochs, GetBlocks, GetEpochs, SentEpochEnd
+from cloudnode.peers.faults import PeerFault
+from cloudnode.peers.messages import Blocks, Epochs, GetBlocks, GetEpochs, Have, SentEpochEnd
 from cloudnode.peers.serving import Serving
-from tests.unit.peers.network import PARAMETERS, MemoryNetwork, MemoryNode
+from tests.unit.peers.network import PARAMETERS, PORT, MemoryNetwork, MemoryNode
 from tests.unit.store.network import TIME, SmallNetwork, make_key
 
 SETS = [[make_key(50 + number) for number in range(size)] for size in (4, 1, 7, 2)]
@@ -118,7 +122,7 @@ class ReplayTests(Case):
         self.assertEqual(validator.neighbourhood.counters().banned, 0)
 
 
-class OtherHistoryTests(Case):
+class OtherHistoryCase(Case):
     """Another history from the same genesis: old validators' keys signed it, after they counted for nothing."""
 
     def forge(self, *sets: list[SigningKey]) -> MemoryNode:
@@ -134,6 +138,8 @@ class OtherHistoryTests(Case):
         forger.neighbourhood._news.heard = lambda peer, message: None  # type: ignore[method-assign]
         return forger
 
+
+class OtherHistoryTests(OtherHistoryCase):
     def check(self, forger: MemoryNode) -> None:
         """A node that knows the epochs keeps to them, today and after a restart, and bans who tells others."""
         self.fill()
@@ -177,6 +183,84 @@ class OtherHistoryTests(Case):
             self.assertIn("the validators signed two histories", str(node.neighbourhood.download.trouble))
             self.assertEqual(node.ledger.head, head)
             self.network.nodes.pop(node.host).stop()
+
+
+class RememberedTests(OtherHistoryCase):
+    """The same history, told to a node that has no blocks, but has verified how the epochs ended."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fill()
+        self.true = self.source()
+        self.true.neighbourhood._serving = NoBlocks(self.true.ledger)
+
+    def begin(self, sync: SyncSetting) -> MemoryNode:
+        """A node that knows of the epochs, then is alone with the forger."""
+        node = self.network.add(self.true.host, sync=sync)
+        self.network.advance(3)
+        self.assertEqual((node.ledger.head.height, node.neighbourhood._epochs.newest.number), (0, 4))
+        self.true.is_up = False
+        for peer in node.neighbourhood:
+            peer.end(PeerFault("going_away", "alone"))
+        self.forger = self.forge([make_key(90)], [make_key(91)])
+        # It shows no certificate, which would be judged at once.
+        news = self.forger.neighbourhood._news
+        news.greet = lambda peer: peer.send(Have(6, bytes(32)))  # type: ignore[method-assign]
+        return node
+
+    def check_refused(self, node: MemoryNode) -> None:
+        node.neighbourhood.book.join(self.forger.host, PORT, None)
+        self.network.advance(10)
+        self.assertEqual(node.ledger.head.height, 0)
+        bans = node.neighbourhood.book.bans.present(self.network.clock.seconds())
+        self.assertEqual({whom: ban.fault for whom, ban in bans.items()}, {self.forger.key.public.hex(): "wrong_block"})
+        self.assertIn("this node verified that epoch 0 ended", str(node.neighbourhood.catching_up.trouble))
+
+    def check_goes_on(self, node: MemoryNode) -> None:
+        """When somebody has the blocks of the history that it knows, it follows."""
+        self.true.neighbourhood._serving = Serving(self.true.ledger)
+        self.true.is_up = True
+        node.neighbourhood.book.join(self.true.host, PORT, None)
+        self.network.advance(60)
+        self.check_same(node, self.true)
+        self.assertIsNone(node.neighbourhood.catching_up.trouble)
+
+    def test_replay(self) -> None:
+        """It executes nothing of it, says so while nobody has another one, and goes on with the one that it knows."""
+        node = self.begin("replay")
+        self.check_refused(node)
+        self.check_goes_on(node)
+
+    def test_restart(self) -> None:
+        """So does one that was restarted since, and has heard of no epoch again."""
+        node = self.network.restart(self.begin("replay"), sync="replay")
+        self.assertEqual(node.neighbourhood._epochs.newest.number, 4)
+        self.check_refused(node)
+        self.check_goes_on(node)
+
+    def test_database_of_another(self) -> None:
+        """A database with the other history, put in the place of its own, is told of, again after a restart."""
+        node = self.begin("replay")
+        node.stop()
+        self.forger.stop()
+        Path(f"{self.forger.path}.epochs").write_bytes(Path(f"{node.path}.epochs").read_bytes())
+        for _ in range(2):
+            node = self.network.restart(self.forger)
+            self.network.advance(2)
+            self.assertIn("its database has block", str(node.neighbourhood.catching_up.trouble))
+
+    def test_no_file(self) -> None:
+        """Another network's file, or one that is damaged, is begun anew."""
+        node = self.begin("replay")
+        node.stop()
+        path = Path(f"{node.path}.epochs")
+        content = path.read_bytes()
+        self.assertIsNotNone(EpochFile(path, self.network.genesis.network).load())
+        self.assertIsNone(EpochFile(path, bytes(32)).load())
+        renamed, negative = content.replace(b'"height"', b'"high"'), content.replace(b'"number": 3', b'"number": -1')
+        for damaged in (b"", content[:-9], renamed, negative):
+            path.write_bytes(damaged)
+            self.assertIsNone(EpochFile(path, self.network.genesis.network).load())
 
 
 class LiarTests(Case):
