@@ -80,7 +80,7 @@ bench: $(TEST) ## Run the benchmarks and print their tables
 	@set -e; for each in benchmarks/bench_*.py; do \
 	  each=$$(basename $$each .py); echo "== $$each"; $(BIN)/python -m benchmarks.$$each; done
 
-simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS=1 LOSS=0.2)
+simulate: $(RUN) ## Look for a fault of the consensus (SEEDS=2000 NODES=4 FAULTS=1 LOSS=0.2; also SEEDS=300 NODES=7 FAULTS=2)
 	@$(BIN)/python -m cloudnode.simulator --seeds $(SEEDS) --nodes $(NODES) --faults $(FAULTS) --loss $(LOSS)
 
 chaos: $(TEST) ## Publish MovieLens while nodes are killed, stopped and cut off (CHAOS='--seed 1')

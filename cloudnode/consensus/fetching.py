@@ -38,5 +38,6 @@ class Fetching:
             order = [peer for peer in peers if peer in informed] + [peer for peer in peers if peer not in informed]
             due.append((order[tries % len(order)], block_hash))
             self._asked[block_hash] = (now + min(patience * 2 ** min(tries, 8), RETRY_MOST), tries + 1)
-        self.deadline = min((at for at, _ in self._asked.values()), default=None)
+        # Without peers there is nothing to wait for but a peer.
+        self.deadline = min((at for at, _ in self._asked.values()), default=None) if peers else None
         return due

@@ -92,15 +92,15 @@ class Hearing(State):
         if not self.view <= header.view <= self.view + PROPOSALS_AHEAD:
             return
         view = self.ballots.at(header.view)
-        is_news = self._take_vote(peer, proposal.vote)
+        self._take_vote(peer, proposal.vote)
         if view.proposal is not None or view.votes[NOTARIZE, proposal.vote.validator].hash != proposal.block.hash:
             return
         view.proposal = proposal
         self.chain.add(proposal.block)
         self.proposed()
-        if is_news:
-            for other in self.peers.needing(self.epoch.validators[proposal.vote.validator], peer):
-                self.send((other,), proposal)
+        # Its vote may have come before, alone: whom that was passed on to needs the block all the more.
+        for other in self.peers.needing(self.epoch.validators[proposal.vote.validator], peer):
+            self.send((other,), proposal)
 
     def proposed(self) -> None:
         """A proposal is here for the first time."""

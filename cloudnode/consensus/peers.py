@@ -50,7 +50,7 @@ class Peers:
         link = self._links.get(peer)
         return None if link is None else link.key
 
-    def needing(self, validator: bytes, source: Peer) -> tuple[Peer, ...]:
+    def needing(self, validator: bytes, source: Peer | None = None) -> tuple[Peer, ...]:
         """To whom to relay what the validator says: those who have no link to it and did not send it."""
         return tuple(
             peer

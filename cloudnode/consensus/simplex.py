@@ -373,10 +373,14 @@ class Simplex(Finality):
         if self.latest is not None:
             self.broadcast(self.latest)
         for message in self._repetition.choose(self._unfinished(), len(self.peers)):
-            self.broadcast(message)
+            if isinstance(message, Vote) and message.validator != self.index:
+                self.send(self.peers.needing(self.epoch.validators[message.validator]), message)
+            else:
+                self.broadcast(message)
 
     def _unfinished(self) -> list[Message]:
-        """The certificates and own votes above the last final view, and the own proposal of this view."""
+        """The certificates and own votes above the last final view, the own proposal of this view, and what is to be
+        passed on: votes that are in no certificate yet, of validators that some peer has no link to."""
         messages: list[Message] = []
         assert self.index is not None
         for number in range(self.final_view + 1, self.view + 1):
@@ -389,4 +393,12 @@ class Simplex(Finality):
                     messages.append(self.justified(view.proposal.block, vote))
                 else:
                     messages.append(vote)
+            messages.extend(self._relayed(view))
         return messages
+
+    def _relayed(self, view: View) -> Iterable[Message]:
+        """A vote was passed on when it was news; who missed it then, or had a link to its validator, needs it now."""
+        for (kind, validator), vote in view.votes.items():
+            is_open = validator != self.index and kind not in view.certificates
+            if is_open and self.peers.needing(self.epoch.validators[validator]):
+                yield vote

@@ -13,7 +13,7 @@ from statistics import fmean
 from cloudnode.consensus.simplex import Simplex
 from cloudnode.formats.block import quorum
 from cloudnode.simulator.measuring import measure
-from cloudnode.simulator.mutants import MUTANTS
+from cloudnode.simulator.mutants import MUTANTS, SIZES
 from cloudnode.simulator.scenario import safety
 from cloudnode.simulator.simulation import Outcome, Simulation
 
@@ -29,7 +29,8 @@ seed: the same seed with the same options replays exactly.
 EPILOG = """\
 profiles:
   safety      loss, duplication, reordering, partitions, crashes that lose the unsynced journal, and faulty nodes
-              (silent, dying, twins, lawless, withholding, lying), for 15 simulated seconds, then peace
+              (silent, dying, twins, lawless, withholding, lying, inventing), few links in a third of the seeds,
+              stores put back, for 15 simulated seconds, then peace
   latency     no fault, every message takes equally long: one-way delays until final, and between blocks
   throughput  the same with and without one dead validator
 
@@ -37,6 +38,7 @@ exit status: 0 every property held (with --mutant: it was caught), 1 one did not
 
 examples:
   python -m cloudnode.simulator --seeds 2000 --nodes 4 --faults 1 --loss 0.2
+  python -m cloudnode.simulator --seeds 300 --nodes 7 --faults 2
   python -m cloudnode.simulator --seeds 20 --mutant no-skip-check
   python -m cloudnode.simulator --seed 17 --trace | less
 """
@@ -177,6 +179,9 @@ def _report(options: argparse.Namespace, outcomes: Sequence[Outcome], seconds: f
 
 
 def _mutant(options: argparse.Namespace, name: str) -> int:
+    if options.mutant == "all" and name in SIZES:
+        nodes, faults = SIZES[name]
+        options = argparse.Namespace(**{**vars(options), "nodes": nodes, "faults": faults})
     caught = [outcome for outcome in _outcomes(options, name) if outcome.violation is not None]
     if not caught:
         print(f"{name:22} NOT CAUGHT in {options.seeds} seeds")

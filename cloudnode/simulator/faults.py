@@ -9,9 +9,10 @@ import msgspec
 from cloudnode.consensus.messages import Block, Blocks, Evidence, Message, Proposal, Want
 from cloudnode.formats.block import Certificate, Vote
 
-KINDS = ("silent", "dying", "twins", "lawless", "withholding", "lying")
+KINDS = ("silent", "dying", "twins", "lawless", "withholding", "lying", "inventing")
 """Silent from the beginning; dead from some moment on; two honest copies with one key; two that keep no rule; a leader
-that shows its blocks to some and answers nobody; one that alters what it sends."""
+that shows its blocks to some and answers nobody; one that alters what it sends; a leader that signs blocks that nobody
+may vote for."""
 
 
 def altered(message: Message, random: Random) -> Message:

@@ -22,7 +22,7 @@ from cloudnode.consensus.effects import (
     Refused,
     Send,
 )
-from cloudnode.consensus.journal import Record, journal_head, keep, read_journal
+from cloudnode.consensus.journal import NO_FLOOR, Record, encode_floor, journal_head, keep, read_journal
 from cloudnode.consensus.messages import Block, Message
 from cloudnode.consensus.seams import Settings, Signer, Verdict, Verify
 from cloudnode.consensus.simplex import Simplex
@@ -48,6 +48,9 @@ class Surroundings(Protocol):
 
     def syncing(self, host: Host) -> None:
         """A sync begins: a good moment for a crash."""
+
+    def is_held(self, host: Host, operation: bytes) -> bool:
+        """Whether a node that the host reaches now has the operation's body."""
 
 
 @attrs.frozen
@@ -99,21 +102,19 @@ class Host:
         self._queue: deque[Effect] = deque()
         self._life = 0
         self._timer: float | None = None
-        self._peers: tuple[int, ...] = ()
+        self._floor = NO_FLOOR
 
     def __repr__(self) -> str:
         return self.identity.name
 
-    def boot(self, peers: tuple[int, ...]) -> None:
-        """Start, from what is on disk."""
+    def boot(self) -> None:
+        """Start, from what is on disk, without links."""
         self._life += 1
-        self._peers = peers
         self.core = self.identity.participant(
             self._network, self._settings, self.ledger, self.identity.signer, self._verify
         )
-        self._perform(self.core.start(self._clock.now, self.ledger.resume(), self._read_journal()))
-        for peer in peers:
-            self.link(peer)
+        start = attrs.evolve(self.ledger.resume(), floor=self._floor)
+        self._perform(self.core.start(self._clock.now, start, self._read_journal()))
 
     def crash(self) -> None:
         """Stop at once: what isn't synced is lost."""
@@ -124,10 +125,15 @@ class Host:
         self._timer = None
         self.ledger.lose()
 
-    def link(self, peer: int) -> None:
-        """A link is (again) there."""
+    def link(self, peer: int, key: bytes, reaches: tuple[bytes, ...]) -> None:
+        """A link is there, or the peer reaches other validators than before."""
         if self.core is not None:
-            self._perform(self.core.peer_joined(self._clock.now, peer))
+            self._perform(self.core.peer_joined(self._clock.now, peer, key, reaches))
+
+    def unlink(self, peer: int) -> None:
+        """A link is gone."""
+        if self.core is not None:
+            self._perform(self.core.peer_left(self._clock.now, peer))
 
     def receive(self, peer: int, message: Message) -> None:
         """A message has arrived."""
@@ -167,7 +173,8 @@ class Host:
                     self._surroundings.syncing(self)
                     return
                 case Prune():
-                    self._journal, _ = keep(self._journal, effect.epoch, effect.view)
+                    self._journal, dropped = keep(self._journal, effect.epoch, effect.view)
+                    self._floor = max(self._floor, dropped)
                 case Finalized():
                     height = len(self.ledger.blocks)
                     self._clock.later(self._surroundings.sync_time(self), self._executed, self._life, height)
@@ -203,19 +210,29 @@ class Host:
     def _read_journal(self) -> list[Entry]:
         if self._on_wire:
             public = self.identity.signer.public
-            raw = journal_head(self._network, public) + b"".join(record.encode() for record in self._journal)
+            floor = b"" if self._floor == NO_FLOOR else encode_floor(self._floor)
+            raw = journal_head(self._network, public) + floor + b"".join(map(Record.encode, self._journal))
             torn = raw + b"\x00\x00\x01"
             content = read_journal(torn, self._network, public, BLOCK_MOST)
-            assert content.length == len(raw) and list(content.records) == self._journal
+            assert content.length == len(raw) and content.floor == self._floor
+            assert list(content.records) == self._journal
         return [record.entry for record in self._journal]
 
     def _fetch_bodies(self, block: Block, missing: tuple[bytes, ...]) -> None:
-        """Bodies come from whoever has voted for the block; here, soon, from anybody."""
-        self._clock.later(4 * self._surroundings.sync_time(self), self._fetched, self._life, block, missing)
+        """Bodies come from whoever has them, soon; what nobody has is asked for again while it may be voted for."""
+        self._fetch_later(block, missing, 4 * self._surroundings.sync_time(self))
 
-    def _fetched(self, life: int, block: Block, missing: tuple[bytes, ...]) -> None:
+    def _fetch_later(self, block: Block, missing: tuple[bytes, ...], patience: float) -> None:
+        self._clock.later(patience, self._fetched, self._life, block, missing, patience)
+
+    def _fetched(self, life: int, block: Block, missing: tuple[bytes, ...], patience: float) -> None:
         if life != self._life or self.core is None:
             return
         for operation in missing:
-            self.ledger.hold(operation)
-        self._perform(self.core.block_checked(self._clock.now, block.hash, Verdict.VALID))
+            if self._surroundings.is_held(self, operation):
+                self.ledger.hold(operation)
+        rest = tuple(operation for operation in missing if not self.ledger.holds(operation))
+        if not rest:
+            self._perform(self.core.block_checked(self._clock.now, block.hash, Verdict.VALID))
+        elif (self.core.epoch.number, self.core.view) <= (block.header.epoch, block.header.view):
+            self._fetch_later(block, rest, 2 * patience)

@@ -64,7 +64,8 @@ class Ledger:
         self._changes = changes
         self._wall = wall
         self._fetch = fetch
-        self._held: dict[bytes, None] = {}
+        self._bodies: set[bytes] = set()
+        self._held: dict[bytes, None] = {}  # those that wait, in order
         self._ordered: set[bytes] = set()
         self._heights: dict[bytes, int] = {}
         self._discarded: dict[bytes, Block] = {}
@@ -73,11 +74,18 @@ class Ledger:
     # What the host does.
 
     def hold(self, operation: bytes) -> bool:
-        """An operation's body has come; False if it was here already."""
-        if operation in self._held or operation in self._ordered:
+        """An operation's body has come; False if it need not be ordered any more, or was here already."""
+        if operation in self._bodies:
+            return False
+        self._bodies.add(operation)
+        if operation in self._ordered:
             return False
         self._held[operation] = None
         return True
+
+    def holds(self, operation: bytes) -> bool:
+        """Whether the operation's body is here, ordered or not."""
+        return operation in self._bodies
 
     def append(self, blocks: Sequence[Block], certificate: Certificate, discarded: Sequence[Block]) -> None:
         """These blocks are final."""
@@ -98,11 +106,21 @@ class Ledger:
         for block in self.blocks[self.durable :]:
             del self._heights[block.hash]
             self._ordered.difference_update(block.ids)
-            self._held.update(dict.fromkeys(block.ids))
+            self._held.update(dict.fromkeys(operation for operation in block.ids if operation in self._bodies))
         del self.blocks[self.durable :]
         del self.roots[self.durable + 1 :]
         for height in [height for height in self.certificates if height > self.durable]:
             del self.certificates[height]
+
+    def put_back(self, blocks: int) -> None:
+        """While the node is down its store is replaced by one from before the newest durable blocks.
+
+        One block at least stays: a node without any certificate has nothing by which its peers could see that it is
+        behind, and begins with replay.
+        """
+        before = [height for height in self.certificates if height <= self.durable - blocks]
+        self.durable = max(before, default=min(self.certificates, default=self.durable))
+        self.lose()
 
     def resume(self) -> Start:
         """From where consensus goes on after a start."""

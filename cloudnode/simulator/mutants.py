@@ -6,19 +6,19 @@ Nothing outside the simulator imports them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
+from msgspec.structs import replace
 
 from cloudnode.consensus.chain import Path
-from cloudnode.consensus.effects import Effect, Entry, Persist
+from cloudnode.consensus.effects import Effect, Entry, Peer, Persist
 from cloudnode.consensus.epoch import Epoch
 from cloudnode.consensus.messages import Block
-from cloudnode.consensus.seams import Tip
+from cloudnode.consensus.peers import Peers
+from cloudnode.consensus.seams import Start, Tip, Verdict
 from cloudnode.consensus.simplex import Simplex
-from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote, vote_message
-from cloudnode.formats.keys import VOTE
+from cloudnode.formats.block import SKIP, Header
 
 if TYPE_CHECKING:
     from cloudnode.consensus.ballots import View
@@ -93,46 +93,82 @@ class RepeatsOperations(Simplex):
         return tuple(ancestors)
 
 
-class Lawless(VotesNotJournaled, FinalizeAfterSkip, SkipAfterFinalize, NoSkipCheck):
-    """No mutant but a liar: it knows the protocol and keeps none of its rules."""
+class NoRootCheck(Simplex):
+    """Takes any root for true."""
 
-    def _parent(self) -> tuple[Tip, tuple[Block, ...]] | None:
-        """In some of its views it builds beside the last block, as if that weren't there."""
-        parent = super()._parent()
-        if parent is None or not self._is_plotting():
-            return parent
-        tip, ancestors = parent
-        block = self.chain.get(tip.hash)
-        before = None if block is None else self.chain.tip(block.header.parent)
-        return parent if before is None else (before, ancestors[:-1])
+    def _root_is_right(self, header: Header, parent: Tip) -> bool:
+        return True
 
-    def count(self, vote: Vote) -> None:
-        """Whatever is voted for by anyone, it votes for too."""
-        super().count(vote)
-        if vote.validator != self.index and self.index is not None and vote.view > self.final_view:
-            for kind in {vote.kind, FINALIZE if vote.kind == NOTARIZE else vote.kind}:
-                self._abet(kind, vote)
 
-    def _abet(self, kind: int, vote: Vote) -> None:
-        assert self._signer is not None and self.index is not None
-        place = (kind, vote.epoch, vote.view, vote.hash)
-        if place in self._abetted:
-            return
-        self._abetted.add(place)
-        message = vote_message(self.network, kind, vote.epoch, vote.view, vote.hash)
-        signature = self._signer.sign(VOTE, message)
-        self.broadcast(Vote(kind, vote.epoch, vote.view, vote.hash, self.index, signature))
+class NoHeightCheck(Simplex):
+    """Takes a block of any height."""
 
-    @cached_property
-    def _abetted(self) -> set[tuple[int, int, int, bytes]]:
-        return set()
+    def _follows(self, header: Header, parent: Tip) -> bool:
+        return super()._follows(replace(header, height=parent.height + 1), parent)
 
-    def _is_plotting(self) -> bool:
-        return self.view // len(self.epoch.validators) % 2 == 0
+
+class NoTimeCheck(Simplex):
+    """Takes a block that is no later than its parent."""
+
+    def _follows(self, header: Header, parent: Tip) -> bool:
+        return super()._follows(replace(header, time=parent.time + 1), parent)
+
+
+class NoRootHeightCheck(Simplex):
+    """Takes a block whose root is older than its parent's."""
+
+    def _follows(self, header: Header, parent: Tip) -> bool:
+        return super()._follows(replace(header, root_height=parent.root_height), parent)
+
+
+class NoEndCheck(Simplex):
+    """Takes blocks with operations after the one that ends the epoch, but makes none."""
+
+    _is_judging = False
+
+    def _is_good(self, view: View, block: Block) -> bool:
+        self._is_judging = True
+        try:
+            return super()._is_good(view, block)
+        finally:
+            self._is_judging = False
 
     def _has_ended(self, ancestors: Iterable[Block]) -> bool:
-        """The block beside the last one is empty, so that no operation in it can betray it."""
-        return self._is_plotting() or super()._has_ended(ancestors)
+        return not self._is_judging and super()._has_ended(ancestors)
+
+
+class WorksAfterEnd(Simplex):
+    """Goes on with operations after the block that ends the epoch."""
+
+    def _has_ended(self, ancestors: Iterable[Block]) -> bool:
+        return False
+
+
+class VotesWithoutBodies(Simplex):
+    """Votes for a block before it has the operations."""
+
+    def _is_good(self, view: View, block: Block) -> bool:
+        return super()._is_good(view, block) or view.verdict is Verdict.WAITING
+
+
+class NoFloor(Simplex):
+    """Votes wherever it remembers no vote, though its journal says that it forgot some."""
+
+    def may_vote(self, number: int) -> bool:
+        return self.index is not None
+
+
+class NoRelay(Simplex):
+    """Passes on nothing that others say."""
+
+    def start(self, now: float, start: Start, journal: Iterable[Entry] = ()) -> list[Effect]:
+        self.peers = _Unneeded()
+        return super().start(now, start, journal)
+
+
+class _Unneeded(Peers):
+    def needing(self, validator: bytes, source: Peer | None = None) -> tuple[Peer, ...]:
+        return ()
 
 
 MUTANTS: dict[str, type[Simplex]] = {
@@ -144,5 +180,17 @@ MUTANTS: dict[str, type[Simplex]] = {
     "wrong-quorum": WrongQuorum,
     "no-standstill": NoStandstill,
     "repeats-operations": RepeatsOperations,
+    "no-root-check": NoRootCheck,
+    "no-root-height-check": NoRootHeightCheck,
+    "no-height-check": NoHeightCheck,
+    "no-time-check": NoTimeCheck,
+    "no-end-check": NoEndCheck,
+    "works-after-end": WorksAfterEnd,
+    "votes-without-bodies": VotesWithoutBodies,
+    "no-floor": NoFloor,
+    "no-relay": NoRelay,
 }
 """By the name that the command line takes."""
+
+SIZES = {"no-relay": (7, 2)}
+"""Nodes and faulty ones without which a mutant does no harm: of three correct nodes in a row the middle one hears all."""

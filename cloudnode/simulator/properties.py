@@ -8,6 +8,7 @@ from cloudnode.consensus.effects import Accused, Certified, Diverged, EpochOpene
 from cloudnode.consensus.messages import Block, Message, Proposal
 from cloudnode.formats.block import FINALIZE, NOTARIZE, SKIP, Vote, quorum
 from cloudnode.simulator.host import Host
+from cloudnode.simulator.ledger import GENESIS_ROOT
 
 
 class Violation(Exception):
@@ -31,6 +32,7 @@ class Properties:
         self._epochs: dict[int, tuple[bytes, ...]] = {}
         self._votes: dict[tuple[int, int, int, bytes], bytes] = {}
         self._signers: dict[tuple[int, int, int, bytes], set[int]] = {}
+        self._blocks: dict[bytes, Block] = {}
         self._certified: dict[tuple[int, int, int], bytes] = {}
         self._log: list[tuple[bytes, bytes]] = []
         self._ordered: dict[bytes, int] = {}
@@ -44,6 +46,8 @@ class Properties:
 
     def sent(self, host: Host, effect: Send) -> None:
         """A message leaves a node."""
+        if isinstance(effect.message, Proposal):
+            self._blocks[effect.message.block.hash] = effect.message.block
         for vote in _votes_in(effect.message):
             validators = self._epochs.get(vote.epoch, ())
             if vote.validator >= len(validators):
@@ -92,6 +96,9 @@ class Properties:
         other = {SKIP: FINALIZE, FINALIZE: SKIP}.get(vote.kind)
         if other is not None and (vote.epoch, vote.view, other, key) in self._votes:
             raise Violation("never skip and finalize", f"node {host} votes both in view {vote.view}")
+        block = self._blocks.get(vote.hash)  # None if nobody was linked with its leader when it was proposed
+        if vote.kind == NOTARIZE and block is not None and not all(map(host.ledger.holds, block.ids)):
+            raise Violation("votes are for what is held", f"node {host} has not all bodies: {describe_vote(vote)}")
 
     def _count(self, vote: Vote, validators: int) -> None:
         """A certificate exists as soon as its votes do, whoever may have put them together."""
@@ -99,6 +106,8 @@ class Properties:
         signers.add(vote.validator)
         if len(signers) == quorum(validators):
             self._exclude(vote.kind, vote.epoch, vote.view, vote.hash, "in the votes sent")
+            if vote.kind == NOTARIZE:
+                self._check_notarized(self._blocks[vote.hash])
 
     def _exclude(self, kind: int, epoch: int, view: int, block_hash: bytes, where: str) -> None:
         known = self._certified.setdefault((epoch, view, kind), block_hash)
@@ -110,6 +119,38 @@ class Properties:
         final, notarized = (self._certified.get((epoch, view, each)) for each in (FINALIZE, NOTARIZE))
         if final is not None and notarized is not None and final != notarized:
             raise Violation("finalized as notarized", f"two blocks in view {view}, {where}")
+
+    def _check_notarized(self, block: Block) -> None:
+        """A block that a quorum found good is so, by what is known of all."""
+        header = block.header
+        parent = self._blocks.get(header.parent)
+        before = (0, 0, 0, GENESIS_ROOT)
+        if parent is not None:
+            before = parent.header.height, parent.header.time, parent.header.root_height, parent.header.root
+        where = f"the block {block.hash.hex()[:8]} of view {header.view}"
+        if header.height != before[0] + 1:
+            raise Violation("heights have no gap", f"{where}: {header.height} after {before[0]}")
+        if header.time <= before[1]:
+            raise Violation("time goes on", f"{where}: {header.time} after {before[1]}")
+        if header.root_height < before[2]:
+            raise Violation("root heights never fall", f"{where}: {header.root_height} after {before[2]}")
+        if (header.root_height, header.root) not in (before[2:], (header.root_height, self._root(header.root_height))):
+            raise Violation("notarized roots are true", f"{where}: not the root of height {header.root_height}")
+        if block.ids and self._follows_end(block):
+            raise Violation("nothing after an epoch's end", f"{where}: {len(block.ids)} operations")
+
+    def _root(self, height: int) -> bytes | None:
+        """The root of a height that is final somewhere."""
+        return GENESIS_ROOT if height == 0 else self._log[height - 1][1] if height <= len(self._log) else None
+
+    def _follows_end(self, block: Block) -> bool:
+        """Whether an ancestor in the block's own epoch ended it."""
+        parent = self._blocks.get(block.header.parent)
+        while parent is not None and parent.header.epoch == block.header.epoch:
+            if parent.header.ends_epoch:
+                return True
+            parent = self._blocks.get(parent.header.parent)
+        return False
 
     def _extend(self, host: Host, block: Block) -> None:
         height = block.header.height

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import attrs
 
 from cloudnode.consensus.seams import Settings
 from cloudnode.simulator.faults import KINDS
+from cloudnode.simulator.links import Graph, sparse, whole
 
 CHAOS = 15.0
 """Seconds until everything is healed."""
 
-WEIGHTS = (1, 1, 3, 5, 1, 1)
+WEIGHTS = (1, 1, 3, 5, 1, 1, 5)
 """How often each kind of fault is chosen: mostly those that could break safety."""
 
 BOUND = 20.0
@@ -34,6 +36,8 @@ class Scenario:
     :ivar faulty: Node to one of :data:`~cloudnode.simulator.faults.KINDS`.
     :ivar delay: Mean of one message's. :ivar sync_crash: Probability of a crash at each sync.
     :ivar crashes: When, which node, for how long. :ivar partitions: When, and each node's side (None: whole again).
+    :ivar links: The neighbours of each node. :ivar changes: The first is for epoch 0, and so on.
+    :ivar restores: When, whose store is put back, by how many blocks.
     :ivar is_rough: Whether times vary and messages are lost or doubled (until healing).
     :ivar is_on_wire: Whether messages and journals go through their bytes. :ivar is_signed: With real Ed25519.
     """
@@ -42,6 +46,7 @@ class Scenario:
     nodes: int
     settings: Settings
     faulty: dict[int, str]
+    links: Graph
     delay: float
     loss: float
     duplication: float
@@ -53,7 +58,8 @@ class Scenario:
     operations: tuple[tuple[float, bytes], ...]
     crashes: tuple[tuple[float, int, float], ...] = ()
     partitions: tuple[tuple[float, dict[int, int] | None], ...] = ()
-    change: Change | None = None
+    changes: tuple[Change, ...] = ()
+    restores: tuple[tuple[float, int, int], ...] = ()
     is_rough: bool = True
     is_on_wire: bool = False
     is_signed: bool = False
@@ -72,10 +78,7 @@ def safety(seed: int, nodes: int, faults: int, loss: float) -> Scenario:
         for _ in range(random.randrange(3))
     ]
     crashes += [(random.uniform(0, CHAOS), node, float("inf")) for node in faulty if faulty[node] == "dying"]
-    order = list(range(nodes))
-    random.shuffle(order)
-    if faulty and nodes > 4 - len(faulty) and random.random() < 0.3:
-        order.remove(next(iter(faulty)))
+    honest = [node for node in range(nodes) if node not in faulty]
     return Scenario(
         seed=seed,
         nodes=nodes,
@@ -88,6 +91,7 @@ def safety(seed: int, nodes: int, faults: int, loss: float) -> Scenario:
             standstill=0.5,
         ),
         faulty=faulty,
+        links=sparse(Random(f"links {seed}"), honest, list(faulty)) if seed % 3 == 0 else whole(nodes),
         delay=delay,
         loss=loss,
         duplication=0.05,
@@ -99,7 +103,8 @@ def safety(seed: int, nodes: int, faults: int, loss: float) -> Scenario:
         operations=operations(seed, interval, CHAOS + BOUND),
         crashes=tuple(crashes),
         partitions=tuple(_partitions(random, nodes)),
-        change=Change(random.uniform(0.5, CHAOS), tuple(order)) if random.random() < 0.4 else None,
+        changes=tuple(_changes(Random(f"changes {seed}"), nodes, list(faulty))),
+        restores=tuple(_restores(Random(f"restores {seed}"), honest)),
         is_on_wire=seed % 8 == 0,
         is_signed=seed % 50 == 0,
     )
@@ -115,6 +120,7 @@ def calm(seed: int, nodes: int, dead: int, seconds: float, delay: float, pace: f
         nodes=nodes,
         settings=Settings(pace=pace, heartbeat=10.0),
         faulty=dict.fromkeys(range(nodes - dead, nodes), "silent"),
+        links=whole(nodes),
         delay=delay,
         loss=0.0,
         duplication=0.0,
@@ -144,3 +150,18 @@ def _partitions(random: Random, nodes: int) -> list[tuple[float, dict[int, int] 
         partitions.append((at, None))
         at += random.uniform(0.5, 5.0)
     return partitions
+
+
+def _changes(random: Random, nodes: int, faulty: Sequence[int]) -> Iterator[Change]:
+    for _ in range(random.choice((0, 0, 0, 1, 2))):
+        order = random.sample(range(nodes), nodes)
+        if faulty and nodes > 4 - len(faulty) and random.random() < 0.3:
+            order.remove(faulty[0])
+        yield Change(random.uniform(0.5, CHAOS), tuple(order))
+
+
+def _restores(random: Random, honest: Sequence[int]) -> Iterator[tuple[float, int, int]]:
+    """One node alone, and only if there are others: who forgets what it voted for is as good as absent meanwhile."""
+    node = random.choice(honest)
+    for _ in range(random.choice((0, 1, 2)) if len(honest) > 1 else 0):
+        yield random.uniform(1, CHAOS), node, random.randint(1, 20)

@@ -28,13 +28,17 @@ from cloudnode.simulator.clock import Clock
 from cloudnode.simulator.faults import altered
 from cloudnode.simulator.host import Host, Identity
 from cloudnode.simulator.ledger import BLOCK_MOST, Changes
-from cloudnode.simulator.mutants import Lawless
+from cloudnode.simulator.liars import LIARS
+from cloudnode.simulator.links import Links
 from cloudnode.simulator.properties import Properties, Violation
-from cloudnode.simulator.scenario import Scenario
+from cloudnode.simulator.scenario import Change, Scenario
 from cloudnode.simulator.signing import HashKey, verify_hash
 from cloudnode.simulator.trace import describe
 
 NETWORK = sha256(b"a simulated network").digest()
+
+RESTORE_TIME = 0.2
+"""Seconds that it takes to put a backup in place."""
 
 SPLIT_TIME = 1.0
 """Seconds for which one and the same half of the network sees one of two twins."""
@@ -108,7 +112,7 @@ class Simulation:
                     name=f"{node}{'ab'[copy] if copies > 1 else ''}",
                     signer=self._signers[node],
                     is_honest=kind is None,
-                    participant=Lawless if kind == "lawless" else Simplex if kind else participant,
+                    participant=LIARS.get(kind, Simplex) if kind else participant,
                     wall_offset=copy,
                 )
                 host = Host(
@@ -118,7 +122,7 @@ class Simulation:
                 self.hosts.append(host)
                 self._of_node.setdefault(node, []).append(host)
         self._honest = [host for host in self.hosts if host.identity.is_honest]
-        self._others = {node: tuple(n for n in range(scenario.nodes) if n != node) for node in range(scenario.nodes)}
+        self._links = Links(scenario.links, validators, self._of_node, self.clock, self._delay)
 
     # Running.
 
@@ -158,17 +162,17 @@ class Simulation:
             clock.at(at, self._crash_node, node, duration)
         for at, sides in scenario.partitions:
             clock.at(at, self._partition, sides)
-        if scenario.change is not None:
-            clock.at(scenario.change.at, self._submit_change)
+        for epoch, change in enumerate(scenario.changes):
+            clock.at(change.at, self._submit_change, epoch, change)
+        for at, node, blocks in scenario.restores:
+            clock.at(at, self._restore, node, blocks)
         clock.at(scenario.heals_at, self._heal)
 
     def _boot(self, host: Host) -> None:
         self._down.pop(host, None)
         self._say(host, "starts")
-        host.boot(self._others[host.identity.node])
-        for other in self.hosts:
-            if other.identity.node != host.identity.node and other.core is not None:
-                other.link(host.identity.node)
+        host.boot()
+        self._links.opened(host)
 
     def _crash_node(self, node: int, duration: float) -> None:
         for host in self._of_node[node]:
@@ -180,6 +184,7 @@ class Simulation:
         self._crashes += 1
         self._say(host, f"crashes; what it had not synced is lost ({duration:.2f} s)")
         host.crash()
+        self._links.closed(host)
         self._down[host] = None
         if duration != float("inf"):
             self.clock.later(duration, self._boot_again, host)
@@ -187,6 +192,16 @@ class Simulation:
     def _boot_again(self, host: Host) -> None:
         if host in self._down:
             self._boot(host)
+
+    def _restore(self, node: int, blocks: int) -> None:
+        """An operator puts a backup of a node's store in place; some other node has what is lost by that."""
+        (host,) = self._of_node[node]
+        others = max((other.ledger.durable for other in self._honest if other is not host), default=0)
+        if host.core is None or others < host.ledger.durable or self._is_healed:
+            return
+        self._crash(host, RESTORE_TIME)
+        host.ledger.put_back(blocks)
+        self._say(host, f"is put back to height {host.ledger.durable}")
 
     def _partition(self, sides: dict[int, int] | None) -> None:
         if not self._is_healed:
@@ -209,13 +224,11 @@ class Simulation:
         for host in self.hosts:
             self.clock.later(self._random.expovariate(1 / 0.05), host.hold, operation)
 
-    def _submit_change(self) -> None:
-        """In a network that may be partitioned nobody knows which epoch it is: this one's, if nothing changes it."""
-        change = self._scenario.change
-        assert change is not None
-        operation = sha256(b"change %d" % self._scenario.seed).digest()
+    def _submit_change(self, epoch: int, change: Change) -> None:
+        """In a network that may be partitioned nobody knows which epoch it is: a change waits for its own."""
+        operation = sha256(b"change %d of %d" % (epoch, self._scenario.seed)).digest()
         validators = tuple(self._signers[node].public for node in change.order)
-        self._changes.add(operation, 0, validators)
+        self._changes.add(operation, epoch, validators)
         self._submit(operation)
 
     # The network, as hosts see it.
@@ -230,6 +243,13 @@ class Simulation:
         if not self._is_healed and self._random.random() < self._scenario.sync_crash:
             seconds = self._random.uniform(0, 2 * self._scenario.sync_time)
             self.clock.later(seconds, self._crash, host, self._random.choice((0.005, 0.05, 1.0)))
+
+    def is_held(self, host: Host, operation: bytes) -> bool:
+        """Whether a node that the host reaches now has the operation's body."""
+        return any(
+            other.core is not None and other.ledger.holds(operation) and self._is_reachable(other, host)
+            for other in self.hosts
+        )
 
     def transmit(self, host: Host, peer: int, message: Message) -> None:
         """Put a message on the way: it may be lost, late or doubled, and be for one twin alone."""

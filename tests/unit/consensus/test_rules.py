@@ -435,6 +435,49 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(relayed, [(1,)])
 
 
+    def test_relays_again_at_a_standstill(self) -> None:
+        """What was passed on and lost, or was said before the peer lost its link to the validator, is said again."""
+        scene = Scene()
+        for peer in (0, 1, 2):
+            scene.core.peer_joined(scene.now, peer, VALIDATORS[peer], VALIDATORS)
+        scene.hear(vote(0, SKIP, 0), 0)
+        scene.core.peer_joined(scene.now, 1, VALIDATORS[1], [VALIDATORS[3]])
+        scene.wait(30.0)
+        relayed = [effect.peers for effect in scene.of(Send) if effect.message == vote(0, SKIP, 0)]
+        self.assertEqual(set(relayed), {(1,)})
+        scene.hear(certificate(SKIP, 0))
+        scene.forget()
+        scene.wait(3.0)
+        self.assertNotIn(vote(0, SKIP, 0), scene.sent(Vote), "it is in a certificate, which is said")
+
+    def test_relays_a_proposal_after_its_vote(self) -> None:
+        """A leader's vote that came alone does not keep its proposal from being passed on."""
+        scene = Scene()
+        scene.core.peer_joined(scene.now, 1, VALIDATORS[1], [VALIDATORS[3]])
+        proposed = proposal(block(None, 0))
+        for message in (proposed.vote, proposed, proposed):
+            scene.hear(message, 0)
+        relayed = [effect.peers for effect in scene.of(Send) if effect.message == proposed]
+        self.assertEqual(relayed, [(1,)])
+
+
+class FetchTests(SynchronousTestCase):
+    """Blocks that are missing."""
+
+    def test_without_peers(self) -> None:
+        """A node that has lost all links waits for one, and does not ask to be called at once for ever."""
+        scene = Scene(3, validators=VALIDATORS[:3])
+        first = block(None, 0)
+        scene.hear(Certificate(FINALIZE, 0, 0, first.hash, certificate(FINALIZE, 0, first.hash).signatures))
+        for peer in range(3):
+            scene.core.peer_left(scene.now, peer)
+        scene.wait(30.0)
+        self.assertIsNone(scene.core.deadline)
+        scene.forget()
+        scene._add(scene.core.peer_joined(scene.now, 1))
+        self.assertEqual([want.hash for want in scene.sent(Want)], [first.hash])
+
+
 class RestartTests(SynchronousTestCase):
     """The journal makes a new participant go on where the old one stopped."""
 

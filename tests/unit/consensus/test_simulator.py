@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cloudnode.simulator.__main__ import main, simulate
 from cloudnode.simulator.measuring import measure
-from cloudnode.simulator.mutants import MUTANTS
+from cloudnode.simulator.mutants import MUTANTS, SIZES
 from cloudnode.simulator.scenario import safety
 from cloudnode.simulator.simulation import Simulation
 
@@ -33,31 +33,41 @@ class SafetyTests(SynchronousTestCase):
             for seed in range(1, 11):
                 self.assertIsNone(simulate(seed, nodes, 0, 0.2).violation, f"{nodes} nodes, seed {seed}")
 
-    def test_left_in_an_old_epoch(self) -> None:
-        """A node that missed the end of an epoch learns it although every other node has restarted since."""
-        self.assertIsNone(simulate(1398, 4, 1, 0.2).violation)
+    def test_links(self) -> None:
+        """In every third seed nodes have few links, by which correct nodes reach each other without faulty ones."""
+        for seed in range(1, 61):
+            scenario = safety(seed, 7, 2, 0.2)
+            graph = scenario.links
+            self.assertEqual(any(len(near) < 6 for near in graph.values()), seed % 3 == 0, f"seed {seed}")
+            self.assertTrue(all(node in graph[other] for node, near in graph.items() for other in near))
+            reached = [next(node for node in graph if node not in scenario.faulty)]
+            for node in reached:
+                reached += [near for near in graph[node] if near not in reached and near not in scenario.faulty]
+            self.assertEqual(len(reached), 5, f"seed {seed}")
 
 
 class MutantTests(SynchronousTestCase):
     def test_every_mutant_is_caught(self) -> None:
         """Each safety rule that is removed is noticed within twenty seeds."""
         for name in MUTANTS:
-            caught = next((seed for seed in range(1, 21) if simulate(seed, 4, 1, 0.2, name).violation), None)
+            size = SIZES.get(name, (4, 1))
+            caught = next((seed for seed in range(1, 21) if simulate(seed, *size, 0.2, name).violation), None)
             self.assertIsNotNone(caught, name)
 
 
 class ReplayTests(SynchronousTestCase):
     def test_exact(self) -> None:
-        """The same seed gives the same trace, line by line, and watching changes nothing."""
-        traces: list[list[str]] = []
-        outcomes = []
-        for _ in range(2):
-            lines: list[str] = []
-            outcomes.append(Simulation(safety(7, 4, 1, 0.2), trace=lines.append).run())
-            traces.append(lines)
-        self.assertEqual(traces[0], traces[1])
-        self.assertGreater(len(traces[0]), 100)
-        self.assertEqual(outcomes[0], simulate(7, 4, 1, 0.2))
+        """The same seed gives the same trace, line by line, and watching changes nothing; with few links as well."""
+        for seed in (7, 9):
+            traces: list[list[str]] = []
+            outcomes = []
+            for _ in range(2):
+                lines: list[str] = []
+                outcomes.append(Simulation(safety(seed, 4, 1, 0.2), trace=lines.append).run())
+                traces.append(lines)
+            self.assertEqual(traces[0], traces[1])
+            self.assertGreater(len(traces[0]), 100)
+            self.assertEqual(outcomes[0], simulate(seed, 4, 1, 0.2))
 
     def test_failing_seed_is_explained(self) -> None:
         """The command line names the broken property of a failing seed and shows who did what, when, in which view."""
