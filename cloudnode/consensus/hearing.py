@@ -142,9 +142,11 @@ class Hearing(State):
         """Whether the epoch is this one; else whoever is behind is told, or asks."""
         if epoch < self.epoch.number:
             if self.peers.may_help(peer, self.now, self.settings.standstill / 2):
-                closing = self.application.epoch_end(epoch)
-                if closing is not None:
-                    self.send((peer,), closing)
+                # Who shows what ended an epoch is in the next one, and may have nothing of that to show.
+                for past in range(epoch, min(epoch + 2, self.epoch.number)):
+                    closing = self.application.epoch_end(past)
+                    if closing is not None:
+                        self.send((peer,), closing)
         elif epoch > self.epoch.number and self.peers.may_help(peer, self.now, self.settings.standstill / 2):
             self._show_latest(peer)
         return epoch == self.epoch.number

@@ -193,4 +193,4 @@ MUTANTS: dict[str, type[Simplex]] = {
 """By the name that the command line takes."""
 
 SIZES = {"no-relay": (7, 2)}
-"""Nodes and faulty ones without which a mutant does no harm: of three correct nodes in a row the middle one hears all."""
+"""Nodes and faulty ones without which a mutant does no harm: the middle one of three correct nodes hears all."""

@@ -390,6 +390,17 @@ class EpochTests(SynchronousTestCase):
         self.assertEqual([(one.kind, one.epoch) for one in self.scene.sent(Certificate)], [(FINALIZE, 0)])
 
 
+    def test_helps_who_has_nothing_of_its_epoch(self) -> None:
+        """Who shows the certificate that ended an epoch learns how the next one ended, of which it may have none."""
+        scene = Scene(start=Start(3, VALIDATORS, GENESIS))
+        ends = {number: certificate(FINALIZE, 5, bytes([number]) * 32, epoch=number) for number in range(3)}
+        scene.application.ends = ends
+        scene.now += 1
+        scene.forget()
+        scene.hear(ends[0], 1)
+        self.assertEqual([one.epoch for one in scene.sent(Certificate)], [0, 1])
+
+
 class LoneTests(SynchronousTestCase):
     """One validator is a network by the same rules."""
 
