@@ -346,16 +346,30 @@ class PeerInfo(Struct, frozen=True):
     punches: Annotated[list[PunchAttempt], Meta(description="The last punches with it, the newest last.")]
 
 
+class BannedPeer(Struct, frozen=True):
+    """Whom a node takes no link from for now.
+
+    :ivar whom: A node's key, an IPv4 address or an IPv6 /64 network; of an address, nodes that are known are taken.
+    :ivar fault: What for, by name. :ivar count: How often it was banned. :ivar until: Unix time, in seconds.
+    """
+
+    whom: str
+    fault: str
+    count: int
+    until: int
+
+
 class Peers(Struct, frozen=True):
-    """How many peers there are, by who dialled, and how many addresses of nodes are known.
+    """How many peers there are, by who dialled, how many addresses of nodes are known, and who is banned.
 
     :ivar inbound: Links that others dialled. :ivar outbound: Links that it dialled.
-    :ivar known: Addresses in its book.
+    :ivar known: Addresses in its book. :ivar banned: The 20 bans that last longest.
     """
 
     inbound: int
     outbound: int
     known: int
+    banned: list[BannedPeer]
 
 
 class SyncFacts(Struct, frozen=True):

@@ -38,3 +38,5 @@ class PeerCounters:
     inbound: int = 0
     outbound: int = 0
     addresses: int = 0
+    bans: int = 0
+    queued_bytes: int = 0

@@ -29,7 +29,8 @@ from cloudnode.peers.addressing import AddressGossip
 from cloudnode.peers.admission import check_room, choose_to_give_way
 from cloudnode.peers.anchors import HELD_SECONDS, choose_anchors
 from cloudnode.peers.answering import Answering
-from cloudnode.peers.bans import Liars
+from cloudnode.peers.backlog import Backlog
+from cloudnode.peers.bans import Ban, Liars
 from cloudnode.peers.blocknews import BlockNews
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import BookFile
@@ -139,6 +140,7 @@ class Neighbourhood:
         self._peers: dict[bytes, Peer] = {}
         self._others: set[Peer] = set()
         self._liars = Liars()
+        self._backlog = Backlog(clock, self._is_validator)
         self._shares = LinkShares(self._link_limits)
         self._anchors: frozenset[tuple[str, int]] = frozenset()
         self._epoch_noted = -1
@@ -197,6 +199,7 @@ class Neighbourhood:
         self.validators.stop()
         fetching = Deferred.fromCoroutine(self.catching_up.stop())
         self._dialling.stop()
+        self._backlog.stop()
         self._keep_anchors(held=0.0)
         leaving = self.all_peers()
         for peer in leaving:
@@ -293,14 +296,24 @@ class Neighbourhood:
         counted.inbound = sum(peer.inbound for peer in open_peers)
         counted.outbound = len(open_peers) - counted.inbound
         counted.addresses = len(self.book)
+        counted.bans = len(self.book.bans.present(self._clock.seconds()))
+        counted.queued_bytes = self._backlog.bytes
         for peer in open_peers:
             self._count_traffic(counted, peer)
         return counted
+
+    def _is_validator(self, peer: Peer) -> bool:
+        return peer.said_hello and self.validators.key_of(peer) in self._ledger.epoch.validators
 
     def _validator_proved(self, peer: Peer, key: bytes) -> None:
         """A peer has proven that it has a validator's key."""
         self.book.is_validator(peer.id, key)
         self._book_file.save_soon(self._clock.seconds())
+
+    def longest_bans(self, most: int) -> list[tuple[str, Ban]]:
+        """The bans that hold longest from now, the longest first."""
+        present = self.book.bans.present(self._clock.seconds()).items()
+        return sorted(present, key=lambda each: each[1].until, reverse=True)[:most]
 
     def ban_count(self, peer: Peer) -> int:
         """How often a peer was banned."""
@@ -372,7 +385,7 @@ class Neighbourhood:
             linked=() if channel.inbound or expected is not None else self._peers,
             limits=self._link_limits,
         )
-        peer = Peer(channel, link, self._clock, self)
+        peer = Peer(channel, link, self._clock, self, self._backlog.note)
         self._others.add(peer)
         return peer
 

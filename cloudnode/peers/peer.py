@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
@@ -17,6 +17,9 @@ from cloudnode.peers.link import Answered, Closed, Link, Opened, Received
 from cloudnode.peers.messages import Answer, AnyMessage, Hello, Message, Question
 
 OFFERS_REMEMBERED = 50_000
+
+HELD_QUESTIONS_MAX = 100
+"""Questions that wait until what was answered is on its way; a node that waits for answers has some dozens."""
 
 
 class Channel(Protocol):
@@ -108,7 +111,15 @@ class Peer:
 
     _log = Logger()
 
-    def __init__(self, channel: Channel, link: Link, clock: IReactorTime, owner: PeerOwner) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        link: Link,
+        clock: IReactorTime,
+        owner: PeerOwner,
+        note_waiting: Callable[[Peer, int], None] = lambda peer, size: None,
+    ) -> None:
+        """:param note_waiting: Is told how many bytes wait to be sent, whenever that changes."""
         self.height = 0
         self.claimed_height = 0
         self.blocks_from = 1
@@ -131,6 +142,10 @@ class Peer:
         self._clock = clock
         self._owner = owner
         self._questions: dict[int, Deferred[Answer]] = {}
+        self._held: deque[Question] = deque()
+        self._on_room: Callable[[], None] | None = None
+        self._note_waiting = note_waiting
+        self._noted = self._in_channel = 0
         self._flush_call: IDelayedCall | None = None
         self._is_paused = False
         self._is_over = False
@@ -230,6 +245,10 @@ class Peer:
         self._after()
         return done
 
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call that once it takes what can as well be left out, or the link is over; forget what was to be called."""
+        self._on_room = call
+
     def end(self, fault: PeerFault) -> None:
         """End the link, saying why."""
         self._link.end(fault)
@@ -269,6 +288,7 @@ class Peer:
     def sending_resumed(self) -> None:
         """The channel's buffer has room."""
         self._is_paused = False
+        self._in_channel = 0
         self._soon()
 
     def channel_abused(self, reason: str) -> None:
@@ -297,7 +317,7 @@ class Peer:
                 case Received(message):
                     self.messages_received += 1
                     if self._link.is_open:
-                        self._tell(partial(self._say, message))
+                        self._hear(message)
                 case Answered(request, answer):
                     done = self._questions.pop(request, None)
                     if done is not None:
@@ -306,6 +326,22 @@ class Peer:
                     self._close(event)
         if self._link.queued_bytes:
             self._soon()
+        self._count_waiting()
+
+    def _hear(self, message: AnyMessage) -> None:
+        # An answer would wait behind what waits already: it is made when that is on its way.
+        if isinstance(message, Question) and (self._held or not self.has_room):
+            self._held.append(message)
+            if len(self._held) > HELD_QUESTIONS_MAX:
+                self.end(PeerFault("slow", f"it asks without taking the answers: {HELD_QUESTIONS_MAX} questions wait"))
+        else:
+            self._tell(partial(self._say, message))
+
+    def _count_waiting(self) -> None:
+        waiting = 0 if self._is_over else self._link.queued_bytes + self._in_channel
+        if waiting != self._noted:
+            self._noted = waiting
+            self._note_waiting(self, waiting)
 
     def _say(self, message: AnyMessage, peer: Peer) -> None:
         self._owner.peer_said(peer, message)
@@ -327,6 +363,18 @@ class Peer:
             self.last_sent = self._clock.seconds()
             self.sent_bytes += len(frame)
             self._channel.send_frame(frame)
+            # As long as its buffer has room there is little in it.
+            self._in_channel = len(frame) if self._is_paused else 0
+        while self._held and self.has_room:
+            self._tell(partial(self._say, self._held.popleft()))
+        self._count_waiting()
+        if self.has_room:
+            self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        call, self._on_room = self._on_room, None
+        if call is not None:
+            call()
 
     def _close(self, closed: Closed) -> None:
         self._is_over = True
@@ -339,4 +387,7 @@ class Peer:
         questions, self._questions = self._questions, {}
         for done in questions.values():
             done.errback(closed.fault)
+        self._held.clear()
+        self._count_waiting()
         self._owner.peer_closed(self, closed)
+        self._tell_of_room()

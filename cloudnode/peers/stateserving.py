@@ -69,8 +69,15 @@ class StateServing:
         self._parts.close()
 
     def _next(self) -> None:
-        while self._waiting and self._busy is None and not self._is_stopped:
-            peer, question = self._waiting.popleft()
+        while self._busy is None and not self._is_stopped:
+            # Whoever does not take what it was answered waits, and keeps nobody else waiting.
+            turn = next((each for each in self._waiting if each[0].has_room or not each[0].is_open), None)
+            if turn is None:
+                for each in set(self._waiting_of):
+                    each.when_room(self._next)
+                return
+            self._waiting.remove(turn)
+            peer, question = turn
             self._waiting_of[peer] -= 1
             if not self._waiting_of[peer]:
                 del self._waiting_of[peer]

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, fail
 
 from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import (
+    BannedPeer,
     Certificate,
     Interface,
     PeerInfo,
@@ -36,6 +37,8 @@ from cloudnode.service.punching import NodePunching
 from cloudnode.service.reachfacts import ReachFacts
 from cloudnode.transports.certificates import CertificateKeeper
 from cloudnode.transports.selfsigned import TLSCertificate
+
+BANS_TOLD = 20
 
 
 class LinkedNode:
@@ -108,8 +111,12 @@ class ServiceFacts:
 
     def peer_counts(self) -> Peers:
         """How many they are."""
-        counters = self._neighbourhood.counters()
-        return Peers(counters.inbound, counters.outbound, counters.addresses)
+        counters, offset = self._neighbourhood.counters(), self._wall_offset()
+        banned = [
+            BannedPeer(whom, ban.fault, ban.count, int(ban.until + offset))
+            for whom, ban in self._neighbourhood.longest_bans(BANS_TOLD)
+        ]
+        return Peers(counters.inbound, counters.outbound, counters.addresses, banned)
 
     def sync(self) -> SyncFacts:
         """How far the node is."""

@@ -313,6 +313,18 @@ export interface Audit {
   findings: string[];
 }
 
+/** Whom a node takes no link from for now. */
+export interface BannedPeer {
+  /** A node's key, an IPv4 address or an IPv6 /64 network; of an address, nodes that are known are taken. */
+  whom: string;
+  /** What for, by name. */
+  fault: string;
+  /** How often it was banned. */
+  count: number;
+  /** Unix time, in seconds. */
+  until: number;
+}
+
 /** A final block. `next` is the `after` of the next page of operations, null at the end. */
 export interface BlockAnswer {
   /** A height; 0 is the genesis state. */
@@ -834,7 +846,7 @@ export interface PeerInterface {
   secure: boolean;
 }
 
-/** How many peers there are, by who dialled, and how many addresses of nodes are known. */
+/** How many peers there are, by who dialled, how many addresses of nodes are known, and who is banned. */
 export interface Peers {
   /** Links that others dialled. */
   inbound: number;
@@ -842,6 +854,8 @@ export interface Peers {
   outbound: number;
   /** Addresses in its book. */
   known: number;
+  /** The 20 bans that last longest. */
+  banned: BannedPeer[];
 }
 
 /** Ports as Pocketnet's tools read them; 0 where there is none. */

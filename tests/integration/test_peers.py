@@ -21,6 +21,7 @@ import pytest
 from cloudnode.formats.keys import SigningKey
 from cloudnode.formats.operation import Envelope, build_put, build_rate, sign_operation
 from cloudnode.peers.messages import GetOperations, Offer, Ping, Span
+from cloudnode.peers.peer import HELD_QUESTIONS_MAX
 from tests.integration.callers import bounded_memory
 from tests.integration.comparing import differences
 from tests.integration.conftest import ROOT, NodeProcess, NodeStarter, wait_until
@@ -361,15 +362,17 @@ def test_peers_that_flood(start_node: NodeStarter) -> None:
     follower = start_node("--join", validator.ws_url)
     network = bytes.fromhex(validator.call("getnodeinfo")["network"])
     for number in range(40):
-        body = build_put(envelope(validator, AUTHOR), "film", f"long{number}", {"title": "x" * 60_000})
+        body = build_put(envelope(validator, AUTHOR), "film", f"long{number}", {"title": os.urandom(30_000).hex()})
         submit(validator, AUTHOR, body, "accepted")
     put(validator, "last")
     wait_for_same(validator, follower)
-    head = height(validator)
-    spans = tuple(Span(each, 0, 1_000) for each in range(1, head + 1))[:256]
-    with bounded_memory(validator, 200):
-        deaf = [HostilePeer(validator.ws_port, network, receive_buffer=4096) for _ in range(4)]
-        for number in range(150):
+    counts = {each: validator.call("getblock", {"height": each, "limit": 1})["operations_count"]
+              for each in range(1, height(validator) + 1)}  # fmt: skip
+    # An answer ends where a block has no such operation.
+    spans = tuple(Span(each, 0, count) for each, count in counts.items() if count)[:256]
+    with bounded_memory(validator, 150):
+        deaf = [HostilePeer(validator.ws_port, network, receive_buffer=4096) for _ in range(16)]
+        for number in range(HELD_QUESTIONS_MAX // 2):
             for peer in deaf:
                 peer.send(GetOperations(number + 1, spans))
         assert put(follower, "meanwhile")["result"] == "ok"

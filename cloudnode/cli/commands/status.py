@@ -18,6 +18,8 @@ from cloudnode.client.errors import AnswerMalformed, RemoteError
 STATE_SECONDS = 5.0
 """Seconds that a node may take to prove its state: one that has just begun needs two blocks."""
 
+_BANS_SHOWN = 3
+
 _STATE_STYLE = {"serving": "green", "starting": "yellow", "syncing": "yellow", "corrupt": "red", "diverged": "red",
                 "repairing": "yellow"}  # fmt: skip
 _NOT_SERVING = {"starting": Exit.NO_ANSWER, "syncing": Exit.NO_ANSWER, "corrupt": Exit.DAMAGED,
@@ -155,7 +157,11 @@ def _log(sync: dict[str, Any]) -> str:
 
 
 def _peers(peers: dict[str, Any]) -> str:
-    return f"{peers['outbound']} dialled, {peers['inbound']} dialled this node; {peers['known']} addresses known"
+    linked = f"{peers['outbound']} dialled, {peers['inbound']} dialled this node; {peers['known']} addresses known"
+    # An older node does not tell.
+    bans = [printable(f"{each['whom']} ({each['fault']})") for each in peers.get("banned", ())]
+    more = f" and {len(bans) - _BANS_SHOWN} more" if len(bans) > _BANS_SHOWN else ""
+    return f"{linked}; banned: {', '.join(bans[:_BANS_SHOWN])}{more}" if bans else linked
 
 
 def _audit(audit: dict[str, Any]) -> str:

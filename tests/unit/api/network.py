@@ -15,6 +15,7 @@ from cloudnode.api.answerer import Answerer
 from cloudnode.api.calls import Scope
 from cloudnode.api.errors import ApiError
 from cloudnode.api.facts import (
+    BannedPeer,
     Certificate,
     ForwardedPort,
     Interface,
@@ -111,7 +112,7 @@ class Facts:
         return self.linked
 
     def peer_counts(self) -> Peers:
-        return Peers(0, 1, 3)
+        return Peers(0, 1, 3, [BannedPeer("198.51.100.7", "wrong_block", 2, 1_790_000_240)])
 
     def sync(self) -> SyncFacts:
         return SyncFacts(5, 0.0, 0.0, None)

@@ -41,7 +41,8 @@ class NodeInfoTests(NodeTestCase):
         self.assertEqual(info["audit"]["findings"], [])
         self.assertEqual((info["sync"]["state"], info["sync"]["role"]), ("serving", "validator"))
         self.assertEqual(info["sync"]["target"], max(5, info["sync"]["height"]))
-        self.assertEqual(info["peers"], {"inbound": 0, "outbound": 1, "known": 3})
+        ban = {"whom": "198.51.100.7", "fault": "wrong_block", "count": 2, "until": 1_790_000_240}
+        self.assertEqual(info["peers"], {"inbound": 0, "outbound": 1, "known": 3, "banned": [ban]})
         self.assertEqual(info["limits"]["batch_length"], Limits().batch_length)
 
     def test_stun(self) -> None:

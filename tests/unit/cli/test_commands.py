@@ -297,7 +297,12 @@ class StatusTests(CommandCase):
                 "operations_second": 1500.0, "seconds_left": 3.0, "trouble": None,
                 "blocks_from": 1, "phase": "replay", "rows": 0, "total": 0,
             },
-            "peers": {"inbound": 1, "outbound": 2, "known": 5},
+            "peers": {
+                "inbound": 1, "outbound": 2, "known": 5,
+                "banned": [
+                    {"whom": f"198.51.100.{number}", "fault": "flooding", "count": 1, "until": 9} for number in range(5)
+                ],
+            },
             "audit": {
                 "state": "corrupt" if findings else "ok", "height": 5, "finished": 1.0, "rows": 1234,
                 "progress": 0.0, "findings": list(findings),
@@ -326,6 +331,7 @@ class StatusTests(CommandCase):
             "5 of 6 accounts", "4, sum 14, 3.500 on average", "all sound; 1,234 rows sound at height 5",
             "follower, 12 blocks behind, 1,500 operations/s, 3 s left", "2 dialled, 1 dialled this node; 5 addresses",
             "for 15 min", "38082  yes", "dd" * 32, "1970-01-02 00:00 UTC",
+            "banned: 198.51.100.0 (flooding), 198.51.100.1 (flooding), 198.51.100.2 (flooding) and 2 more",
         ):  # fmt: skip
             self.assertIn(words, result.out)
 

@@ -175,8 +175,10 @@ class ShareTests(NeighbourTests):
         for key in keys:
             outcomes.append(self.link(address, key))
             if outcomes[-1] == "open":
-                asked = [self.last.peer.ask(GetBlocks, 1, 500) for _ in range(190)]
-                self.network.advance(0.3)
+                asked = []
+                for _ in range(2):
+                    asked += [self.last.peer.ask(GetBlocks, 1, 500) for _ in range(95)]
+                    self.network.advance(0.15)
                 answered += sum(each.called for each in asked)
                 self.assertIsNone(self.last.closed)
                 self.last.peer.end(PeerFault("going_away", "that was all"))
