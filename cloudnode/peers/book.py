@@ -189,7 +189,7 @@ class AddressBook:
             and entry.place not in busy
             and (not entry.owner or entry.owner not in linked)
             # Who others of its address are says nothing of a node that has to prove a key there, or that is named.
-            and not self.bans.includes(entry.node, "" if entry.node or entry.joined else entry.host, now)
+            and not self.bans.includes(entry.owner, "" if entry.node or entry.joined else entry.host, now)
         )
 
     def tell(

@@ -421,6 +421,9 @@ class Neighbourhood:
     def _check_node(self, peer: Peer) -> None:
         now, is_known = self._clock.seconds(), peer.id in self.book.known
         if self.book.bans.includes(peer.id, "", now):
+            if peer.dialled is not None:
+                # It is there, which was not known, and need not be found out again while it is banned.
+                self.book.succeeded(peer.dialled, peer.id, now, peer.way)
             raise PeerFault("banned", "this node is banned for now")
         if not peer.inbound:
             return

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cloudnode.peers.book import AddressBook
 from cloudnode.peers.bookfile import dump_book, load_book
 from cloudnode.peers.messages import Addresses, GetAddresses, Interface, NodeAddress
-from cloudnode.peers.peer import Peer
+from cloudnode.peers.peer import Channel, Peer
+from cloudnode.peers.places import LinkTransport
 from tests.unit.peers.network import PORT, MemoryNetwork, MemoryNode
 from tests.unit.store.network import make_key
 
@@ -103,6 +104,24 @@ class PoisonTests(SynchronousTestCase):
         self.assertEqual({id(peer) for peer in node.neighbourhood}, links)
         self.assertLessEqual(node.neighbourhood.counters().dials, dials + 1, "while that link goes on it is not tried")
 
+    def test_banned(self) -> None:
+        """Where a banned node is found it is not dialled again while it is banned, whoever was said to be there."""
+        node, first = self.network.add(start=False), self.honest[0]
+        near, now = node.neighbourhood, self.network.clock.seconds()
+        near.book.bans.ban(first.key.public.hex(), "wrong_vote", now)
+        near.book.learn(NodeAddress(LIAR, first.host, PORT, 0, SERVED), "10.9.0.1")
+        dial, dialled = near._dialling._dial, Counter[str]()
+
+        def count(transport: LinkTransport, host: str, port: int, make_end: Callable[[Channel], Peer]) -> object:
+            dialled[host] += 1
+            return dial(transport, host, port, make_end)
+
+        self.patch(near._dialling, "_dial", count)
+        node.start()
+        self.network.advance(30)
+        self.assertEqual(dialled[first.host], 1)
+        self.assertNotIn(first.host, node.peers)
+
     def test_another_node_there(self) -> None:
         """Where another node lives now than the one that was known, that one is taken, but not for a named key."""
         first, follower, other = self.honest[1], self.network.add(start=False), self.network.add(start=False)
@@ -152,6 +171,13 @@ class BookTests(SynchronousTestCase):
         self.book.failed(PLACE, NOW)
         self.learn(HONEST, udp=8)
         self.assertIn(("ws-udp", 8), entry.ways)
+
+    def test_banned(self) -> None:
+        """Where a banned node says that it is it is not dialled."""
+        self.learn(LIAR, is_its_own=True)
+        self.book.bans.ban(LIAR.hex(), "wrong_vote", NOW)
+        self.assertIsNone(self.book.choose(NOW, (), (), Counter()))
+        self.assertIsNotNone(self.book.choose(NOW + 61, (), (), Counter()))
 
     def test_validators(self) -> None:
         """A proven validator's mark goes to where it is, and to no place that others say is its own."""
