@@ -97,6 +97,8 @@ class _Joint:
 
     question: type[Question]
     could_not: Callable[[Peer], None]
+    able: Callable[[], Iterable[Peer]]
+    peers: Sequence[Peer]
     left: int
     was_empty: bool = False
     was_overdue: bool = False
@@ -188,14 +190,16 @@ class Answering:
         question: type[Question],
         *arguments: object,
         could_not: Callable[[Peer], None] = lambda peer: None,
+        able: Callable[[], Iterable[Peer]],
     ) -> Deferred[tuple[Peer, Answer] | None]:
         """Ask the same of one peer or several, which were chosen.
 
-        :param could_not: Is told who answered that it has it not.
+        :param could_not: Is told who answered that it has it not. :param able: All who may have it; while there is
+            nobody else to be asked, these are waited for until their links end.
         :return: Fires with who had it, and the answer; with None if nobody did. Fails with :class:`Overdue`, or with
             a :class:`~cloudnode.peers.faults.PeerFault` if the links ended.
         """
-        joint = _Joint(question, could_not, len(peers))
+        joint = _Joint(question, could_not, able, peers, len(peers))
         for peer in peers:
             record, ordinary = self._record(peer.id), self._ordinary_patience(peer)
             is_slow = record.slow_until > self._clock.seconds()
@@ -271,7 +275,7 @@ class Answering:
         overdue = []
         for waiting in self._waiting:
             self._look_at(waiting)
-            if waiting.waited > waiting.patience and not waiting.is_overdue:
+            if waiting.waited > waiting.patience and not waiting.is_overdue and self._has_others(waiting.joint):
                 waiting.is_overdue = waiting.joint.was_overdue = True
                 waiting.record.overdue += 1
                 waiting.record.answered.clear()
@@ -279,6 +283,11 @@ class Answering:
         # All are known to be overdue before the first of those who asked chooses somebody else.
         for joint in overdue:
             self._one_less(joint)
+
+    def _has_others(self, joint: _Joint) -> bool:
+        return joint.done.called or any(
+            peer.is_open and peer not in joint.peers and not self._is_overdue(peer) for peer in joint.able()
+        )
 
     def _look_at(self, waiting: _Waiting) -> None:
         """Count the time since the last look, and the bytes that make up for it."""

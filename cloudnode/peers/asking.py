@@ -51,8 +51,11 @@ class Asker:
         """Whom to ask at once of those that may have a height; nobody, if nobody can be asked now."""
         now = self._clock.seconds()
         self._unable = {peer: until for peer, until in self._unable.items() if until > now and peer.is_open}
-        able = [peer for peer in self._peers() if peer.height >= height and peer not in self._unable]
+        able = self._able(height)
         return self._answering.choose(able, question, lambda peer: self._budget(peer).holds(COST_MAX, now))
+
+    def _able(self, height: int) -> list[Peer]:
+        return [peer for peer in self._peers() if peer.height >= height and peer not in self._unable]
 
     def _budget(self, peer: Peer) -> Allowance:
         """What may be asked of a peer now: part of what it takes, lest an honest node on a fast link be flooding."""
@@ -79,9 +82,9 @@ class Asker:
         self._unable.clear()
 
     def ask(
-        self, peers: Sequence[Peer], question: type[Question], *arguments: object
+        self, peers: Sequence[Peer], height: int, question: type[Question], *arguments: object
     ) -> Deferred[tuple[Peer, Answer] | None]:
-        """Ask peers that were chosen.
+        """Ask peers that were chosen, for they may have a height.
 
         :return: See :meth:`cloudnode.peers.answering.Answering.ask`.
         """
@@ -93,7 +96,10 @@ class Asker:
             self.on_way -= 1
             return result
 
-        return self._answering.ask(peers, question, *arguments, could_not=self.could_not).addBoth(answered)
+        asking = self._answering.ask(
+            peers, question, *arguments, could_not=self.could_not, able=lambda: self._able(height)
+        )
+        return asking.addBoth(answered)
 
     async def ask_one(
         self, height: int, check: Callable[[Answer], _Found | None], question: type[Question], *arguments: object
@@ -108,7 +114,7 @@ class Asker:
             if not peers:
                 break
             try:
-                told = await self.ask(peers, question, *arguments)
+                told = await self.ask(peers, height, question, *arguments)
             except (Overdue, PeerFault):
                 continue
             if told is None:

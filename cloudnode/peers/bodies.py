@@ -45,7 +45,7 @@ async def _fetch_from(
     while len(held) < len(block.operation_ids):
         wanted = block.operation_ids[len(held) :]
         try:
-            told = await asker.ask(peers, GetOperations, (Span(block.height, len(held), len(wanted)),))
+            told = await asker.ask(peers, block.height, GetOperations, (Span(block.height, len(held), len(wanted)),))
         except PeerFault:
             return None  # the link is over
         if told is None:

@@ -256,7 +256,10 @@ class Download:
         first, beginning = self._tip.height + 1, self._beginning
         count = min(BLOCKS_ASKED, max(map(_height_of, peers)) - self._tip.height)
         try:
-            told = await self._answering.ask(peers, GetBlocks, first, count, could_not=self._could_not)
+            told = await self._answering.ask(
+                peers, GetBlocks, first, count, could_not=self._could_not,
+                able=lambda: self._able(first, claims=False),
+            )  # fmt: skip
         except (Overdue, PeerFault):
             for peer in peers:
                 peer.claimed_height = peer.height
@@ -340,14 +343,16 @@ class Download:
 
         :param claims: Whether it is enough that a peer says so.
         """
+        return self._answering.choose(self._able(height, claims=claims), question)
+
+    def _able(self, height: int, *, claims: bool) -> list[Peer]:
         now = self._clock.seconds()
-        able = [
+        return [
             peer
             for peer in self._peers()
             if peer.blocks_from <= height <= (_height_of(peer) if claims else peer.height)
             and peer.unable_until <= now
         ]
-        return self._answering.choose(able, question)
 
     def _fetch_bodies(self) -> None:
         for wanted in self._wanted[:WRITING_AHEAD]:
@@ -373,7 +378,10 @@ class Download:
             self._ask_bodies([source], [(wanted, index) for index in wanted.missing[:OPERATIONS_ASKED]])
 
     def _ask_bodies(self, peers: Sequence[Peer], asked: Asked) -> None:
-        asking = self._answering.ask(peers, GetOperations, take(asked), could_not=self._could_not)
+        height = asked[-1][0].block.height
+        asking = self._answering.ask(
+            peers, GetOperations, take(asked), could_not=self._could_not, able=lambda: self._able(height, claims=True)
+        )
         asking.addCallback(self._bodies_came, asked)
         asking.addErrback(self._bodies_failed, asked)
         asking.addBoth(lambda _: self.pump())

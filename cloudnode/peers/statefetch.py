@@ -150,7 +150,7 @@ class StateFetch:
         if not peers:
             self._give_back(slots, is_nodes)
             return False
-        asking = self._asker.ask(peers, question, self._height, tuple(slot.name for slot in slots))
+        asking = self._asker.ask(peers, self._height, question, self._height, tuple(slot.name for slot in slots))
         asking.addCallback(self._came, slots, is_nodes)
         asking.addErrback(self._not_came, slots, is_nodes)
         asking.addBoth(lambda _: self.pump())

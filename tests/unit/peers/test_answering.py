@@ -48,12 +48,13 @@ class AnsweringTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.answering = Answering(self.clock)
         self.unable: list[OtherNode] = []
+        self.able: Any = [OtherNode("z")]
 
     def tearDown(self) -> None:
         self.assertEqual(len(self.clock.getDelayedCalls()), 0 if not self.answering._waiting else 1)
 
     def ask(self, *peers: OtherNode, question: Any = GetBlocks) -> Deferred[Any]:
-        return self.answering.ask(peers, question, 1, could_not=self.unable.append)  # type: ignore[arg-type]
+        return self.answering.ask(peers, question, 1, could_not=self.unable.append, able=lambda: self.able)  # type: ignore
 
     def choose(self, *peers: OtherNode, question: Any = GetBlocks) -> list[Any]:
         return self.answering.choose(peers, question)  # type: ignore[arg-type]
@@ -131,6 +132,23 @@ class AnsweringTests(SynchronousTestCase):
         self.successResultOf(taking)
         self.assertEqual(self.choose(slow, trickling), [slow])
         self.assertFalse(self.answering.is_doubtful(slow))  # type: ignore[arg-type]
+
+    def test_nobody_else(self) -> None:
+        """While nobody else can be asked, an answer is waited for; once somebody can be, no longer."""
+        peer = OtherNode("a")
+        self.able = [peer]
+        asking = self.ask(peer)
+        self.pass_time(20)
+        self.assertNoResult(asking)
+        peer.answer()
+        self.successResultOf(asking)
+        asking = self.ask(peer)
+        self.clock.advance(answering.SLOW_SECONDS)
+        self.pass_time(28)
+        self.assertNoResult(asking)
+        self.able = [peer, OtherNode("b")]
+        self.pass_time(5)
+        self.failureResultOf(asking, Overdue)
 
     def test_this_node_stood_still(self) -> None:
         """Time in which this node itself did nothing is not held against anybody."""

@@ -58,7 +58,7 @@ class AskerTests(SynchronousTestCase):
             if not peers:
                 self.clock.advance(0.01)
                 continue
-            self.asker.ask(peers, GetState, 7, ("1",))
+            self.asker.ask(peers, 7, GetState, 7, ("1",))
             self.clock.advance(0.001)
         self.assertLess(self.near.cost, limits.allowance + self.clock.seconds() * limits.refill)
         self.assertGreater(self.near.cost, self.clock.seconds() * limits.refill / 2)
