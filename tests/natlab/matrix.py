@@ -55,6 +55,7 @@ class Pair:
     :ivar build: Adds their hosts to a lab, requester first.
     :ivar udp: :ivar tcp: Which share of punches has to succeed; None where theory allows no direct path.
     :ivar seconds: How long one may take, for that share.
+    :ivar is_open: Whether the target, at a public address, keeps no ports in any NAT.
     :ivar round_trips: How many the first answer may take (the median), where the programs' own time does not count.
     """
 
@@ -64,6 +65,7 @@ class Pair:
     tcp: float | None = 1.0
     seconds: float = 10.0
     round_trips: float | None = None
+    is_open: bool = False
 
 
 def _behind(requester: str | None, target: str | None, both: dict[str, Any] | None = None, **options: Any) -> Build:
@@ -123,9 +125,11 @@ PAIRS = (
     Pair("symmetric both", _behind("symmetric", "symmetric"), None, None),
     Pair("public to port-restricted", _behind(None, "port-restricted"), round_trips=4),
     Pair("public to symmetric", _behind(None, "symmetric")),
-    Pair("symmetric to public", _behind("symmetric", None)),
-    Pair("port-restricted to public", _behind("port-restricted", None)),
+    Pair("symmetric to public", _behind("symmetric", None), is_open=True),
+    Pair("port-restricted to public", _behind("port-restricted", None), is_open=True),
     Pair("firewall to port-restricted", _behind("firewall", "port-restricted")),
+    Pair("port-restricted to firewall", _behind("port-restricted", "firewall")),
+    Pair("firewall both", _both("firewall")),
     Pair("same NAT, hairpin", _same(True)),
     Pair("same NAT, no hairpin", _same(False)),
     Pair("NAT behind NAT", _nested),
@@ -214,6 +218,7 @@ class Bench:
         host, target = pair.build(lab)
         self.target = LabNode(target, home / "target", ["--join", self.coordinator.ws_url])
         self._lab = lab
+        self._is_open = pair.is_open
         self._both = (self.coordinator, self.target)
         self._errors = home / "requester.err"
         with self._errors.open("wb") as errors:
@@ -244,8 +249,7 @@ class Bench:
             own = self.target.call("getstuninfo")
             mappings = {each["transport"] for each in own["mappings"]}
             public = {each["transport"] for record in told for each in record["mappings"]}
-            is_private = self.target.address.startswith("10.")
-            is_mapped = bool(told) and (not is_private or (bool(mappings) and mappings <= public))
+            is_mapped = bool(told) and (self._is_open or (bool(mappings) and mappings <= public))
 
     def impair(self, delay: float, loss: float) -> None:
         """Delay and lose what is between the three hosts."""
