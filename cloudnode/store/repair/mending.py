@@ -137,13 +137,15 @@ class StateMending:
         """
         self._connection.execute(f"PRAGMA threads = {SORTING_THREADS}")
         self._connection.execute("BEGIN IMMEDIATE")
-        # What follows takes words out of their index, which a damaged one may not bear.
         if remake_indexes is True:
             self._connection.execute("REINDEX")
-            self._connection.execute(_REMAKE_WORDS)
+            self._remake_words()
         elif remake_indexes:
             for name in remake_indexes:
-                self._connection.execute(_REMAKE_WORDS if name == WORDS_INDEX else f'REINDEX "{name}"')
+                if name == WORDS_INDEX:
+                    self._remake_words()
+                else:
+                    self._connection.execute(f'REINDEX "{name}"')
             self._replaced["indexes"] = len(remake_indexes)
         self._blocks = list(self._take_blocks())
         self._roots_above = dict(
@@ -268,6 +270,13 @@ class StateMending:
             self._connection.execute("ROLLBACK")
 
     # Inside
+
+    def _remake_words(self) -> None:
+        """What follows takes words out of their index, which a damaged one may not bear. In the end it is made again: a
+        record that is altered now is indexed as what it is not.
+        """
+        self._connection.execute(_REMAKE_WORDS)
+        self._words_are_good = False
 
     def _take_blocks(self) -> Iterator[tuple[Block, list[Operation]]]:
         (head,) = self._connection.execute("SELECT max(height) FROM blocks").fetchone()

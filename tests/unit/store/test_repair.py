@@ -188,6 +188,18 @@ class RepairTests(SynchronousTestCase):
                 self.assertEqual(mended.rows, {"indexes": 1})
                 self.check_same()
 
+    def test_words_of_an_altered_record(self) -> None:
+        """A record that another program altered does not have the words that are in the index. One repair mends both,
+        whether the audit has found the one or both.
+        """
+        for indexes in ((), ("words",)):
+            Path(self.path).write_bytes(Path(self.true).read_bytes())
+            self.alter("UPDATE records SET data = '{}' WHERE position = (SELECT min(position) FROM records WHERE live)")
+            spots = find_spots(self.path, self.network)
+            assert spots is not None
+            mend(self.path, self.true, self.network, Spots((), spots.places, indexes))
+            self.check_same()
+
     def test_each_table(self) -> None:
         """A row that is altered, missing or new in any table of the state, or of those that follow from it."""
         key, value = "(SELECT key FROM ratings LIMIT 1 OFFSET 50)", "x'0300000000000000010000000a'"
