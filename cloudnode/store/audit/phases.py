@@ -66,11 +66,13 @@ LANE_PHASES: dict[str, Phase] = {
 """The same for two processes."""
 
 LANES: tuple[tuple[str, ...], ...] = (
-    ("state", "records", "ratings", "system", "checksums", "epochs", "blocks", "roots", "structure", "some operations"),
-    ("raters", "most operations", "words"),
+    ("state", "records", "ratings", "system", "checksums", "epochs", "blocks", "roots", "structure", "some operations",
+     "words"),
+    ("raters", "most operations"),
 )
 """The phases of each of the two, neither of which takes much longer than the other. The index of ratings by rater comes
-before operations, since to make it anew takes longer than to replace a block."""
+before operations, since to make it anew takes longer than to replace a block. Words come after records in one process:
+those of an altered record are not what their index has, and then the record is what is to be found."""
 assert set(chain(*LANES)) == set(LANE_PHASES)
 
 OFFLINE_PHASES: dict[str, Phase] = {

@@ -255,6 +255,7 @@ class StateMending:
         true.store(connection)
         others["states"] = int(before != (true.root, true.preimage))
         if not self._words_are_good:
+            self._see_that_records_are_sound()
             connection.execute(_REMAKE_WORDS)
             others["words"] = 1
         self._write_blocks()
@@ -277,6 +278,17 @@ class StateMending:
         """
         self._connection.execute(_REMAKE_WORDS)
         self._words_are_good = False
+
+    def _see_that_records_are_sound(self) -> None:
+        """An index made of altered records would be found wrong as soon as these are right.
+
+        :raises MendingFailed: Some are altered that were not found.
+        """
+        if self._affected is None:
+            return  # all of them were compared
+        for row in self._connection.execute(f"SELECT {RECORD_COLUMNS} FROM records"):
+            if not record_is_sound(row):
+                raise MendingFailed(f"record {row[1].hex()} is altered as well")
 
     def _take_blocks(self) -> Iterator[tuple[Block, list[Operation]]]:
         (head,) = self._connection.execute("SELECT max(height) FROM blocks").fetchone()
