@@ -2,7 +2,8 @@
 
 Integration tests are real processes, NATs and browsers beside other tests on a machine with other work, so that one of
 hundreds meets a pause that nobody foresaw. What fails by such an accident passes with nothing beside it; what is broken
-fails again. More than ``MOST`` failures are no accident: they stand. What passed at the second try is told by
+fails again. Failures in more than ``MOST`` files are no accident: they stand. (The tests of a file may share nodes, so
+that one accident fails several.) What passed at the second try is told by
 ``count.py``, with the first failure in the log above, since it is a test (or a program) to look at all the same.
 """
 
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 MOST = 3
-"""Failures that get another try."""
+"""Files whose failures get another try."""
 
 FAILED = 1
 """What pytest ends with when tests failed; anything else is not about tests."""
@@ -38,8 +39,9 @@ def main(arguments: list[str]) -> int:
     if status != FAILED or not KEPT.exists():
         return status
     failed = sorted(json.loads(KEPT.read_text()))
-    if len(failed) > MOST:
-        print(f"{len(failed)} tests failed, too many for an accident: none is tried again.")
+    files = {each.partition("::")[0] for each in failed}
+    if len(files) > MOST:
+        print(f"Tests failed in {len(files)} files, too many for an accident: none is tried again.")
         return status
     print(f"Again, alone: {', '.join(failed)}", flush=True)
     return subprocess.run([*pytest, *AGAIN, *failed], check=False).returncode

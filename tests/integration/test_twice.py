@@ -23,9 +23,7 @@ def test_accident():
         raise AssertionError("an accident")
 """
 
-BROKEN = """
-def test_broken_{}(): assert False
-"""
+BROKEN = "def test_broken(): assert False\n"
 
 
 @pytest.mark.parametrize(
@@ -36,21 +34,23 @@ def test_broken_{}(): assert False
             "2 tests: 2 passed, 0 failed, 0 skipped",
         ]),
         (1, 1, [
-            "failed: tests/test_it.py::test_broken_0",
+            "failed: tests/test_0.py::test_broken",
             "failed, but passed when it was tried again alone: tests/test_it.py::test_accident",
             "3 tests: 2 passed, 1 failed, 0 skipped",
         ]),
         (3, 1, [
+            *(f"failed: tests/test_{number}.py::test_broken" for number in range(3)),
             "failed: tests/test_it.py::test_accident",
-            *(f"failed: tests/test_it.py::test_broken_{number}" for number in range(3)),
             "5 tests: 1 passed, 4 failed, 0 skipped",
         ]),
     ],
 )  # fmt: skip
 def test_tried_again(tmp_path: Path, broken: int, status: int, told: list[str]) -> None:
-    """By the number of broken tests beside one accident: more than three failures are not tried again."""
+    """By the number of broken files beside one with an accident: failures in more than three are not tried again."""
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_it.py").write_text(TESTS + "".join(map(BROKEN.format, range(broken))))
+    (tmp_path / "tests" / "test_it.py").write_text(TESTS)
+    for number in range(broken):
+        (tmp_path / "tests" / f"test_{number}.py").write_text(BROKEN)
     log = tmp_path / "integration.log"
     run = [sys.executable, str(ROOT / "tests" / "twice.py"), "--verbose", "-ra", "tests"]
     bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # they take longer than the tests
