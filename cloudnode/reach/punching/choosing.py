@@ -15,6 +15,7 @@ nothing. So:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cloudnode.formats.stundata import is_local
@@ -29,6 +30,7 @@ PUBLIC_MAX: dict[CandidateKind, int] = {"observed": 1, "served": 1, "predicted":
 PRIVATE_PORT_LEAST = 1_024
 
 
+@lru_cache(maxsize=1_024)  # asked several times of each endpoint, while a path is being opened
 def reach(host: str) -> int | None:
     """How far an address has a meaning, or None if nothing is to be sent there, wherever this machine is.
 

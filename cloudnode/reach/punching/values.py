@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
@@ -96,6 +97,7 @@ def is_private(host: str) -> bool:
     return any(address in network for network in _PRIVATE)
 
 
+@lru_cache(maxsize=1_024)
 def find_family(host: str) -> int:
     """4 or 6, the version of an IP address, and 0 for what is none; an IPv4 address dressed as an IPv6 one is of 4."""
     try:
@@ -104,6 +106,7 @@ def find_family(host: str) -> int:
         return 0
 
 
+@lru_cache(maxsize=1_024)
 def public_name(host: str) -> str:
     """An address as both sides of a NAT would write it: an IPv4 address dressed as an IPv6 one as what it is."""
     address = ip_address(host.partition("%")[0])
